@@ -1,0 +1,112 @@
+"""What a person reads in the terminal: plain lines, and live progress where there is a terminal to show it."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+
+console = Console(highlight=False, soft_wrap=True)
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def say(text: str, style: str = "") -> None:
+    """One line; brackets in file names are text, not markup."""
+    console.print(escape(text), style=style)
+
+
+def warn(text: str) -> None:
+    say(f"! {text}", style="yellow")
+
+
+def next_step(command: str) -> None:
+    say(f"  next: {command}", style="dim")
+
+
+def seconds(value: float) -> str:
+    """"4.2 s", "3 min 20 s", "2 h 05 min"."""
+    if value < 60:
+        return f"{value:.1f} s"
+    if value < 3600:
+        return f"{int(value // 60)} min {int(value % 60):02d} s"
+    return f"{int(value // 3600)} h {int(value % 3600 // 60):02d} min"
+
+
+@contextlib.contextmanager
+def counting(description: str) -> Iterator[Callable[[int, int], None]]:
+    """A function (done, total) that shows progress; silent where there is no terminal."""
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+        console=console, transient=True,
+    ) as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+class TrainingDisplay:
+    """Epoch, loss and its two terms in nats, validation, pictures per second and time left."""
+
+    def __init__(self, num_epochs: int, num_steps: int) -> None:
+        self.num_epochs, self.num_steps = num_epochs, num_steps
+        self.started = time.monotonic()
+        self.first_step: int | None = None
+        self.last_line = 0.0
+        self.text = ""
+        self.progress: Progress | None = None
+
+    def __enter__(self) -> "TrainingDisplay":
+        if console.is_terminal:
+            columns = (BarColumn(bar_width=24), TextColumn("{task.description}"))
+            self.progress = Progress(*columns, console=console, transient=True)
+            self.progress.start()
+            self.task = self.progress.add_task("", total=self.num_steps)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if self.first_step is None:
+            self.first_step = event["step"]
+        if event["event"] == "epoch":
+            self.text = self.describe(event)
+            if self.progress is None and self.is_due(event):
+                self.last_line = time.monotonic()
+                say(self.text)
+        if self.progress is not None:
+            self.progress.update(self.task, completed=event["step"], description=escape(self.live(event)))
+
+    def is_due(self, event: dict[str, Any]) -> bool:
+        first_or_last = self.last_line == 0.0 or event["epoch"] == self.num_epochs
+        return first_or_last or time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES
+
+    def describe(self, event: dict[str, Any]) -> str:
+        parts = [
+            f"epoch {event['epoch']}/{self.num_epochs}",
+            f"loss {event['loss']:,.1f}",
+            f"reconstruction {event['reconstruction']:,.1f}",
+            f"KL {event['kl']:,.1f} nats",
+        ]
+        if "val_loss" in event:
+            best = " (best)" if event["is_best"] else ""
+            parts.append(f"validation {event['val_loss']:,.1f}{best}")
+        parts += [f"{event['speed']:,.0f} pictures/s", f"{seconds(self.left(event))} left"]
+        return "  ".join(parts)
+
+    def live(self, event: dict[str, Any]) -> str:
+        if self.text:
+            return self.text
+        return f"step {event['step']}  loss {event.get('loss', float('nan')):,.1f}"
+
+    def left(self, event: dict[str, Any]) -> float:
+        done = event["step"] - (self.first_step or 0)
+        if done <= 0:
+            return 0.0
+        return (time.monotonic() - self.started) / done * max(self.num_steps - event["step"], 0)

@@ -1,0 +1,80 @@
+"""The pictures and the model of an existing run, for every stage after training."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from pipelines.console import counting
+from vae_tf import artifacts
+from vae_tf.artifacts import Run
+from vae_tf.config import Config, parse_config
+from vae_tf.data.cache import Shape, choose_shape, open_cache
+from vae_tf.data.dataset import Index, Pictures
+from vae_tf.data.sources import open_source
+from vae_tf.errors import UserError
+
+
+def config_of(run: Run) -> Config:
+    return parse_config(run.record["config"])
+
+
+def save_index(run: Run, pictures: Pictures) -> None:
+    """The stage `data`: which pictures, classes, groups and parts this run is about."""
+    inputs = {"config": config_of(run).data.model_dump(mode="json"), "fingerprint": pictures.fingerprint}
+    with run.writing("data", inputs) as stage:
+        artifacts.write_json(stage.folder / "index.json", pictures.index.to_json())
+        (stage.folder / "pictures.csv").write_text(pictures.index.to_csv(), encoding="utf-8")
+        artifacts.write_json(
+            stage.folder / "facts.json",
+            {
+                "shape": dataclasses.asdict(pictures.shape),
+                "skipped": pictures.skipped,
+                "notes": pictures.notes,
+                "fingerprint": pictures.fingerprint,
+            },
+        )
+        stage.results.update(num_pictures=len(pictures.images), num_skipped=len(pictures.skipped))
+
+
+def load_run_pictures(run: Run) -> Pictures:
+    """The pictures as the run was trained on them, decoded anew where the cache is gone.
+
+    Raises:
+        UserError: The source has changed since, or is gone together with the cache.
+    """
+    folder = run.folder / "data"
+    facts = artifacts.read_json(folder / "facts.json")
+    index = Index.from_json(artifacts.read_json(folder / "index.json"))
+    facts["shape"]["reasons"] = tuple(facts["shape"]["reasons"])
+    shape = Shape(**facts["shape"])
+    pixels = artifacts.cache_root() / facts["fingerprint"] / "pixels.u8"
+    if pixels.exists():
+        images = np.memmap(pixels, dtype=np.uint8, mode="r", shape=(len(index.paths), *shape.image_shape))
+    else:
+        images = decode_again(run, shape, facts["fingerprint"])
+    skipped = [(path, why) for path, why in facts["skipped"]]
+    return Pictures(images, index, shape, skipped, facts["notes"], facts["fingerprint"])
+
+
+def decode_again(run: Run, shape: Shape, fingerprint: str) -> Any:
+    config = config_of(run).data
+    source = open_source(config.source, config.group_by)
+    shape = choose_shape(source, (shape.height, shape.width), shape.channels, shape.fit)
+    with counting("decoding") as progress:
+        cache = open_cache(source, shape, artifacts.cache_root(), progress)
+    if cache.fingerprint != fingerprint:
+        raise UserError(
+            f"The pictures in {config.source} have changed since {run.name} was trained.",
+            f"Put them back, or train anew: python cli.py train {config.source}",
+        )
+    return cache.images
+
+
+def load_model(run: Run) -> Any:
+    """The run's VAE, in float32, with its best averaged weights."""
+    import keras
+
+    import vae_tf.model  # noqa: F401  (registers the classes that the file names)
+
+    return keras.models.load_model(run.folder / "train" / "vae.keras", compile=False)

@@ -1,0 +1,295 @@
+"""Stage `train`: from a source of pictures to the weights of a run."""
+
+import dataclasses
+import os
+import platform
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipelines.console import TrainingDisplay, counting, next_step, say, seconds, warn
+from pipelines.run_data import config_of, load_run_pictures, save_index
+from vae_tf import artifacts, recipes
+from vae_tf.artifacts import Run
+from vae_tf.config import Config
+from vae_tf.data.dataset import Pictures, load_pictures
+from vae_tf.errors import UserError
+
+
+class TrainingStopped(Exception):
+    """Training ended before its plan was done; `exit_code` is the command's."""
+
+    def __init__(self, run: Run, exit_code: int) -> None:
+        super().__init__(run.name)
+        self.run = run
+        self.exit_code = exit_code
+
+
+def prepare_data(config: Config) -> Pictures:
+    """Decodes, labels and splits the pictures, and says what was found."""
+    with counting("decoding") as progress:
+        pictures = load_pictures(config.data, config.training.seed, artifacts.cache_root(), progress)
+    describe_data(pictures)
+    return pictures
+
+
+def describe_data(pictures: Pictures) -> None:
+    index, shape = pictures.index, pictures.shape
+    parts = {name: len(index.where(name)) for name in ("train", "validation", "test", "calibration")}
+    counts = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
+    say(f"{len(index.paths)} pictures of {shape.height}×{shape.width}, "
+        f"{'grey' if shape.channels == 1 else 'colour'}: {counts}")
+    for reason in shape.reasons:
+        say(f"  chosen: {reason}", style="dim")
+    if index.class_names:
+        shown = ", ".join(index.class_names[:8]) + (" …" if len(index.class_names) > 8 else "")
+        say(f"  {len(index.class_names)} classes: {shown}")
+    if index.group_names:
+        say(f"  {len(index.group_names)} groups, none of them split between parts")
+    if pictures.skipped:
+        warn(f"{len(pictures.skipped)} files could not be used; the report lists them, the first is")
+        say(f"    {pictures.skipped[0][0]}: {pictures.skipped[0][1]}")
+    for note in pictures.notes:
+        say(f"  {note}", style="dim")
+
+
+def resolve(config: Config, pictures: Pictures, first_epoch: int = 0) -> tuple[Config, dict[str, Any]]:
+    """The configuration with every open choice filled in, and the choices that only this machine decides."""
+    from vae_tf.training import plan as plans
+    from vae_tf.training import precision
+
+    image_shape = pictures.shape.image_shape
+    plan = plans.make_plan(config.training, len(pictures.index.where("train")), image_shape, first_epoch)
+    chosen = precision.resolve(config.training.precision, config.model.recipe)
+    data = config.data.model_copy(
+        update={"size": image_shape[:2], "channels": image_shape[2], "source": absolute(config.data.source)}
+    )
+    training = config.training.model_copy(
+        update={"epochs": plan.epochs - first_epoch, "batch_size": plan.batch_size}
+    )
+    resolved = config.model_copy(update={"data": data, "training": training})
+    return resolved, {"plan": dataclasses.asdict(plan), "precision": dataclasses.asdict(chosen)}
+
+
+def absolute(source: str) -> str:
+    return source if source.startswith("demo:") else str(Path(source).expanduser().resolve())
+
+
+def start(config: Config, name: str | None, dry_run: bool = False, tensorboard: bool = False) -> Run | None:
+    """Trains a new run; with `dry_run` says only what it would do."""
+    recipes.find_recipe(config.model.recipe)
+    pictures = prepare_data(config)
+    resolved, machine = resolve(config, pictures)
+    model = build_model(resolved, machine)
+    describe_plan(resolved, machine, model)
+    if dry_run:
+        say("Nothing was written but the cache of decoded pictures: this was a dry run.")
+        return None
+    source = Path(resolved.data.source).name.replace("demo:", "demo-") or "pictures"
+    label = name or f"{source}-{config.model.recipe}-z{config.model.latent}"
+    run = create_run(label, resolved, machine, pictures, parent=None)
+    return work(run, model, pictures, tensorboard)
+
+
+def create_run(
+    label: str, config: Config, machine: dict[str, Any], pictures: Pictures, parent: str | None
+) -> Run:
+    record = {
+        "config": config.to_json(),
+        "machine": machine,
+        "seed": config.training.seed,
+        "fingerprint": pictures.fingerprint,
+        "parent": parent,
+        "versions": versions(),
+    }
+    run = artifacts.new_run(label, record)
+    save_index(run, pictures)
+    say(f"run {run.name}", style="bold")
+    return run
+
+
+def resume(text: str, tensorboard: bool = False) -> Run:
+    """Finishes an interrupted run's plan, in the precision that was resolved at its start."""
+    run = artifacts.find_run(text, trained=False)
+    if run.is_trained:
+        raise UserError(
+            f"{run.name} has finished its training.",
+            f"To train it further: python cli.py train --extend {run.name} --epochs 100",
+        )
+    pictures = load_run_pictures(run)
+    say(f"run {run.name} goes on", style="bold")
+    model = build_model(config_of(run), run.record["machine"])
+    return work(run, model, pictures, tensorboard)
+
+
+def extend(text: str, epochs: int, name: str | None, tensorboard: bool = False) -> Run:
+    """A child run that goes on from the last state of a finished one for `epochs` more."""
+    parent = artifacts.find_run(text)
+    pictures = load_run_pictures(parent)
+    config = config_of(parent)
+    training = config.training.model_copy(update={"epochs": epochs})
+    first_epoch = parent.record["machine"]["plan"]["epochs"]
+    resolved, machine = resolve(config.model_copy(update={"training": training}), pictures, first_epoch)
+    machine["precision"] = parent.record["machine"]["precision"]
+    label = name or f"{parent.name[6:]}-extended"
+    run = create_run(label, resolved, machine, pictures, parent=parent.name)
+    run.partial_train.mkdir()
+    shutil.copytree(parent.folder / "train" / "checkpoints", run.partial_train / "checkpoints")
+    shutil.copy2(parent.folder / "train" / "metrics.jsonl", run.partial_train / "metrics.jsonl")
+    return work(run, build_model(resolved, machine), pictures, tensorboard)
+
+
+def build_model(config: Config, machine: dict[str, Any], precision: str | None = None) -> Any:
+    settings = dict(config.model.settings)
+    if config.training.kl_warmup:
+        settings.setdefault("objective.warmup_steps", config.training.kl_warmup)
+    return recipes.build(
+        config.model.recipe,
+        image_shape=(*(config.data.size or ()), config.data.channels or 3),
+        latent_dim=config.model.latent,
+        likelihood=config.model.likelihood,
+        beta=config.model.beta,
+        precision=precision or machine["precision"]["policy"],
+        seed=config.training.seed,
+        settings=settings,
+    )
+
+
+def describe_plan(config: Config, machine: dict[str, Any], model: Any) -> None:
+    plan, precision = machine["plan"], machine["precision"]
+    names = " · ".join(
+        type(getattr(model, axis)).__name__
+        for axis in ("encoder", "posterior", "prior", "decoder", "likelihood", "objective")
+    )
+    say(f"recipe {config.model.recipe}, latent {config.model.latent}: {names}")
+    say(f"  {model.count_params():,} weights, β {config.model.beta:g}, {precision['reason']}", style="dim")
+    say(
+        f"  {plan['epochs']} epochs of {plan['steps_per_epoch']} steps, batch {plan['batch_size']}, "
+        f"learning rate {plan['learning_rate']:g} {plan['schedule']}, seed {plan['seed']}",
+        style="dim",
+    )
+    for note in plan["notes"]:
+        say(f"  {note}", style="dim")
+
+
+def work(run: Run, model: Any, pictures: Pictures, tensorboard: bool) -> Run:
+    """Runs the plan in `train.partial/` and makes it the stage `train`.
+
+    Raises:
+        TrainingStopped: Ctrl-C, or a loss that is not finite; both states are on disk.
+    """
+    from vae_tf.training import loop
+    from vae_tf.training.plan import Plan
+
+    config, machine = config_of(run), run.record["machine"]
+    plan = Plan(**{**machine["plan"], "notes": tuple(machine["plan"]["notes"])})
+    folder = run.partial_train
+    started = time.time()
+    with TrainingDisplay(plan.epochs, plan.num_steps) as display, stop_on_signals() as wants_stop:
+        outcome, best = loop.fit(
+            model,
+            plan,
+            batch_maker(pictures, plan),
+            validation_batches(pictures, plan),
+            folder,
+            jit_compile=machine["precision"]["jit_compile"],
+            listener=display,
+            wants_stop=wants_stop,
+            callbacks=tensorboard_callbacks(folder) if tensorboard else None,
+        )
+    if outcome.status != "finished":
+        explain_stop(run, outcome)
+        raise TrainingStopped(run, 130 if outcome.status == "interrupted" else 1)
+    save_best(config, machine, best, folder / "vae.keras")
+    finish(run, pictures, outcome, started, plan)
+    return run
+
+
+def batch_maker(pictures: Pictures, plan: Any) -> Callable[[int], Any]:
+    from vae_tf.data import batches
+
+    index = pictures.index
+    return lambda first_step: batches.training_batches(
+        pictures.images, index.labels, index.where("train"), plan.batch_size, plan.seed, first_step
+    )
+
+
+def validation_batches(pictures: Pictures, plan: Any) -> Any:
+    from vae_tf.data import batches
+
+    indices = pictures.index.where("validation")
+    if not len(indices):
+        return None
+    return batches.ordered_batches(
+        pictures.images, pictures.index.labels, indices, max(64, plan.batch_size)
+    )
+
+
+def tensorboard_callbacks(folder: Path) -> list[Any]:
+    import keras
+
+    return [keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)]
+
+
+def save_best(config: Config, machine: dict[str, Any], best: list[Any] | None, path: Path) -> None:
+    """The best weights in a float32 model: what is embedded and exported must not depend on the training's device."""
+    model = build_model(config, machine, precision="float32")
+    if best is not None:
+        model.set_weights(best)
+    partial = path.with_name("vae.partial.keras")
+    model.save(partial)
+    os.replace(partial, path)
+
+
+def finish(run: Run, pictures: Pictures, outcome: Any, started: float, plan: Any) -> None:
+    facts = outcome.facts
+    inputs = {"config": run.record["config"], "fingerprint": pictures.fingerprint, "parent": run.record["parent"]}
+    results = {**facts, "model": artifacts.hash_of_file(run.partial_train / "vae.keras")}
+    artifacts.finish_stage(run.partial_train, "train", inputs, started, results)
+    artifacts.replace_folder(run.partial_train, run.folder / "train")
+    say(
+        f"trained in {seconds(facts['seconds'])}: best at epoch {facts['best_epoch']} of {facts['epoch']}"
+        + (f", validation {facts['best_value']:,.1f} nats" if facts["best_value"] < float("inf") else ""),
+        style="bold",
+    )
+
+
+def explain_stop(run: Run, outcome: Any) -> None:
+    if outcome.status == "interrupted":
+        warn(f"Stopped at epoch {outcome.facts['epoch']}; the best and the last state are kept.")
+        next_step(f"python cli.py train --resume {run.name}")
+        return
+    step, term = outcome.failure
+    warn(f"The {term} was no finite number at step {step}; the weights were left as they were before it.")
+    say("  Try a smaller --learning-rate, --precision float32, or --set likelihood.floor=0.05.")
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C asks the loop to stop at the next boundary; a second Ctrl-C stops at once."""
+    received: list[int] = []
+
+    def handle(number: int, frame: Any) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        say("Stopping at the next step (Ctrl-C again stops at once) …")
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: bool(received)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    import vae_tf
+
+    packages = {name: version(name) for name in ("tensorflow", "keras", "numpy", "pillow")}
+    return {"vae_tf": vae_tf.__version__, "python": platform.python_version(), **packages}

@@ -1,0 +1,278 @@
+"""The run directory: the only code that knows its layout."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vae_tf.errors import UserError
+
+SCHEMA_VERSION = 1
+
+
+def runs_root() -> Path:
+    """Folder of all runs: $VAE_TF_RUNS, or `runs` here."""
+    return Path(os.environ.get("VAE_TF_RUNS", "runs"))
+
+
+def cache_root() -> Path:
+    """Folder of decoded pictures: $VAE_TF_CACHE, or `cache` beside the runs."""
+    return Path(os.environ.get("VAE_TF_CACHE", runs_root() / "cache"))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes through a temporary sibling, so that a reader sees the old text or the new, never half."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def write_json(path: Path, document: Any) -> None:
+    write_text(path, json.dumps(document, indent=1, default=jsonable) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def jsonable(value: Any) -> Any:
+    """NumPy scalars and arrays, dataclasses and paths as JSON has them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} does not go into JSON")
+
+
+def save_arrays(path: Path, **arrays: Any) -> None:
+    """An .npz that loads without pickle, written through a temporary sibling."""
+    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}.npz")
+    np.savez(partial, **arrays)
+    os.replace(partial, path)
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def hash_of(document: Any) -> str:
+    """12 hexadecimal digits of a JSON document."""
+    text = json.dumps(document, sort_keys=True, default=jsonable)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def hash_of_file(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One finished stage of a run: its folder and what `stage.json` says."""
+
+    folder: Path
+    record: dict[str, Any]
+    reused: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def hash(self) -> str:
+        return str(self.record["hash"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run directory such as `runs/00042-faces-conv-z30`."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """run.json: schema version, configuration, seed, command, versions, fingerprint of the data."""
+        record: dict[str, Any] = read_json(self.folder / "run.json")
+        if record.get("schema_version") != SCHEMA_VERSION:
+            raise UserError(
+                f"{self.folder} was written with schema {record.get('schema_version')}; "
+                f"this version reads {SCHEMA_VERSION}.",
+                "Use the version that wrote it.",
+            )
+        return record
+
+    @property
+    def partial_train(self) -> Path:
+        """Where training goes on; it becomes the stage `train` when the plan is done."""
+        return self.folder / "train.partial"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report"
+
+    @property
+    def is_trained(self) -> bool:
+        return (self.folder / "train" / "stage.json").exists()
+
+    def stage(self, name: str) -> Stage | None:
+        """The finished stage called `name`, or None."""
+        path = self.folder / name / "stage.json"
+        return Stage(path.parent, read_json(path)) if path.exists() else None
+
+    def stages(self, kind: str) -> list[Stage]:
+        """All finished stages of a kind (`clusters`, `clusters-1a2b3c`), the newest last."""
+        found = [self.stage(path.parent.name) for path in self.folder.glob("*/stage.json")]
+        stages = [stage for stage in found if stage is not None and stage.record["stage"] == kind]
+        return sorted(stages, key=lambda stage: stage.record["finished"])
+
+    def newest(self, kind: str) -> Stage | None:
+        stages = self.stages(kind)
+        return stages[-1] if stages else None
+
+    def finished(self, kind: str, inputs: Mapping[str, Any]) -> Stage | None:
+        """The stage of this kind that was computed from the very same inputs."""
+        for stage in self.stages(kind):
+            if stage.record["inputs"] == json.loads(json.dumps(inputs, default=jsonable)):
+                return dataclasses.replace(stage, reused=True)
+        return None
+
+    @contextlib.contextmanager
+    def writing(self, kind: str, inputs: Mapping[str, Any]) -> Iterator["StageWriter"]:
+        """A new stage: a temporary sibling that becomes the stage's folder when the block ends without error.
+
+        It is called `kind`, or `kind-HASH` where a stage from other inputs already has that name.
+        """
+        key = hash_of(inputs)
+        name = kind if not (self.folder / kind).exists() else f"{kind}-{key}"
+        partial = self.folder / f".{name}.partial-{os.getpid()}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        writer = StageWriter(partial)
+        started = time.time()
+        try:
+            yield writer
+            finish_stage(partial, kind, inputs, started, writer.results)
+            replace_folder(partial, self.folder / name)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@dataclasses.dataclass
+class StageWriter:
+    """Where a stage writes: `folder / file`, and `results` for what goes into its record."""
+
+    folder: Path
+    results: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def finish_stage(
+    folder: Path, kind: str, inputs: Mapping[str, Any], started: float, results: Mapping[str, Any]
+) -> None:
+    """Writes stage.json, by which a folder becomes a finished stage."""
+    record = {
+        "stage": kind,
+        "hash": hash_of([inputs, results]),
+        "inputs": dict(inputs),
+        "results": dict(results),
+        "started": started,
+        "finished": time.time(),
+    }
+    write_json(folder / "stage.json", record)
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Puts `new` in the place of `target`; a folder that was there goes only after the new one is whole."""
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    if target.exists():
+        os.replace(target, old)
+    os.replace(new, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def slug(text: str) -> str:
+    """Lower-case letters, digits and dashes of `text`, for the name of a run."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "run"
+
+
+def new_run(name: str, record: Mapping[str, Any], root: Path | None = None) -> Run:
+    """Makes `root/NNNNN-name/run.json` with the next free number."""
+    root = root or runs_root()
+    root.mkdir(parents=True, exist_ok=True)
+    while True:
+        number = max((int(run.name[:5]) for run in all_runs(root, any_state=True)), default=0) + 1
+        folder = root / f"{number:05d}-{slug(name)}"
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            continue
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "created": time.time(),
+        "command": " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+        **record,
+    }
+    write_json(folder / "run.json", document)
+    return Run(folder)
+
+
+def all_runs(root: Path | None = None, any_state: bool = False) -> list[Run]:
+    """Runs in the order of their numbers; those without a run.json only with `any_state`."""
+    root = root or runs_root()
+    if not root.is_dir():
+        return []
+    folders = sorted(path for path in root.iterdir() if re.match(r"\d{5}-", path.name))
+    return [Run(path) for path in folders if any_state or (path / "run.json").exists()]
+
+
+def find_run(text: str | None, root: Path | None = None, trained: bool = True) -> Run:
+    """The run that a user named by path, name, number or a part of its name; without one, the newest.
+
+    Raises:
+        UserError: None fits, several fit, or it has not finished training.
+    """
+    root = root or runs_root()
+    runs = all_runs(root)
+    if text is None:
+        runs = [run for run in runs if run.is_trained or not trained]
+        if not runs:
+            raise UserError(
+                f"There is no trained run in {root}/.", "Train one first: python cli.py train faces/ --latent 30"
+            )
+        return runs[-1]
+    if (Path(text) / "run.json").exists():
+        matches = [Run(Path(text))]
+    else:
+        number = f"{int(text):05d}-" if text.isdigit() else None
+        matches = [run for run in runs if run.name == text or (number and run.name.startswith(number))]
+        matches = matches or [run for run in runs if text in run.name]
+    if len(matches) != 1:
+        found = ", ".join(run.name for run in (matches or runs)[-8:]) or "none"
+        many = "Several runs match" if matches else "There is no run"
+        raise UserError(f"{many} {text!r} in {root}/.", f"Runs: {found}.")
+    if trained and not matches[0].is_trained:
+        raise UserError(
+            f"{matches[0].name} has not finished training.",
+            f"Go on with: python cli.py train --resume {matches[0].name}",
+        )
+    return matches[0]

@@ -1,0 +1,126 @@
+"""The configuration of a run: typed, closed, one JSON in and one JSON out."""
+
+import json
+from typing import Any, Literal
+
+import pydantic
+
+from vae_tf.errors import UserError
+
+
+class Section(pydantic.BaseModel):
+    """Unknown keys are refused and values do not change after they were checked."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Section):
+    """Where the pictures come from and how they are brought to one shape. None means: choose from the data."""
+
+    source: str
+    size: tuple[int, int] | None = None
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    channels: Literal[1, 3] | None = None
+    group_by: str | None = None
+    split: tuple[float, ...] = (80.0, 10.0, 10.0)
+
+    @pydantic.field_validator("size")
+    @classmethod
+    def _size_fits(cls, size: tuple[int, int] | None) -> tuple[int, int] | None:
+        if size is not None and not all(8 <= side <= 1024 for side in size):
+            raise ValueError("sides of 8 to 1024 pixels are possible")
+        return size
+
+    @pydantic.field_validator("split")
+    @classmethod
+    def _split_is_complete(cls, split: tuple[float, ...]) -> tuple[float, ...]:
+        if len(split) not in (3, 4) or min(split) < 0 or split[0] <= 0:
+            raise ValueError(
+                "three or four numbers of 0 or more are expected: train/validation/test[/calibration]"
+            )
+        return split
+
+
+class ModelConfig(Section):
+    """Which recipe, and what differs from its row of parts."""
+
+    recipe: str = "conv"
+    latent: int = pydantic.Field(30, ge=1, le=4096)
+    likelihood: str | None = None
+    beta: float = pydantic.Field(1.0, ge=0)
+    settings: dict[str, Any] = {}
+
+
+class TrainingConfig(Section):
+    """How the weights are found. None means: choose from the number and the size of the pictures."""
+
+    epochs: int | None = pydantic.Field(None, ge=1)
+    batch_size: int | None = pydantic.Field(None, ge=1)
+    learning_rate: float = pydantic.Field(1e-3, gt=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    kl_warmup: int = pydantic.Field(0, ge=0, description="steps over which the KL's weight rises to β")
+    augment: str = "auto"
+    seed: int = pydantic.Field(0, ge=0, le=2**31 - 1)
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
+
+
+class Config(Section):
+    """Everything that decides a run's result; the same JSON gives the same weights on the same machine."""
+
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def to_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = self.model_dump(mode="json")
+        return document
+
+
+def parse_config(document: dict[str, Any]) -> Config:
+    """The configuration in `document`.
+
+    Raises:
+        UserError: Unknown keys or wrong values, each named with what was expected.
+    """
+    try:
+        return Config.model_validate(document)
+    except pydantic.ValidationError as error:
+        problems = []
+        for item in error.errors():
+            where = ".".join(str(part) for part in item["loc"])
+            reason = item["msg"].removeprefix("Value error, ")
+            problems.append(f"{where}: {item['input']!r} does not fit ({reason})")
+        raise UserError("; ".join(problems), "`python cli.py train --help` lists the options.") from None
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """"64" to (64, 64), "112x92" to (112, 92): height × width in pixels."""
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) not in (1, 2) or not all(part.isdigit() for part in parts):
+        raise UserError(f"--size {text}: expected a side or HEIGHTxWIDTH in pixels.", "For example --size 64.")
+    sides = [int(part) for part in parts]
+    return sides[0], sides[-1]
+
+
+def parse_split(text: str) -> tuple[float, ...]:
+    """"80/10/10" to (80.0, 10.0, 10.0)."""
+    try:
+        return tuple(float(part) for part in text.split("/"))
+    except ValueError:
+        raise UserError(
+            f"--split {text}: expected train/validation/test[/calibration].", "For example --split 80/10/10."
+        ) from None
+
+
+def parse_settings(pairs: list[str]) -> dict[str, Any]:
+    """["objective.beta=4", "prior.name=vamp"] to a dictionary; values are read as JSON where they can be."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator:
+            raise UserError(f"--set {pair}: expected KEY=VALUE.", "For example --set likelihood.scale=0.1.")
+        try:
+            settings[key.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[key.strip()] = text
+    return settings

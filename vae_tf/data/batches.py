@@ -1,0 +1,96 @@
+"""Batches from a memory map: indices first, then one gather per batch, uint8 to the device."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from vae_tf import random
+
+
+def position_stream(
+    count: int, batch_size: int, seed: int
+) -> Callable[[int], NDArray[np.int64]]:
+    """A function from a step to the positions of its batch.
+
+    The stream is one permutation of `count` positions after another, permutation e keyed by (seed, e); step s
+    takes positions s·batch_size to (s + 1)·batch_size of it. So every batch is full, no picture is left out,
+    and what a step sees depends on nothing but the seed and the step.
+    """
+    known: dict[int, NDArray[np.int64]] = {}
+
+    def permutation(epoch: int) -> NDArray[np.int64]:
+        if epoch not in known:
+            for old in [e for e in known if e < epoch - 1]:
+                del known[old]
+            known[epoch] = random.generator(seed, "shuffle", epoch).permutation(count)
+        return known[epoch]
+
+    def positions(step: int) -> NDArray[np.int64]:
+        start, pieces, missing = step * batch_size, [], batch_size
+        while missing:
+            epoch, offset = divmod(start, count)
+            piece = permutation(epoch)[offset : offset + missing]
+            pieces.append(piece)
+            start, missing = start + len(piece), missing - len(piece)
+        return np.concatenate(pieces)
+
+    return positions
+
+
+def gather(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Callable[[Any], dict[str, Any]]:
+    """A tf.data function from indices [B] to a batch dictionary."""
+
+    def read(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return np.ascontiguousarray(images[indices])
+
+    constant_labels = tf.constant(labels)
+
+    def batch(indices: Any) -> dict[str, Any]:
+        x = tf.numpy_function(read, [indices], tf.uint8, stateful=False)
+        x = tf.ensure_shape(x, (indices.shape[0], *images.shape[1:]))
+        return {"x": x, "label": tf.gather(constant_labels, indices), "index": indices}
+
+    return batch
+
+
+def training_batches(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """An endless stream of shuffled batches, beginning at `first_step`.
+
+    Args:
+        images: uint8 [N, H, W, C], memory-mapped or not.
+        labels: Class of each picture [N].
+        indices: Which of the N pictures to train on.
+        batch_size: Pictures per batch; may exceed the number of indices.
+        seed: Key of the order.
+        first_step: Step of the first batch.
+    """
+    positions = position_stream(len(indices), batch_size, seed)
+
+    def at_step(step: NDArray[np.int64]) -> NDArray[np.int64]:
+        return indices[positions(int(step))]
+
+    def select(step: Any) -> Any:
+        # In order, one at a time: the stream forgets permutations that lie behind it.
+        return tf.ensure_shape(tf.numpy_function(at_step, [step], tf.int64, stateful=False), (batch_size,))
+
+    steps = tf.data.Dataset.counter(start=first_step, dtype=tf.int64)
+    return steps.map(select).map(gather(images, labels), num_parallel_calls=2).prefetch(4)
+
+
+def ordered_batches(
+    images: NDArray[np.uint8], labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int
+) -> tf.data.Dataset:
+    """The pictures at `indices` once, in order; the last batch may be smaller."""
+    dataset = tf.data.Dataset.from_tensor_slices(np.asarray(indices, dtype=np.int64))
+    dataset = dataset.batch(batch_size).map(gather(images, labels), num_parallel_calls=2)
+    return dataset.prefetch(2)

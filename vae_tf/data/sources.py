@@ -1,0 +1,195 @@
+"""Where pictures come from: a list of entries, and a way to read one of them as uint8 pixels."""
+
+import dataclasses
+import hashlib
+import os
+import re
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vae_tf.errors import UserError
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm")
+DEMO_FACES = "demo:faces"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One picture: its path relative to the source (POSIX), its class and the key of its group, where known."""
+
+    path: str
+    label: str | None = None
+    group: str | None = None
+
+
+class Source(Protocol):
+    """What the cache needs of a source of pictures."""
+
+    name: str
+    entries: list[Entry]
+    notes: list[str]
+
+    def fingerprint(self) -> str:
+        """Changes whenever any picture may have changed."""
+        ...
+
+    def read(self, position: int) -> NDArray[np.uint8]:
+        """Pixels [H, W, 1 or 3] of the entry at `position`; raises UnusablePicture."""
+        ...
+
+    def shape(self, position: int) -> tuple[int, int, int]:
+        """(height, width, channels) without decoding the pixels; raises UnusablePicture."""
+        ...
+
+
+class FolderSource:
+    """Pictures in a folder, flat or in class subfolders.
+
+    The class is the first folder in which the paths differ: `faces/happy/…`, but also `download/images/happy/…`.
+    """
+
+    def __init__(self, root: Path, group_by: str | None = None) -> None:
+        self.root = root
+        self.name = root.resolve().name or "root"
+        files, ignored = list_pictures(root)
+        self.notes: list[str] = []
+        if ignored:
+            kinds = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in ignored.most_common(5))
+            self.notes.append(f"{sum(ignored.values())} other files were left alone ({kinds}).")
+        if not files:
+            raise UserError(
+                f"{root} holds no pictures.", f"Formats read here: {', '.join(PICTURE_SUFFIXES)}, in any subfolder."
+            )
+        paths = [path.relative_to(root).as_posix() for path, _ in files]
+        self._stats = [stat for _, stat in files]
+        labels = labels_from_folders(paths)
+        groups, group_notes = groups_from_paths(paths, group_by)
+        self.notes += group_notes
+        self.entries = [Entry(*row) for row in zip(paths, labels, groups, strict=True)]
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(str(self.root.resolve()).encode(errors="surrogateescape"))
+        for entry, stat in zip(self.entries, self._stats, strict=True):
+            digest.update(f"{entry.path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()
+
+    def read(self, position: int) -> NDArray[np.uint8]:
+        from vae_tf.data.pictures import read_picture
+
+        return read_picture(self.root / self.entries[position].path)
+
+    def shape(self, position: int) -> tuple[int, int, int]:
+        from vae_tf.data.pictures import picture_shape
+
+        return picture_shape(self.root / self.entries[position].path)
+
+
+class DemoFaces:
+    """The embedded source: rendered happy and angry faces, several pictures per person."""
+
+    def __init__(self, num_people: int = 40, per_person: int = 10, size: int = 64, seed: int = 0) -> None:
+        from vae_tf.data import faces
+
+        self.name = "demo-faces"
+        self.notes: list[str] = []
+        self._size = size
+        self._key = f"{num_people}-{per_person}-{size}-{seed}"
+        self._factors = [
+            faces.sample_factors(seed, person, picture)
+            for person in range(num_people)
+            for picture in range(per_person)
+        ]
+        self.entries = [
+            Entry(f"{f.expression}/person{f.person:03d}-{f.picture:02d}.png", f.expression, f"person{f.person:03d}")
+            for f in self._factors
+        ]
+
+    def fingerprint(self) -> str:
+        from vae_tf.data import faces
+
+        code = Path(faces.__file__).read_bytes()
+        return hashlib.sha256(self._key.encode() + code).hexdigest()
+
+    def read(self, position: int) -> NDArray[np.uint8]:
+        from vae_tf.data import faces
+
+        return faces.render(self._factors[position], self._size)
+
+    def shape(self, position: int) -> tuple[int, int, int]:
+        return (self._size, self._size, 3)
+
+    def facts(self) -> dict[str, list[Any]]:
+        """Every generative factor as a column, in the order of the entries."""
+        rows = [dataclasses.asdict(factors) for factors in self._factors]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def open_source(text: str, group_by: str | None = None) -> Source:
+    """The source that a user named: a folder, or `demo:faces`.
+
+    Raises:
+        UserError: There is no such folder or demo, or it holds no pictures.
+    """
+    if text == DEMO_FACES:
+        return DemoFaces()
+    if text.startswith("demo:"):
+        raise UserError(f"There is no source {text!r}.", f"The embedded source is {DEMO_FACES}.")
+    root = Path(text).expanduser()
+    if not root.exists():
+        raise UserError(
+            f"There is no folder {text!r}.",
+            f"Give a folder of pictures, try the embedded faces with `python cli.py demo`,\n"
+            f"or write them out first: python cli.py make-faces {text}",
+        )
+    if not root.is_dir():
+        raise UserError(f"{text} is a file; a folder of pictures was expected.", f"Try {root.parent}.")
+    return FolderSource(root, group_by)
+
+
+def list_pictures(root: Path) -> tuple[list[tuple[Path, os.stat_result]], Counter[str]]:
+    """Picture files below `root` in path order, hidden ones left out, and the other files' suffixes counted."""
+    found: list[tuple[Path, os.stat_result]] = []
+    ignored: Counter[str] = Counter()
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in names:
+            path = Path(folder, name)
+            if name.startswith("."):
+                continue
+            if path.suffix.lower() not in PICTURE_SUFFIXES:
+                ignored[path.suffix.lower()] += 1
+            elif path.is_file():
+                found.append((path, path.stat()))
+    found.sort(key=lambda item: item[0].relative_to(root).as_posix())
+    return found, ignored
+
+
+def labels_from_folders(paths: list[str]) -> list[str | None]:
+    """The first folder in which the paths differ is the class; None for all where there is none."""
+    folders = [PurePosixPath(path).parts[:-1] for path in paths]
+    shared = len(os.path.commonprefix([list(parts) for parts in folders]))
+    return [parts[shared] if len(parts) > shared else None for parts in folders]
+
+
+def groups_from_paths(paths: list[str], pattern: str | None) -> tuple[list[str | None], list[str]]:
+    """The key that `pattern` captures in each path, and what to say about paths that it does not match."""
+    if pattern is None:
+        return [None] * len(paths), []
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"--group-by {pattern}: not a regular expression ({error}).") from None
+    matches = [compiled.search(path) for path in paths]
+    if not any(matches):
+        raise UserError(
+            f"--group-by {pattern} matches none of the {len(paths)} paths.",
+            f"It is searched in paths such as {paths[0]!r}; its first capture group is the key.",
+        )
+    keys = [None if match is None else match.group(1 if compiled.groups else 0) for match in matches]
+    missing = sum(key is None for key in keys)
+    notes = [f"--group-by matched no key in {missing} paths; each of these is its own group."] if missing else []
+    return keys, notes

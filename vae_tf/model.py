@@ -1,0 +1,254 @@
+"""`VAE`: one part of each axis, and the training step that minimises their objective."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from vae_tf import random
+from vae_tf.errors import UserError
+from vae_tf.parts import ElboTerms, objectives
+
+PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood")
+TERMS = ("reconstruction", "kl", "gradient")
+
+
+class Health:
+    """Remembers, inside the graph, the first step whose loss was not finite, and which term it was.
+
+    A plain object, so that Keras saves none of it with the model.
+    """
+
+    def __init__(self) -> None:
+        self.first_bad_step = tf.Variable(-1, dtype=tf.int64, trainable=False)
+        self.first_bad_term = tf.Variable(-1, dtype=tf.int64, trainable=False)
+
+    def record(self, step: Any, finite: Any) -> None:
+        """`finite`: boolean vector over `TERMS`; only the first bad step is kept."""
+        is_first = tf.logical_and(self.first_bad_step < 0, tf.logical_not(tf.reduce_all(finite)))
+        term = tf.argmin(tf.cast(finite, tf.int32), output_type=tf.int64)
+        self.first_bad_step.assign(tf.where(is_first, tf.cast(step, tf.int64), self.first_bad_step))
+        self.first_bad_term.assign(tf.where(is_first, term, self.first_bad_term))
+
+    def reset(self) -> None:
+        self.first_bad_step.assign(-1)
+        self.first_bad_term.assign(-1)
+
+    def failure(self) -> tuple[int, str] | None:
+        """(step, term) of the first non-finite loss, or None."""
+        step = int(self.first_bad_step)
+        return None if step < 0 else (step, TERMS[int(self.first_bad_term)])
+
+
+@keras.saving.register_keras_serializable(package="vae_tf")
+class VAE(keras.Model):
+    """A variational autoencoder composed of parts (Kingma & Welling 2014).
+
+    Pictures are [B, H, W, C], uint8 or floats in [0, 1]. Losses are in nats per picture: reconstruction summed
+    over pixels, KL summed over latent dimensions, both averaged over the batch.
+
+    Args:
+        encoder, posterior, prior, decoder, likelihood: Parts, see `vae_tf.parts`.
+        objective: What `train_step` minimises, see `vae_tf.parts.objectives`.
+        image_shape: (H, W, C).
+        latent_dim: Number d of latent dimensions.
+        seed: Key of all randomness in training, together with the step.
+    """
+
+    def __init__(
+        self,
+        encoder: Any,
+        posterior: Any,
+        prior: Any,
+        decoder: Any,
+        likelihood: Any,
+        objective: Any,
+        image_shape: Sequence[int],
+        latent_dim: int,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        # No autocasting: the target of the likelihood must keep its grey levels under mixed precision.
+        super().__init__(autocast=False, **kwargs)
+        self.encoder, self.posterior, self.prior = encoder, posterior, prior
+        self.decoder, self.likelihood, self.objective = decoder, likelihood, objective
+        self.image_shape = tuple(int(side) for side in image_shape)
+        self.latent_dim = int(latent_dim)
+        self.seed = int(seed)
+        self.steps_taken = self.add_weight(name="steps_taken", shape=(), dtype="int64", trainable=False)
+        self.trackers = {
+            name: keras.metrics.Mean(name=name) for name in ("loss", "reconstruction", "kl", "elbo")
+        }
+        self.augmentation: Any = None
+        self.weight_average: Any = None
+        self.health = Health()
+        self.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        if self.built:
+            return
+        pictures = (None, *self.image_shape)
+        self._build_part(self.encoder, pictures)
+        self._build_part(self.posterior, self.encoder.compute_output_shape(pictures))
+        self._build_part(self.prior, (None, self.latent_dim))
+        self._build_part(self.decoder, (None, self.latent_dim))
+        self._build_part(self.likelihood, pictures)
+        self.built = True
+
+    @staticmethod
+    def _build_part(part: Any, shape: Any) -> None:
+        if not part.built:
+            part.build(shape)
+
+    @property
+    def metrics(self) -> list[Any]:
+        return list(self.trackers.values())
+
+    def pixels(self, x: Any) -> Any:
+        """Pictures as float32 in [0, 1]; uint8 is divided by 255.
+
+        Raises:
+            UserError: The pictures' shape is not the model's.
+        """
+        shape = tuple(x.shape)[1:]
+        if shape != self.image_shape:
+            raise UserError(
+                f"Pictures of shape {shape} were given to a model of pictures {self.image_shape}.",
+                "Resize them to the model's (height, width, channels).",
+            )
+        x = ops.convert_to_tensor(x)
+        if keras.backend.standardize_dtype(x.dtype) == "uint8":
+            return ops.cast(x, "float32") / 255.0
+        return ops.cast(x, "float32")
+
+    def encode(self, x: Any) -> dict[str, Any]:
+        """Posterior parameters of pictures [B, H, W, C]: {"mean": [B, d], "log_variance": [B, d]}."""
+        return self.posterior(self.encoder(self.pixels(x)))
+
+    def decode(self, z: Any) -> Any:
+        """Mean pictures [N, H, W, C], float32 in [0, 1], of latents [N, d]."""
+        return self.likelihood.mean(self.decoder(ops.cast(z, "float32")))
+
+    def reconstruct(self, x: Any) -> Any:
+        """The pictures decoded from their posterior means, [B, H, W, C], float32 in [0, 1]."""
+        return self.decode(self.encode(x)["mean"])
+
+    def sample(self, num: int, seed: int = 0, temperature: float = 1.0) -> Any:
+        """Mean pictures [num, H, W, C] of latents drawn from the prior; `temperature` scales the noise."""
+        noise = random.normal((num, self.latent_dim), seed, 0, "prior") * temperature
+        return self.decode(self.prior.sample(noise))
+
+    def elbo_terms(self, x: Any, noise: Any) -> ElboTerms:
+        """The ELBO's terms for pictures [B, H, W, C] and posterior noise [K, B, d]."""
+        x = self.pixels(x)
+        parameters = self.posterior(self.encoder(x))
+        z = self.posterior.sample(parameters, noise)
+        num_samples = z.shape[0]
+        output = self.decoder(ops.reshape(z, (-1, self.latent_dim)))
+        output = ops.reshape(output, (num_samples, -1, *self.image_shape))
+        per_dimension = self.prior.kl_per_dimension(self.posterior.distribution(parameters))
+        return ElboTerms(
+            z=z,
+            posterior=parameters,
+            log_px=self.likelihood.log_prob(output, x),
+            log_qz=self.posterior.log_prob(parameters, z),
+            log_pz=self.prior.log_prob(z),
+            kl=None if per_dimension is None else ops.sum(per_dimension, axis=-1),
+            kl_per_dimension=per_dimension,
+        )
+
+    def noise_for(self, x: Any, step: Any, purpose: str, num_samples: int = 1) -> Any:
+        """Posterior noise [K, B, d], keyed by (seed, step, purpose)."""
+        shape = self.posterior.noise_shape(num_samples, ops.shape(x)[0])
+        return random.normal(shape, self.seed, step, purpose)
+
+    def call(self, x: Any) -> Any:
+        return self.reconstruct(x["x"] if isinstance(x, dict) else x)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = input_shape["x"] if isinstance(input_shape, dict) else input_shape
+        return (shape[0], *self.image_shape)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x = self.pixels(as_batch(data)["x"])
+        step = self.steps_taken.value
+        if self.augmentation is not None:
+            x = self.augmentation(x, self.seed, step)
+        noise = self.noise_for(x, step, "posterior")
+        with tf.GradientTape() as tape:
+            terms = self.elbo_terms(x, noise)
+            loss = ops.mean(self.objective(terms, step))
+            scaled_loss = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled_loss, self.trainable_variables)
+        self._apply_if_finite(terms, gradients, step)
+        return self._track(terms, loss)
+
+    def _apply_if_finite(self, terms: ElboTerms, gradients: list[Any], step: Any) -> None:
+        finite = [
+            tf.reduce_all(tf.math.is_finite(terms.reconstruction)),
+            tf.reduce_all(tf.math.is_finite(terms.divergence)),
+        ]
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            # It finds overflowed gradients itself, skips the step and halves its scale: no error.
+            finite.append(tf.constant(True))
+        else:
+            finite.append(tf.math.is_finite(tf.linalg.global_norm(gradients)))
+        finite = tf.stack(finite)
+        self.health.record(step, finite)
+
+        def apply() -> Any:
+            self.optimizer.apply(gradients, self.trainable_variables)
+            if self.weight_average is not None:
+                self.weight_average.update(step)
+            return tf.constant(0)
+
+        tf.cond(tf.reduce_all(finite), apply, lambda: tf.constant(0))
+        self.steps_taken.assign_add(1)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """The objective at its final weights, with noise that is the same in every epoch."""
+        batch = as_batch(data)
+        key = batch["index"][0] if "index" in batch else 0
+        terms = self.elbo_terms(batch["x"], self.noise_for(batch["x"], key, "validation"))
+        return self._track(terms, ops.mean(self.objective.final(terms)))
+
+    def _track(self, terms: ElboTerms, loss: Any) -> dict[str, Any]:
+        size = ops.shape(terms.elbo)[0]
+        values = {
+            "loss": loss,
+            "reconstruction": ops.mean(terms.reconstruction),
+            "kl": ops.mean(terms.divergence),
+            "elbo": ops.mean(terms.elbo),
+        }
+        for name, value in values.items():
+            self.trackers[name].update_state(value, sample_weight=size)
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    def get_config(self) -> dict[str, Any]:
+        parts = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in PARTS}
+        return {
+            **super().get_config(),
+            **parts,
+            "objective": objectives.serialize(self.objective),
+            "image_shape": list(self.image_shape),
+            "latent_dim": self.latent_dim,
+            "seed": self.seed,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VAE":
+        config = dict(config)
+        for name in PARTS:
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        config["objective"] = objectives.deserialize(config["objective"])
+        config["dtype"] = keras.saving.deserialize_keras_object(config["dtype"])
+        return cls(**config)
+
+
+def as_batch(data: Any) -> dict[str, Any]:
+    """The batch dictionary (x, label, length, index) of whatever `fit` was given; a bare tensor is x."""
+    x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    return x if isinstance(x, dict) else {"x": x}

@@ -1,0 +1,96 @@
+"""Encoders: pictures [B, H, W, C] in [0, 1] to features [B, F]."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from vae_tf.parts.base import register
+from vae_tf.parts.layers import Network, ResidualBlock
+
+
+def centred() -> keras.layers.Layer:
+    """Pixels in [0, 1] to [−1, 1]."""
+    return keras.layers.Rescaling(2.0, offset=-1.0, dtype="float32", name="centred")
+
+
+@register("encoder", "mlp")
+class MLPEncoder(Network):
+    """Dense layers on the flattened picture (Kingma & Welling 2014, appendix C).
+
+    Args:
+        widths: Units of each hidden layer.
+    """
+
+    def __init__(self, widths: Sequence[int] = (512, 256), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.widths = tuple(widths)
+
+    def layers(self, input_shape: Any) -> list[keras.layers.Layer]:
+        dense = [keras.layers.Dense(w, activation="silu", **self.policy()) for w in self.widths]
+        return [centred(), keras.layers.Flatten(**self.policy()), *dense]
+
+
+@register("encoder", "conv")
+class ConvEncoder(Network):
+    """Strided convolutions, each halving the picture (Radford et al. 2016), then one dense layer.
+
+    Args:
+        widths: Filters of each convolution.
+        features: Units F of the dense layer.
+    """
+
+    def __init__(
+        self, widths: Sequence[int] = (64, 128, 256, 256), features: int = 512, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.widths = tuple(widths)
+        self.features = features
+
+    def layers(self, input_shape: Any) -> list[keras.layers.Layer]:
+        convolutions = [
+            keras.layers.Conv2D(w, 4, strides=2, padding="same", activation="silu", **self.policy())
+            for w in self.widths
+        ]
+        return [
+            centred(),
+            *convolutions,
+            keras.layers.Flatten(**self.policy()),
+            keras.layers.Dense(self.features, activation="silu", **self.policy()),
+        ]
+
+
+@register("encoder", "patch")
+class PatchEncoder(Network):
+    """Patches of `patch` pixels as channels, then residual blocks and halvings, for larger pictures.
+
+    The patch stem (Dosovitskiy et al. 2021) spares the costly convolutions at full resolution.
+
+    Args:
+        widths: Channels of each resolution, beginning after the stem.
+        patch: Side of a patch, pixels.
+        features: Units F of the dense layer.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (64, 128, 256, 256),
+        patch: int = 4,
+        features: int = 512,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.widths = tuple(widths)
+        self.patch = patch
+        self.features = features
+
+    def layers(self, input_shape: Any) -> list[keras.layers.Layer]:
+        policy = self.policy()
+        first, *others = self.widths
+        stem = keras.layers.Conv2D(first, self.patch, strides=self.patch, padding="same", **policy)
+        blocks: list[keras.layers.Layer] = [ResidualBlock(first, **policy)]
+        for width in others:
+            blocks.append(keras.layers.Conv2D(width, 3, strides=2, padding="same", **policy))
+            blocks.append(ResidualBlock(width, **policy))
+        dense = keras.layers.Dense(self.features, activation="silu", **policy)
+        return [centred(), stem, *blocks, keras.layers.Flatten(**policy), dense]

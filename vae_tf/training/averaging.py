@@ -1,0 +1,40 @@
+"""An exponential moving average of the weights: what is validated, kept, embedded and exported."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+class WeightAverage:
+    """average ← decay·average + (1 − decay)·weight after every step (Polyak & Juditsky 1992).
+
+    The decay rises with the step, min(decay, (1 + t) / (10 + t)), so that the random weights of the beginning
+    are forgotten soon. A plain object: Keras saves none of it with the model.
+
+    Args:
+        variables: The trainable variables.
+        decay: Weight of the past once enough steps were taken.
+    """
+
+    def __init__(self, variables: list[Any], decay: float = 0.998) -> None:
+        self.decay = decay
+        self.variables = variables
+        self.averages = [
+            keras.Variable(ops.convert_to_numpy(v.value), dtype="float32", trainable=False) for v in variables
+        ]
+
+    def update(self, step: Any) -> None:
+        """Takes the weights after step `step` (from 0) into the average; runs inside the graph."""
+        t = tf.cast(step, tf.float32)
+        share = 1.0 - tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
+        for average, variable in zip(self.averages, self.variables, strict=True):
+            average.assign_add(share * (variable.value - average.value))
+
+    def swap(self) -> None:
+        """Exchanges weights and averages; call it again to swap back."""
+        for average, variable in zip(self.averages, self.variables, strict=True):
+            held = ops.convert_to_numpy(variable.value)
+            variable.assign(average.value)
+            average.assign(held)

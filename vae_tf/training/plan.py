@@ -1,0 +1,118 @@
+"""What a training will do, resolved before it begins: sizes, steps, schedule, augmentation."""
+
+import dataclasses
+import math
+from typing import Any
+
+from vae_tf.config import TrainingConfig
+from vae_tf.errors import UserError
+
+# Fewer steps leave the decoder blurred, however few pictures there are; more gain little on small sets.
+DEFAULT_NUM_STEPS = 2000
+SMALLEST_NUM_EPOCHS = 20
+LARGEST_NUM_STEPS_PER_EXECUTION = 16
+WARMUP_STEPS = 100
+AVERAGE_DECAY = 0.998
+FEW_PICTURES = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All numbers that the loop needs; `notes` say how they were chosen."""
+
+    batch_size: int
+    steps_per_epoch: int
+    epochs: int
+    learning_rate: float
+    schedule: str
+    steps_per_execution: int
+    augmentation: dict[str, Any] | None
+    seed: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+
+def make_plan(
+    config: TrainingConfig, num_pictures: int, image_shape: tuple[int, int, int], first_epoch: int = 0
+) -> Plan:
+    """Fills in what `config` leaves open.
+
+    Args:
+        config: What the user asked for.
+        num_pictures: Number of pictures to train on.
+        image_shape: (H, W, C).
+        first_epoch: Epochs that a parent run has done; `config.epochs` come after them.
+    """
+    batch_size = min(config.batch_size or default_batch_size(num_pictures), max(num_pictures, 1))
+    steps_per_epoch = math.ceil(num_pictures / batch_size)
+    epochs = config.epochs or max(SMALLEST_NUM_EPOCHS, math.ceil(DEFAULT_NUM_STEPS / steps_per_epoch))
+    augmentation, note = choose_augmentation(config.augment, num_pictures, image_shape)
+    return Plan(
+        batch_size=batch_size,
+        steps_per_epoch=steps_per_epoch,
+        epochs=first_epoch + epochs,
+        learning_rate=config.learning_rate,
+        schedule=config.schedule,
+        steps_per_execution=largest_divisor(steps_per_epoch, LARGEST_NUM_STEPS_PER_EXECUTION),
+        augmentation=augmentation,
+        seed=config.seed,
+        notes=(note,),
+    )
+
+
+def default_batch_size(num_pictures: int) -> int:
+    if num_pictures <= 2_000:
+        return 32
+    return 64 if num_pictures <= 20_000 else 128
+
+
+def largest_divisor(number: int, limit: int) -> int:
+    """Keras runs whole executions only, so their length must divide the epoch's."""
+    return max(divisor for divisor in range(1, min(number, limit) + 1) if number % divisor == 0)
+
+
+def choose_augmentation(
+    text: str, num_pictures: int, image_shape: tuple[int, int, int]
+) -> tuple[dict[str, Any] | None, str]:
+    """"auto", "none", or a comma-separated choice of mirror, shift and brightness."""
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [name for name in names if name not in ("auto", "none", "mirror", "shift", "brightness")]
+    if unknown or not names or (len(names) > 1 and {"auto", "none"} & set(names)):
+        raise UserError(
+            f"--augment {text}: expected auto, none, or some of mirror,shift,brightness.",
+            "For example --augment shift where mirroring would be wrong.",
+        )
+    if names == ["none"]:
+        return None, "No augmentation, as asked."
+    if names == ["auto"]:
+        names = ["mirror", "shift"] + (["brightness"] if num_pictures <= FEW_PICTURES else [])
+    # Three pixels of 64, and in proportion: on tiny pictures three pixels would be a large part of the content.
+    shift = max(1, round(min(image_shape[:2]) * 3 / 64)) if min(image_shape[:2]) < 64 else 3
+    chosen = {
+        "mirror": "mirror" in names,
+        "shift": shift if "shift" in names else 0,
+        "brightness": 0.15 if "brightness" in names else 0.0,
+    }
+    words = {"mirror": "mirrored", "shift": f"shifted by up to {shift} px", "brightness": "brightened ±15 %"}
+    said = ", ".join(words[name] for name in names)
+    advice = " Mirroring is wrong for digits and text: --augment shift or none." if "mirror" in names else ""
+    return chosen, f"Training pictures are {said} at random.{advice}"
+
+
+def make_optimizer(plan: Plan) -> Any:
+    """Adam with a clipped gradient, on the plan's schedule."""
+    import keras
+
+    from vae_tf.training.schedules import WarmUp
+
+    if plan.schedule == "cosine":
+        warmup = min(WARMUP_STEPS, max(1, plan.num_steps // 10))
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, plan.num_steps - warmup), warmup_target=plan.learning_rate, warmup_steps=warmup
+        )
+    else:
+        rate = WarmUp(plan.learning_rate, WARMUP_STEPS)
+    return keras.optimizers.Adam(rate, global_clipnorm=1.0)
