@@ -110,3 +110,33 @@ class TrainingDisplay:
         if done <= 0:
             return 0.0
         return (time.monotonic() - self.started) / done * max(self.num_steps - event["step"], 0)
+
+
+def import_tensorflow_quietly() -> None:
+    """Imports TensorFlow without the lines that its C++ side prints before any log level is read.
+
+    They would meet every user on every command; where the import fails they are shown.
+    """
+    import os
+    import sys
+    import tempfile
+
+    if "tensorflow" in sys.modules:
+        return
+    # Where there is no GPU, TensorFlow reports its failure to find one as an error.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if os.path.exists("/dev/nvidia0") else "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.constant(0)
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -59,7 +59,7 @@ def jsonable(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} does not go into JSON")
 
 
-def save_arrays(path: Path, **arrays: Any) -> None:
+def save_arrays(path: Path, /, **arrays: Any) -> None:
     """An .npz that loads without pickle, written through a temporary sibling."""
     partial = path.with_name(f".{path.stem}.partial-{os.getpid()}.npz")
     np.savez(partial, **arrays)
@@ -88,7 +88,6 @@ class Stage:
 
     folder: Path
     record: dict[str, Any]
-    reused: bool = False
 
     @property
     def name(self) -> str:
@@ -153,7 +152,7 @@ class Run:
         """The stage of this kind that was computed from the very same inputs."""
         for stage in self.stages(kind):
             if stage.record["inputs"] == json.loads(json.dumps(inputs, default=jsonable)):
-                return dataclasses.replace(stage, reused=True)
+                return stage
         return None
 
     @contextlib.contextmanager

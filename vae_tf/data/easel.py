@@ -17,7 +17,7 @@ Colour = tuple[int, int, int]
 Points = NDArray[np.float64]
 
 SUPERSAMPLING = 4
-ZOOM = 1.15
+ZOOM = 1.22
 WHITE: Colour = (252, 250, 246)
 DARK: Colour = (40, 28, 30)
 

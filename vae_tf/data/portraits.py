@@ -53,8 +53,8 @@ class FaceFactors:
     """Everything that decides one picture. Lengths are in head units (see `easel`), angles in radians.
 
     From `face_width` to `clothes_hue` the factors belong to the person, from `mouth_open` on to the picture.
-    `jaw`, `skin_tone`, `hair_volume`, `lip_fullness`, `mouth_open`, `intensity` and `light_strength` run from 0
-    (least) to 1 (most); `gaze` and `light_direction` from -1 (left) to 1 (right); hues are turns of the colour wheel.
+    `jaw`, `skin_tone`, `hair_volume`, `lip_fullness`, `mouth_open`, `intensity` and `light_strength` run from
+    0 (least) to 1 (most), `gaze` and `light_direction` from -1 (left) to 1 (right); hues are turns (0 to 1).
     """
 
     person: int
@@ -145,6 +145,9 @@ def _draw_head(easel: Easel, factors: FaceFactors, skin: Colour) -> None:
     blush, height = (0.25 + 0.3 * factors.intensity, 0.15) if happy else (0.15, 0.19)
     for side in (-1, 1):
         easel.tint(ellipse(side * 0.31, height, 0.1, 0.07), 0.06, (226, 84, 78), blush, head)
+    if not happy:
+        scowl = ellipse(0, 0.08 * factors.intensity - factors.brow_height, 0.28, 0.07)
+        easel.tint(scowl, 0.06, shadow(skin, 0.8), 0.6 * factors.intensity, head)
 
 
 def _draw_eyes(easel: Easel, factors: FaceFactors, skin: Colour) -> None:
@@ -178,9 +181,9 @@ def _draw_brows(easel: Easel, factors: FaceFactors, colour: Colour, skin: Colour
     inner, outer = factors.eye_distance - 0.13, factors.eye_distance + 0.15
     bow = 4 * u * (1 - u)
     if factors.expression == "happy":
-        middle = 0.02 * u - height - 0.04 * strength - (0.04 + 0.03 * strength) * bow
+        middle = 0.02 * u - height - 0.05 * strength - (0.04 + 0.03 * strength) * bow
     else:
-        middle = (0.09 - 0.16 * u) * strength - height - 0.02 * bow
+        middle = (0.11 - 0.18 * u) * strength - height - 0.02 * bow
         inner -= 0.03 * strength
     half = factors.brow_thickness / 2 * (1.15 - 0.75 * u * u)
     for side in (-1, 1):
@@ -296,7 +299,7 @@ def _draw_hair_behind(easel: Easel, factors: FaceFactors, colour: Colour) -> Non
     if factors.hair_style == "afro":
         easel.fill(ellipse(0, -0.2, 0.6 + 0.1 * volume, 0.58 + 0.1 * volume), colour, -0.1)
     elif factors.hair_style == "bun":
-        easel.fill(ellipse(0, -0.7, 0.16 + 0.05 * volume, 0.15 + 0.03 * volume), colour, -0.1)
+        easel.fill(ellipse(0, -0.66, 0.16 + 0.05 * volume, 0.15 + 0.03 * volume), colour, -0.1)
     elif factors.hair_style in ("bob", "long"):
         easel.fill(curve(mirrored([(0.25, -0.5), *_hair_side(factors)]), True), colour)
 
@@ -319,12 +322,10 @@ def _draw_glasses(easel: Easel, factors: FaceFactors) -> None:
         return
     distance, radius = factors.eye_distance, 0.165
     for side in (-1, 1):
-        lens = ellipse(side * (distance + 0.01), 0, radius, radius)
+        middle = np.array((side * (distance + 0.01), 0.0))
+        lens = middle + radius * CIRCLE
         if factors.glasses == "square":
-            lens = np.clip(CIRCLE * 1.3, -1, 1) * (radius * 1.05, radius * 0.8) + (
-                side * (distance + 0.01),
-                0.0,
-            )
+            lens = middle + np.clip(CIRCLE * 1.3, -1, 1) * (radius * 1.05, radius * 0.8)
         easel.stroke(np.concatenate((lens, lens[:2])), 0.022, DARK, 0.06)
         temple = np.array([(side * (distance + radius + 0.01), -0.02), (side * factors.face_width, -0.04)])
         easel.stroke(temple, 0.022, DARK, 0.03)

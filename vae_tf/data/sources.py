@@ -109,10 +109,10 @@ class DemoFaces:
         ]
 
     def fingerprint(self) -> str:
-        from vae_tf.data import faces
-
-        code = Path(faces.__file__).read_bytes()
-        return hashlib.sha256(self._key.encode() + code).hexdigest()
+        digest = hashlib.sha256(self._key.encode())
+        for module in ("faces", "portraits", "easel"):
+            digest.update(Path(__file__).with_name(f"{module}.py").read_bytes())
+        return digest.hexdigest()
 
     def read(self, position: int) -> NDArray[np.uint8]:
         from vae_tf.data import faces

@@ -1,0 +1,182 @@
+"""Stage `clusters`: maps of the latent space, clusters without labels, and whether the classes separate."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.embed import embed
+from pipelines.evaluate import fit_pca
+from pipelines.run_data import load_run_pictures
+from vae_tf.artifacts import Run, Stage, load_arrays, save_arrays, write_json
+from vae_tf.data.dataset import Index, Pictures
+from vae_tf.errors import UserError
+
+METHODS = ("tsne", "umap", "pca")
+# The pixels of more pictures than this would not fit into memory as floats; the tests say how many served.
+LARGEST_NUM_TESTED = 2000
+NUM_PER_CLUSTER = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterOptions:
+    """What a user may choose; None means: from the number of pictures."""
+
+    perplexity: float | None = None
+    num_neighbors: int | None = None
+    num_permutations: int = 999
+    seed: int = 0
+
+
+def cluster(run: Run, options: ClusterOptions) -> Stage:
+    """Maps, clusterings and separation of the latents, with PCA and pixels beside them."""
+    embedded = embed(run)
+    inputs = {"embed": embedded.hash, "options": dataclasses.asdict(options)}
+    done = run.finished("clusters", inputs)
+    if done is not None:
+        return done
+    pictures = load_run_pictures(run)
+    latents = load_arrays(embedded.folder / "latents.npz")["mean"]
+    with run.writing("clusters", inputs) as stage:
+        maps, arrays = draw_maps(latents, options)
+        clusterings = find_clusters(latents, options.seed, arrays)
+        separation = separate_classes(run, pictures, latents, options)
+        save_arrays(stage.folder / "maps.npz", **arrays)
+        scores = {"maps": maps, "clusterings": clusterings, "separation": separation}
+        write_json(stage.folder / "scores.json", scores)
+        stage.results.update(headline=separation["headline"], num_pictures=len(latents))
+    return run.finished("clusters", inputs) or Stage(run.folder / "clusters", {})
+
+
+def draw_maps(
+    latents: NDArray[np.float32], options: ClusterOptions
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Each map's settings and trustworthiness, and its points by name."""
+    from vae_tf.analysis.projection import project
+
+    maps, arrays = [], {}
+    for method in METHODS:
+        projection = project(
+            latents,
+            method,
+            options.seed,
+            perplexity=options.perplexity,
+            num_neighbors=options.num_neighbors,
+        )
+        arrays[method] = projection.points
+        maps.append(
+            {
+                "asked": method,
+                "method": projection.method,
+                "settings": projection.settings,
+                "trustworthiness": projection.trustworthiness,
+            }
+        )
+    return maps, arrays
+
+
+def find_clusters(
+    latents: NDArray[np.float32], seed: int, arrays: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """k-means and a Gaussian mixture, k by BIC; the assignments go into `arrays`."""
+    from vae_tf.analysis import clustering
+
+    found = []
+    for key, method in (
+        ("k_means", clustering.cluster_by_k_means),
+        ("gaussian_mixture", clustering.cluster_by_gaussian_mixture),
+    ):
+        result = method(latents, seed)
+        arrays[key] = result.assignments
+        found.append(
+            {
+                "key": key,
+                "method": result.method,
+                "num_clusters": result.num_clusters,
+                "candidates": result.candidates,
+                "bic": result.bic,
+                "facts": result.facts,
+                "representatives": representatives(latents, result.assignments),
+            }
+        )
+    return found
+
+
+def representatives(
+    latents: NDArray[np.float32], assignments: NDArray[np.int64]
+) -> list[list[int]]:
+    """Positions of the pictures nearest to each cluster's mean, the nearest first."""
+    chosen = []
+    for cluster_index in range(int(assignments.max(initial=-1)) + 1):
+        members = np.flatnonzero(assignments == cluster_index)
+        distance = np.linalg.norm(latents[members] - latents[members].mean(axis=0), axis=1)
+        chosen.append(members[np.argsort(distance, kind="stable")[:NUM_PER_CLUSTER]].tolist())
+    return chosen
+
+
+def separate_classes(
+    run: Run, pictures: Pictures, latents: NDArray[np.float32], options: ClusterOptions
+) -> dict[str, Any]:
+    """Readable and clustered, in latents, PCA scores and pixels; or why nothing can be said."""
+    from vae_tf.analysis import headline, separation
+
+    index = pictures.index
+    groups = index.groups if index.group_names else None
+    if not index.class_names:
+        return {"headline": "", "reason": "The pictures have no classes: no subfolders, so no labels."}
+    try:
+        kept = tested_positions(index, options.seed)
+        # The model never saw a label, so that trained-on pictures may serve as well; folds keep groups apart.
+        result = separation.separate(
+            feature_spaces(run, pictures, latents, kept),
+            index.labels[kept],
+            None if groups is None else groups[kept],
+            index.class_names,
+            options.seed,
+            options.num_permutations,
+            LARGEST_NUM_TESTED,
+        )
+    except UserError as error:
+        return {"headline": "", "reason": str(error)}
+    return {
+        "headline": headline.headline(result),
+        "reason": "",
+        "statistics": [dataclasses.asdict(statistic) for statistic in result.statistics],
+        "design": describe_design(result),
+        "notes": list(result.cohort.notes),
+        "minimum_p": result.minimum_p,
+    }
+
+
+def tested_positions(index: Index, seed: int) -> NDArray[np.int64]:
+    from vae_tf.analysis.cohort import select
+
+    groups = index.groups if index.group_names else None
+    cohort = select(index.labels, groups, index.class_names, seed, LARGEST_NUM_TESTED)
+    return np.asarray(cohort.kept, dtype=np.int64)
+
+
+def feature_spaces(
+    run: Run, pictures: Pictures, latents: NDArray[np.float32], kept: NDArray[np.int64]
+) -> dict[str, NDArray[np.float32]]:
+    originals = np.asarray(pictures.images[kept])
+    pixels = originals.reshape(len(kept), -1).astype(np.float32) / 255.0
+    return {"VAE latents": latents[kept], "PCA": fit_pca(run, pictures).encode(originals), "pixels": pixels}
+
+
+def describe_design(result: Any) -> str:
+    """How the labels were shuffled, in one or two sentences."""
+    kinds = {
+        "no groups": "Pictures count as independent; labels were shuffled among them.",
+        "crossed": "Every group holds pictures of several classes; labels were shuffled within groups only.",
+        "nested": "Each group holds one class; whole groups changed their label.",
+        "mixed": "Labels were shuffled within groups of several classes and between groups of one class.",
+    }
+    design = result.design
+    compared = f"{'All' if result.exact else 'Random'} {result.num_permutations:,} labellings were compared"
+    return (
+        f"{len(design.labels)} pictures in {design.num_classes} classes, held out by "
+        f"{'picture' if design.kind == 'no groups' else f'group ({design.num_groups})'}. {kinds[design.kind]} "
+        f"{compared}; the smallest p that could come out is {result.minimum_p:.2g}."
+    )

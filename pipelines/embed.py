@@ -1,0 +1,70 @@
+"""Stage `embed`: posterior mean and standard deviation of every picture."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.evaluate import model_hash
+from pipelines.run_data import load_model, load_run_pictures
+from vae_tf.artifacts import Run, Stage, save_arrays
+from vae_tf.data.dataset import Index, Pictures
+from vae_tf.data.splits import PARTS
+from vae_tf.evaluation.latents import Embedding
+
+BATCH_SIZE = 128
+
+
+def embed(run: Run) -> Stage:
+    """Encodes all pictures of the run, trained-on and unseen, and writes latents.npz and latents.csv."""
+    inputs = {"fingerprint": run.record["fingerprint"], "model": model_hash(run)}
+    done = run.finished("embed", inputs)
+    if done is not None:
+        return done
+    pictures, model = load_run_pictures(run), load_model(run)
+    embedding = encode_all(model, pictures)
+    with run.writing("embed", inputs) as stage:
+        write_latents(stage.folder, embedding, pictures.index)
+        stage.results.update(
+            num_pictures=len(embedding.mean),
+            latent=embedding.mean.shape[1],
+            num_active=int(embedding.active.sum()),
+        )
+    return run.finished("embed", inputs) or Stage(run.folder / "embed", {})
+
+
+def encode_all(model: object, pictures: Pictures) -> Embedding:
+    from vae_tf.data.batches import ordered_batches
+    from vae_tf.evaluation import latents
+
+    indices = np.arange(len(pictures.images))
+    batches = ordered_batches(pictures.images, pictures.index.labels, indices, BATCH_SIZE)
+    return latents.embed(model, batches)
+
+
+def write_latents(folder: Path, embedding: Embedding, index: Index) -> None:
+    """latents.npz (arrays in the order of the pictures) and latents.csv (one row per picture)."""
+    count = len(index.paths)
+    save_arrays(
+        folder / "latents.npz",
+        mean=embedding.mean,
+        standard_deviation=embedding.standard_deviation,
+        kl=embedding.kl,
+        index=np.arange(count),
+        split=index.parts,
+        split_names=np.array(PARTS),
+        label=index.labels,
+        class_names=np.array(index.class_names, dtype=str),
+        group=index.groups,
+        group_names=np.array(index.group_names, dtype=str),
+        path=np.array(index.paths, dtype=str),
+    )
+    size = embedding.mean.shape[1]
+    columns = [f"mean_{i}" for i in range(size)] + [f"standard_deviation_{i}" for i in range(size)]
+    with open(folder / "latents.csv", "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["path", "split", "label", "group", *columns])
+        for i in range(count):
+            facts = [index.paths[i], PARTS[index.parts[i]], index.class_of(i), index.group_of(i)]
+            numbers = [f"{v:.6g}" for v in (*embedding.mean[i], *embedding.standard_deviation[i])]
+            writer.writerow([*facts, *numbers])

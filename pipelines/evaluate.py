@@ -1,0 +1,138 @@
+"""Stage `evaluate`: how well the run's pictures are reconstructed, beside PCA of the same size."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.run_data import config_of, load_model, load_run_pictures
+from vae_tf import random
+from vae_tf.artifacts import Run, Stage, save_arrays, write_json
+from vae_tf.data.dataset import Index, Pictures
+from vae_tf.evaluation.reconstruction import Interval, Quality, mean_interval, quality, reconstruct
+
+LARGEST_NUM_SCORED = 2000
+NUM_SHOWN = 12
+NUM_SAMPLES = 64
+
+
+def evaluate(run: Run) -> Stage:
+    """Scores VAE and PCA on every part; keeps some reconstructions and prior samples to look at."""
+    inputs = {"fingerprint": run.record["fingerprint"], "model": model_hash(run)}
+    done = run.finished("evaluate", inputs)
+    if done is not None:
+        return done
+    pictures, model = load_run_pictures(run), load_model(run)
+    baseline = fit_pca(run, pictures)
+    with run.writing("evaluate", inputs) as stage:
+        arrays: dict[str, Any] = {"samples": to_uint8(model.sample(NUM_SAMPLES, seed=config_of(run).training.seed))}
+        scores: dict[str, Any] = {"num_components": int(baseline.decomposition.n_components_)}
+        for part in ("test", "validation", "train"):
+            positions = choose(pictures.index, part, LARGEST_NUM_SCORED)
+            if len(positions):
+                scores[part] = score(model, baseline, pictures, positions, arrays, part)
+        scores["kl_per_dimension"] = kl_per_dimension(model, pictures)
+        save_arrays(stage.folder / "pictures.npz", **arrays)
+        write_json(stage.folder / "scores.json", scores)
+        stage.results["scores"] = scores
+    return run.finished("evaluate", inputs) or Stage(run.folder / "evaluate", {})
+
+
+def model_hash(run: Run) -> str:
+    stage = run.stage("train")
+    assert stage is not None, "find_run gives trained runs only"
+    return str(stage.record["results"]["model"])
+
+
+def choose(index: Index, part: str, limit: int) -> NDArray[np.int64]:
+    """Positions of the part's pictures, a keyed random choice of them where there are more than `limit`."""
+    positions = index.where(part)
+    if len(positions) <= limit:
+        return positions
+    return np.sort(random.generator(0, "scored", part).choice(positions, limit, replace=False))
+
+
+def fit_pca(run: Run, pictures: Pictures) -> Any:
+    from vae_tf.data.augmentation import Augmentation
+    from vae_tf.evaluation.pca import PCA
+
+    config, plan = config_of(run), run.record["machine"]["plan"]
+    augmentation = Augmentation(**plan["augmentation"]) if plan["augmentation"] else None
+    positions = choose(pictures.index, "train", 4000)
+    return PCA(config.model.latent, config.training.seed).fit(pictures.images[positions], augmentation)
+
+
+def score(
+    model: Any,
+    baseline: Any,
+    pictures: Pictures,
+    positions: NDArray[np.int64],
+    arrays: dict[str, Any],
+    part: str,
+) -> dict[str, Any]:
+    """Mean MSE and SSIM of both with intervals over groups, their paired difference, and pictures to show."""
+    originals = np.asarray(pictures.images[positions])
+    groups = pictures.index.groups[positions]
+    ours, theirs = reconstruct(model, originals), baseline.reconstruct(originals)
+    vae, pca = quality(originals, ours), quality(originals, theirs)
+    shown = np.unique(np.linspace(0, len(positions) - 1, min(NUM_SHOWN, len(positions))).astype(int))
+    arrays[f"{part}_positions"] = positions[shown]
+    arrays[f"{part}_vae"], arrays[f"{part}_pca"] = to_uint8(ours[shown]), to_uint8(theirs[shown])
+    arrays[f"{part}_vae_mse"], arrays[f"{part}_pca_mse"] = vae.mse[shown], pca.mse[shown]
+    return {
+        "num": len(positions),
+        "vae": intervals(vae, groups),
+        "pca": intervals(pca, groups),
+        "mse_difference": dataclasses.asdict(mean_interval(vae.mse - pca.mse, groups)),
+        "elbo": plain_elbo(model, pictures, positions),
+    }
+
+
+def intervals(scores: Quality, groups: NDArray[np.int64]) -> dict[str, dict[str, float | None]]:
+    def interval(values: NDArray[np.float64]) -> Interval:
+        return mean_interval(values, groups)
+
+    return {name: dataclasses.asdict(interval(getattr(scores, name))) for name in ("mse", "ssim")}
+
+
+def plain_elbo(model: Any, pictures: Pictures, positions: NDArray[np.int64]) -> float:
+    """Mean ELBO in nats, β and warm-up left out."""
+    from vae_tf.data.batches import ordered_batches
+
+    model.compile()
+    batches = ordered_batches(pictures.images, pictures.index.labels, positions, 64)
+    return float(model.evaluate(batches, verbose=0, return_dict=True)["elbo"])
+
+
+def kl_per_dimension(model: Any, pictures: Pictures) -> list[float]:
+    """Mean KL of each latent dimension over unseen pictures, or over all where none are unseen; nats."""
+    from vae_tf.data.batches import ordered_batches
+    from vae_tf.evaluation.latents import embed
+
+    positions = choose(pictures.index, "test", LARGEST_NUM_SCORED)
+    if not len(positions):
+        positions = choose(pictures.index, "train", LARGEST_NUM_SCORED)
+    batches = ordered_batches(pictures.images, pictures.index.labels, positions, 128)
+    return [float(value) for value in embed(model, batches).kl_per_dimension]
+
+
+def to_uint8(pictures: Any) -> NDArray[np.uint8]:
+    """Floats in [0, 1] to uint8, rounded."""
+    return np.clip(np.rint(np.asarray(pictures) * 255.0), 0, 255).astype(np.uint8)
+
+
+def verdict(scores: dict[str, Any]) -> str:
+    """Which of the two reconstructs unseen pictures better, in one sentence; empty where none are unseen."""
+    part = "test" if "test" in scores else "validation" if "validation" in scores else None
+    if part is None:
+        return ""
+    vae, pca = (scores[part][name]["mse"]["value"] for name in ("vae", "pca"))
+    difference = scores[part]["mse_difference"]
+    figures = f"mean squared error {vae:.4f} against {pca:.4f} with {scores['num_components']} components"
+    change = abs(vae / pca - 1.0) if pca > 0 else 0.0
+    if difference["high"] is not None and difference["high"] < 0:
+        return f"The VAE reconstructs unseen pictures better than PCA does ({figures}, {change:.0%} less)."
+    if difference["low"] is not None and difference["low"] > 0:
+        return f"PCA is better here: it reconstructs unseen pictures with less error ({figures})."
+    return f"On unseen pictures VAE and PCA cannot be told apart ({figures})."

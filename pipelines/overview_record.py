@@ -1,0 +1,200 @@
+"""From a run's artifacts to the record of its first page."""
+
+from typing import Any
+
+import numpy as np
+
+from pipelines.console import seconds
+from pipelines.evaluate import verdict
+from pipelines.run_data import config_of
+from reports.records import (
+    CurveSegment,
+    OverviewRecord,
+    Quality,
+    Reconstructions,
+    RunFacts,
+    SplitCount,
+)
+from vae_tf.artifacts import Run, find_run, load_arrays
+from vae_tf.data.dataset import Index, Pictures
+from vae_tf.data.splits import PARTS
+
+NEXT = (
+    ("embed", "python cli.py embed {run}"),
+    ("clusters", "python cli.py cluster-report {run}"),
+    ("interpolation", "python cli.py interpolation-grid {run}"),
+    ("export", "python cli.py export {run}"),
+)
+
+
+def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
+    stage = run.newest("evaluate")
+    assert stage is not None, "the report evaluates first"
+    scores = stage.record["results"]["scores"]
+    arrays = load_arrays(stage.folder / "pictures.npz")
+    train = run.stage("train")
+    assert train is not None, "find_run gives trained runs only"
+    unseen = "test" if "test" in scores else "validation" if "validation" in scores else None
+    return OverviewRecord(
+        run=facts,
+        answer=verdict(scores) or "No pictures were kept apart, so nothing can be said about unseen ones.",
+        trained_on=trained_on(run, pictures),
+        next_command=next_command(run),
+        headline=headline(run),
+        facts=fact_list(run, train.record["results"], scores),
+        counts=split_counts(pictures.index),
+        unseen=None if unseen is None else reconstructions(arrays, pictures, unseen),
+        trained=reconstructions(arrays, pictures, "train"),
+        quality=quality_cells(scores),
+        verdict=verdict(scores),
+        quality_note=quality_note(run, scores),
+        curves=curves(run),
+        best_epoch=train.record["results"]["best_epoch"] or None,
+        samples=arrays["samples"],
+        kl_per_dimension=np.asarray(scores["kl_per_dimension"]),
+        warnings=list(pictures.notes),
+        skipped=pictures.skipped,
+    )
+
+
+def trained_on(run: Run, pictures: Pictures) -> str:
+    config, index = config_of(run), pictures.index
+    height, width, channels = pictures.shape.image_shape
+    text = f"{len(index.where('train'))} of {len(index.paths)} {'grey' if channels == 1 else 'colour'} pictures"
+    text += f" of {height}×{width} pixels from {config.data.source}"
+    if index.class_names and len(index.class_names) <= 6:
+        text += f", classes {', '.join(index.class_names)}"
+    elif index.class_names:
+        text += f", {len(index.class_names)} classes"
+    return text
+
+
+def next_command(run: Run) -> str:
+    """The first stage of the chain that this run lacks."""
+    for kind, command in NEXT:
+        if run.newest(kind) is None:
+            return command.format(run=run.name)
+    return f"python cli.py train --extend {run.name} --epochs 100"
+
+
+def headline(run: Run) -> str:
+    stage = run.newest("clusters")
+    return "" if stage is None else str(stage.record["results"]["headline"])
+
+
+def fact_list(run: Run, results: dict[str, Any], scores: dict[str, Any]) -> list[tuple[str, str]]:
+    config, machine = config_of(run), run.record["machine"]
+    plan, precision = machine["plan"], machine["precision"]
+    pictures_per_second = results["step"] * plan["batch_size"] / max(results["seconds"], 1e-9)
+    facts = [
+        ("Recipe", config.model.recipe),
+        ("Latent dimensions", str(config.model.latent)),
+        ("Likelihood", config.model.likelihood or "gaussian, learned σ"),
+        ("β", f"{config.model.beta:g}"),
+        ("Precision", f"{precision['reason']}{', XLA' if precision['jit_compile'] else ''}"),
+        ("Device", precision["device"]),
+        ("Epochs", f"{results['epoch']}, the best was {results['best_epoch']}"),
+        ("Steps", f"{results['step']:,} of {plan['batch_size']} pictures"),
+        ("Training time", f"{seconds(results['seconds'])}, {pictures_per_second:,.0f} pictures/s with validation"),
+        ("Learning rate", f"{plan['learning_rate']:g}, {plan['schedule']}"),
+        ("Augmentation", plan["notes"][0]),
+        ("Seed", str(plan["seed"])),
+    ]
+    facts += [("Changed parts", f"{key} = {value}") for key, value in config.model.settings.items()]
+    for part, words in (("test", "unseen"), ("validation", "validation"), ("train", "trained-on")):
+        if part in scores:
+            facts.append((f"ELBO, {words}", f"{scores[part]['elbo']:,.1f} nats per picture (β = 1)"))
+    if run.record["parent"]:
+        facts.append(("Extends", run.record["parent"]))
+    return facts
+
+
+def split_counts(index: Index) -> list[SplitCount]:
+    counts = []
+    for part in PARTS:
+        positions = index.where(part)
+        if not len(positions):
+            continue
+        labels, groups = index.labels[positions], index.groups[positions]
+        classes = {name: int(np.sum(labels == i)) for i, name in enumerate(index.class_names)}
+        num_groups = len(np.unique(groups[groups >= 0])) if index.group_names else None
+        counts.append(SplitCount(split=part, pictures=len(positions), groups=num_groups, classes=classes))
+    return counts
+
+
+def reconstructions(arrays: dict[str, Any], pictures: Pictures, part: str) -> Reconstructions | None:
+    if f"{part}_positions" not in arrays:
+        return None
+    positions = arrays[f"{part}_positions"]
+    return Reconstructions(
+        originals=np.asarray(pictures.images[positions]),
+        vae=arrays[f"{part}_vae"],
+        vae_mse=arrays[f"{part}_vae_mse"].tolist(),
+        pca=arrays[f"{part}_pca"],
+        pca_mse=arrays[f"{part}_pca_mse"].tolist(),
+        paths=[pictures.index.paths[i] for i in positions],
+    )
+
+
+def quality_cells(scores: dict[str, Any]) -> list[Quality]:
+    cells = []
+    for part in ("test", "validation", "train"):
+        for method in ("vae", "pca"):
+            for measure in ("mse", "ssim"):
+                if part in scores:
+                    cells.append(
+                        Quality(
+                            measure=measure.upper(),
+                            method=method.upper(),
+                            split=part,
+                            lower_is_better=measure == "mse",
+                            **scores[part][method][measure],
+                        )
+                    )
+    return cells
+
+
+def quality_note(run: Run, scores: dict[str, Any]) -> str:
+    augmented = bool(run.record["machine"]["plan"]["augmentation"])
+    how = "with the same augmentation as the VAE" if augmented else "without augmentation, like the VAE"
+    return (
+        f"PCA has {scores['num_components']} components and was fitted on the training pictures {how}. "
+        "Errors are means of squared differences of pixels in [0, 1]; intervals (95 %) come from resampling "
+        "groups, or pictures where there are none."
+    )
+
+
+def curves(run: Run) -> list[CurveSegment]:
+    """One segment per run of the chain of parents, the oldest first."""
+    chain = [run]
+    while chain[0].record["parent"]:
+        chain.insert(0, find_run(chain[0].record["parent"], run.folder.parent))
+    lines = [read_lines(link) for link in chain]
+    segments, done = [], 0
+    for link, records in zip(chain, lines, strict=True):
+        new = [record for record in records if record["epoch"] > done]
+        if new:
+            done = new[-1]["epoch"]
+            segments.append(segment(link.name, new))
+    return segments
+
+
+def read_lines(run: Run) -> list[dict[str, Any]]:
+    import json
+
+    path = run.folder / "train" / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def segment(name: str, records: list[dict[str, Any]]) -> CurveSegment:
+    nothing = float("nan")
+    series = {
+        "loss": [record.get("loss", nothing) for record in records],
+        "reconstruction": [record.get("reconstruction", nothing) for record in records],
+        "kl": [record.get("kl", nothing) for record in records],
+        "validation_objective": [record.get("val_loss", nothing) for record in records],
+        "validation_elbo": [record.get("val_elbo", nothing) for record in records],
+    }
+    return CurveSegment(run=name, epochs=[record["epoch"] for record in records], series=series)
+
+

@@ -1,0 +1,58 @@
+"""Pictures out of a run: samples of the prior, and reconstructions of a user's own files."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.evaluate import to_uint8
+from pipelines.run_data import config_of, load_model
+from vae_tf.artifacts import Run
+from vae_tf.data.pictures import UnusablePicture, read_picture
+from vae_tf.errors import UserError
+
+
+def sample(run: Run, num: int, temperature: float, seed: int, to: Path | None) -> Path:
+    """Writes `num` pictures drawn from the prior as one PNG."""
+    decoded = to_uint8(load_model(run).sample(num, seed=seed, temperature=temperature))
+    path = to or run.folder / "pictures" / f"samples-{num}-seed{seed}-temperature{temperature:g}.png"
+    return write_grid(path, decoded, columns=int(np.ceil(np.sqrt(num))))
+
+
+def reconstruct(run: Run, files: list[Path], to: Path | None) -> tuple[Path, list[str]]:
+    """Writes originals above their reconstructions as one PNG; returns its path and what could not be read.
+
+    Raises:
+        UserError: None of the files is a usable picture.
+    """
+    import tensorflow as tf
+
+    from vae_tf.data.resize import resize
+
+    model, fit = load_model(run), config_of(run).data.fit
+    originals, problems = [], []
+    for file in files:
+        try:
+            originals.append(resize(tf.constant(read_picture(file)), *model.image_shape, fit).numpy())
+        except UnusablePicture as error:
+            problems.append(f"{file}: {error}")
+    if not originals:
+        raise UserError("None of the files is a usable picture.", "\n".join(problems[:5]))
+    stacked = np.stack(originals)
+    decoded = to_uint8(model.reconstruct(stacked))
+    name = f"reconstructions-{files[0].stem}" + (f"-and-{len(files) - 1}-more" if len(files) > 1 else "")
+    path = to or run.folder / "pictures" / f"{name}.png"
+    return write_grid(path, np.concatenate([stacked, decoded]), columns=len(stacked)), problems
+
+
+def write_grid(path: Path, pictures: NDArray[np.uint8], columns: int) -> Path:
+    from reports.images import grid, png
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    partial.write_bytes(png(grid(pictures, columns)))
+    os.replace(partial, path)
+    return path
+
+

@@ -1,0 +1,315 @@
+"""From the artifacts of the stages after training to the records of their pages."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.records import (
+    BicCurve,
+    ClusterContents,
+    ClustersRecord,
+    ColorBy,
+    DimensionStrip,
+    ExportRecord,
+    Grid,
+    InterpolationRecord,
+    LatentsRecord,
+    MapRecord,
+    PathBetween,
+    Projection,
+    Question,
+    RunFacts,
+    Score,
+    Signature,
+    Tensor,
+)
+from vae_tf.artifacts import Run, Stage, load_arrays, read_json
+from vae_tf.data.dataset import Index, Pictures
+from vae_tf.data.splits import PARTS
+
+NUM_STRIPS = 8
+NUM_PER_STRIP = 11
+MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
+CLUSTER_NAMES = {"k_means": "k-means", "gaussian_mixture": "Gaussian mixture"}
+LARGEST_NUM_FACTS = 40
+
+
+def newest(run: Run, kind: str) -> Stage:
+    stage = run.newest(kind)
+    assert stage is not None, f"the report shows {kind} only where it has run"
+    return stage
+
+
+def latents(run: Run, facts: RunFacts, pictures: Pictures) -> LatentsRecord:
+    stage = newest(run, "embed")
+    arrays = load_arrays(stage.folder / "latents.npz")
+    kl = arrays["kl"].mean(axis=0, dtype=np.float64)
+    used = [int(i) for i in np.argsort(-kl, kind="stable")[:NUM_STRIPS] if kl[i] > 0.1]
+    count, size = arrays["mean"].shape
+    return LatentsRecord(
+        run=facts,
+        kl_per_dimension=kl,
+        spread_per_dimension=arrays["mean"].std(axis=0),
+        strips=[strip(arrays["mean"][:, i], i, pictures) for i in used],
+        csv=f"../{stage.name}/latents.csv",
+        npz=f"../{stage.name}/latents.npz",
+        arrays=[
+            ("mean", f"[{count}, {size}]", "posterior mean of each picture"),
+            ("standard_deviation", f"[{count}, {size}]", "posterior standard deviation"),
+            ("kl", f"[{count}, {size}]", "KL from the prior, nats"),
+            ("split", f"[{count}]", "position in split_names"),
+            ("label", f"[{count}]", "position in class_names, −1 for none"),
+            ("group", f"[{count}]", "position in group_names, −1 for none"),
+            ("path", f"[{count}]", "file, relative to the source"),
+        ],
+    )
+
+
+def strip(values: NDArray[np.float32], dimension: int, pictures: Pictures) -> DimensionStrip:
+    """Pictures at equal steps of rank on one dimension, the lowest and the highest included."""
+    order = np.argsort(values, kind="stable")
+    chosen = order[np.unique(np.linspace(0, len(order) - 1, min(NUM_PER_STRIP, len(order))).astype(int))]
+    return DimensionStrip(
+        dimension=dimension,
+        values=values[chosen].tolist(),
+        pictures=np.asarray(pictures.images[chosen]),
+        splits=split_names(pictures.index, chosen),
+        paths=[pictures.index.paths[i] for i in chosen],
+    )
+
+
+def split_names(index: Index, positions: Any) -> list[str]:
+    return [PARTS[index.parts[i]] for i in positions]
+
+
+def clusters(run: Run, facts: RunFacts, pictures: Pictures) -> ClustersRecord:
+    stage = newest(run, "clusters")
+    scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "maps.npz")
+    separation = scores["separation"]
+    headline = separation["headline"] or f"{cluster_fact(scores)} {separation['reason']}"
+    return ClustersRecord(
+        run=facts,
+        headline=headline,
+        map=map_record(scores["maps"], arrays, pictures),
+        questions=questions(separation),
+        design=" ".join([separation.get("design", ""), *separation.get("notes", [])]).strip(),
+        bic=[
+            BicCurve(method=found["method"], k=found["candidates"], bic=found["bic"], chosen=found["num_clusters"])
+            for found in scores["clusterings"]
+        ],
+        clusters=cluster_contents(scores, arrays, pictures),
+    )
+
+
+def cluster_fact(scores: dict[str, Any]) -> str:
+    """What the Gaussian mixture found, for pictures without classes."""
+    return " ".join(scores["clusterings"][-1]["facts"][:1])
+
+
+def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Pictures) -> MapRecord:
+    index = pictures.index
+    projections = []
+    for drawn in maps:
+        settings = drawn["settings"]
+        note = ", ".join(f"{key}: {value}" for key, value in settings.items() if isinstance(value, str | int | float))
+        neighbours = settings.get("trustworthiness_neighbors", 5)
+        projections.append(
+            Projection(
+                name=MAP_NAMES[drawn["asked"]],
+                xy=arrays[drawn["asked"]],
+                trustworthiness=drawn["trustworthiness"],
+                neighbours=int(neighbours) if isinstance(neighbours, int) else 5,
+                note=note,
+            )
+        )
+    return MapRecord(
+        projections=projections,
+        pictures=pictures.images,
+        paths=index.paths,
+        splits=split_names(index, range(len(index.paths))),
+        color_by=color_columns(index, arrays),
+    )
+
+
+def color_columns(index: Index, arrays: dict[str, Any]) -> list[ColorBy]:
+    """Class first, then clusters, split, group and every fact of the source."""
+    columns = []
+    if index.class_names:
+        columns.append(ColorBy(name="class", kind="category", values=index.labels, categories=index.class_names))
+    for key, name in CLUSTER_NAMES.items():
+        names = [f"cluster {i + 1}" for i in range(int(arrays[key].max(initial=0)) + 1)]
+        columns.append(ColorBy(name=f"cluster ({name})", kind="category", values=arrays[key], categories=names))
+    parts = ["trained on", "validation", "unseen", "calibration"]
+    columns.append(ColorBy(name="split", kind="category", values=index.parts.astype(int), categories=parts))
+    if index.group_names:
+        columns.append(ColorBy(name="group", kind="category", values=index.groups, categories=index.group_names))
+    for name, values in list(index.facts.items())[:LARGEST_NUM_FACTS]:
+        column = fact_column(name.replace("_", " "), values)
+        if column is not None:
+            columns.append(column)
+    return columns
+
+
+def fact_column(name: str, values: list[Any]) -> ColorBy | None:
+    """Numbers as a scale, words as categories; None where all values are equal."""
+    if len(set(values)) < 2:
+        return None
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return ColorBy(name=name, kind="number", values=np.asarray(values, dtype=np.float64))
+    words = sorted({str(value) for value in values})
+    codes = np.array([words.index(str(value)) for value in values])
+    return ColorBy(name=name, kind="category", values=codes, categories=words)
+
+
+def questions(separation: dict[str, Any]) -> list[Question]:
+    if not separation["headline"]:
+        return []
+    readable, _, clustered = separation["headline"].partition(" Clustered: ")
+    answers = {
+        "readable": ("Are the classes readable?", readable.removeprefix("Readable: ")),
+        "clustered": ("Are they clustered?", clustered),
+    }
+    return [
+        Question(
+            title=title,
+            answer=answer[:1].upper() + answer[1:],
+            scores=[score(row) for row in separation["statistics"] if row["question"] == key],
+        )
+        for key, (title, answer) in answers.items()
+    ]
+
+
+def score(row: dict[str, Any]) -> Score:
+    primary = row["space"] == "VAE latents" and row["key"] in ("nearest_neighbors", "ari")
+    return Score(
+        statistic=row["name"],
+        space=row["space"],
+        value=row["value"],
+        chance=row["chance"],
+        p=row["p_value"],
+        detectable=row["critical_value"],
+        primary=primary,
+    )
+
+
+def cluster_contents(
+    scores: dict[str, Any], arrays: dict[str, Any], pictures: Pictures
+) -> list[ClusterContents]:
+    """The clusters of the Gaussian mixture, with the pictures nearest to each mean."""
+    found = scores["clusterings"][-1]
+    assignments, index = arrays[found["key"]], pictures.index
+    contents = []
+    for i, positions in enumerate(found["representatives"]):
+        labels = index.labels[assignments == i]
+        counts = {name: int(np.sum(labels == k)) for k, name in enumerate(index.class_names)}
+        contents.append(
+            ClusterContents(
+                name=f"cluster {i + 1}",
+                size=int(np.sum(assignments == i)),
+                pictures=np.asarray(pictures.images[positions]),
+                splits=split_names(index, positions),
+                classes={name: count for name, count in counts.items() if count},
+                paths=[index.paths[p] for p in positions],
+            )
+        )
+    return contents
+
+
+def interpolation(run: Run, facts: RunFacts, pictures: Pictures) -> InterpolationRecord:
+    stage = newest(run, "interpolation")
+    arrays, paths = load_arrays(stage.folder / "frames.npz"), read_json(stage.folder / "paths.json")
+    index, corners = pictures.index, paths["corners"]
+    return InterpolationRecord(
+        run=facts,
+        answer=interpolation_answer(paths["pairs"], index),
+        pairs=[picture_path(path, arrays, pictures) for path in paths["pairs"]],
+        class_means=[
+            PathBetween(a=p["a"], b=p["b"], linear=arrays[p["linear"]], spherical=arrays[p["spherical"]])
+            for p in paths["classes"]
+        ],
+        corners=None
+        if "corners" not in arrays
+        else Grid(
+            pictures=arrays["corners"],
+            note="Between four pictures: across and down, every cell is decoded from a mixture of the corners.",
+            corners=[index.paths[i] for i in corners],
+            splits=split_names(index, corners),
+        ),
+        manifold=None
+        if "manifold" not in arrays
+        else Grid(pictures=arrays["manifold"], note="Each cell stands for an equal share of the prior."),
+    )
+
+
+def interpolation_answer(pairs: list[dict[str, Any]], index: Index) -> str:
+    unseen = sum(PARTS[index.parts[path[end]]] == "test" for path in pairs for end in ("a", "b"))
+    kind = "unseen pictures" if unseen == 2 * len(pairs) else f"{unseen} unseen and {2 * len(pairs) - unseen} other pictures"
+    return (
+        f"{len(pairs)} paths between {kind}: every picture in between is decoded from a point of the latent "
+        "space that no file corresponds to."
+    )
+
+
+def picture_path(path: dict[str, Any], arrays: dict[str, Any], pictures: Pictures) -> PathBetween:
+    index, a, b = pictures.index, path["a"], path["b"]
+    return PathBetween(
+        a=index.paths[a],
+        b=index.paths[b],
+        linear=arrays[path["linear"]],
+        spherical=arrays[path["spherical"]],
+        split_a=PARTS[index.parts[a]],
+        split_b=PARTS[index.parts[b]],
+        original_a=np.asarray(pictures.images[a]),
+        original_b=np.asarray(pictures.images[b]),
+    )
+
+
+def export(run: Run, facts: RunFacts, pictures: Pictures) -> ExportRecord:
+    stage = newest(run, "export")
+    results = stage.record["results"]
+    return ExportRecord(
+        run=facts,
+        location=str(stage.folder),
+        signatures=[
+            signature(name, described, results["parity"]) for name, described in results["signatures"].items()
+        ],
+        examples=serving_examples(run, stage, pictures),
+        sizes=[
+            (path.relative_to(stage.folder).as_posix(), path.stat().st_size)
+            for path in sorted(stage.folder.rglob("*"))
+            if path.is_file() and path.name != "stage.json"
+        ],
+    )
+
+
+def signature(name: str, described: dict[str, Any], parity: list[dict[str, Any]]) -> Signature:
+    rows = [row for row in parity if row["signature"] == name]
+    return Signature(
+        name=name,
+        inputs=[tensor(key, value) for key, value in described["inputs"].items()],
+        outputs=[tensor(key, value) for key, value in described["outputs"].items()],
+        difference=max(row["largest_difference"] for row in rows),
+        tolerance=min(row["tolerance"] for row in rows),
+    )
+
+
+def tensor(name: str, described: dict[str, Any]) -> Tensor:
+    shape = ", ".join(str(side) for side in described["shape"])
+    return Tensor(name=name, shape=f"[{shape}]", dtype=described["dtype"], meaning=described["meaning"])
+
+
+def serving_examples(run: Run, stage: Stage, pictures: Pictures) -> list[tuple[str, str]]:
+    folder = stage.folder.resolve()
+    height, width, channels = pictures.shape.image_shape
+    docker = (
+        f"docker run -p 8501:8501 -v '{folder}:/models/vae' -e MODEL_NAME=vae tensorflow/serving\n"
+        "curl http://localhost:8501/v1/models/vae/metadata"
+    )
+    python = (
+        "import tensorflow as tf\n\n"
+        f"model = tf.saved_model.load({str(folder / '1')!r})\n"
+        f"pictures = tf.zeros([1, {height}, {width}, {channels}])  # float32 in [0, 1]\n"
+        'latents = model.signatures["encode"](pictures=pictures)["mean"]'
+    )
+    return [("TF Serving", docker), ("Python, without this project", python)]

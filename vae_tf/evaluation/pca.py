@@ -1,0 +1,63 @@
+"""Principal components as the yardstick: as many as the VAE has latents, fitted with the same augmentation."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from vae_tf.data.augmentation import Augmentation
+
+# Bounds of the matrix that is decomposed: rows, and float32 values (2 GB).
+LARGEST_NUM_ROWS = 4000
+LARGEST_NUM_VALUES = 500_000_000
+
+
+class PCA:
+    """The best linear reconstruction of rank `num_components`, as pictures.
+
+    Args:
+        num_components: At most the number of rows less one; fewer are used where there are fewer.
+        seed: Key of the augmentation and of the randomised decomposition.
+    """
+
+    def __init__(self, num_components: int, seed: int = 0) -> None:
+        self.num_components = num_components
+        self.seed = seed
+
+    def fit(self, pictures: NDArray[np.uint8], augmentation: Augmentation | None) -> "PCA":
+        """Fits on pictures [N, H, W, C] and, with augmentation, on as many augmented copies as fit."""
+        from sklearn.decomposition import PCA as Decomposition
+
+        limit = min(LARGEST_NUM_ROWS, max(2, LARGEST_NUM_VALUES // int(np.prod(pictures.shape[1:]))))
+        if len(pictures) > limit:
+            chosen = np.random.default_rng(self.seed).choice(len(pictures), limit, replace=False)
+            pictures = pictures[np.sort(chosen)]
+        rows = self._rows(pictures, augmentation, copies=max(1, limit // len(pictures)))
+        components = max(1, min(self.num_components, len(rows) - 1, rows.shape[1]))
+        self.decomposition = Decomposition(components, svd_solver="randomized", random_state=self.seed)
+        self.decomposition.fit(rows)
+        return self
+
+    def _rows(
+        self, pictures: NDArray[np.uint8], augmentation: Augmentation | None, copies: int
+    ) -> NDArray[np.float32]:
+        pixels = tf.cast(np.asarray(pictures), tf.float32) / 255.0
+        if augmentation is None:
+            return pixels.numpy().reshape(len(pictures), -1)
+        # Sixteen copies sample mirror and shift well; more only cost time.
+        blocks = [pixels.numpy()]
+        for copy in range(min(copies, 16) - 1):
+            blocks.append(augmentation(pixels, self.seed, tf.constant(copy, tf.int64)).numpy())
+        return np.concatenate(blocks).reshape(len(blocks) * len(pictures), -1)
+
+    def encode(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Scores [N, num_components] of uint8 pictures."""
+        rows = np.asarray(pictures, dtype=np.float32).reshape(len(pictures), -1) / 255.0
+        scores: NDArray[np.float32] = self.decomposition.transform(rows)
+        return scores
+
+    def reconstruct(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Reconstructions in [0, 1] of uint8 pictures [N, H, W, C], same shape."""
+        rows: Any = self.decomposition.inverse_transform(self.encode(pictures))
+        return np.clip(rows, 0.0, 1.0).reshape(pictures.shape).astype(np.float32)

@@ -1,0 +1,73 @@
+"""How well pictures are reconstructed: mean squared error and structural similarity, per picture."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from vae_tf import random
+
+SSIM_WINDOW = 11
+
+
+@dataclasses.dataclass(frozen=True)
+class Quality:
+    """Per picture [N]: `mse` in squared units of the pixel range [0, 1], and `ssim` up to 1."""
+
+    mse: NDArray[np.float64]
+    ssim: NDArray[np.float64]
+
+
+def quality(pictures: NDArray[np.uint8], reconstructions: NDArray[np.float32]) -> Quality:
+    """Compares uint8 pictures [N, H, W, C] with reconstructions in [0, 1] of the same shape.
+
+    SSIM is that of Wang et al. 2004 with an 11-pixel Gaussian window, smaller where the picture is.
+    """
+    window = min(SSIM_WINDOW, *pictures.shape[1:3])
+    mse, ssim = [], []
+    for start in range(0, len(pictures), 256):
+        x = tf.cast(pictures[start : start + 256], tf.float32) / 255.0
+        y = tf.convert_to_tensor(reconstructions[start : start + 256])
+        mse.append(tf.reduce_mean(tf.square(x - y), axis=(1, 2, 3)).numpy())
+        ssim.append(tf.image.ssim(x, y, max_val=1.0, filter_size=window).numpy())
+    if not mse:
+        return Quality(np.zeros(0), np.zeros(0))
+    return Quality(np.concatenate(mse).astype(np.float64), np.concatenate(ssim).astype(np.float64))
+
+
+def reconstruct(model: Any, pictures: NDArray[np.uint8], batch_size: int = 128) -> NDArray[np.float32]:
+    """Reconstructions from the posterior means [N, H, W, C], float32 in [0, 1]."""
+    step = tf.function(model.reconstruct, reduce_retracing=True)
+    parts = [step(pictures[i : i + batch_size]).numpy() for i in range(0, len(pictures), batch_size)]
+    return np.concatenate(parts) if parts else np.zeros((0, *model.image_shape), np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A mean with the 95 % percentile interval of a bootstrap over groups; None where there is one group only."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def mean_interval(
+    values: NDArray[np.float64], groups: NDArray[np.int64], num_resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """Mean of `values` [N] and its interval; whole groups are resampled, −1 counts as a group of its own.
+
+    Pictures of one person are no independent witnesses, so that resampling pictures would promise too much.
+    """
+    keys = np.where(groups < 0, groups.max(initial=0) + 1 + np.arange(len(groups)), groups)
+    _, inverse = np.unique(keys, return_inverse=True)
+    sums, counts = np.bincount(inverse, weights=values), np.bincount(inverse)
+    value = float(np.mean(values)) if len(values) else float("nan")
+    if len(counts) < 2:
+        return Interval(value, None, None)
+    generator = random.generator(seed, "bootstrap")
+    draws = generator.integers(0, len(counts), (num_resamples, len(counts)))
+    means = sums[draws].sum(1) / counts[draws].sum(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(value, float(low), float(high))
