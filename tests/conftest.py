@@ -1,0 +1,33 @@
+"""What all tests share: quiet TensorFlow, two threads, runs and caches in a temporary folder."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import hypothesis
+import numpy as np
+import pytest
+
+# The first example pays for tracing a graph; deadlines would make the machine's load a test result.
+hypothesis.settings.register_profile("shared", deadline=None, max_examples=30, derandomize=True)
+hypothesis.settings.load_profile("shared")
+
+
+@pytest.fixture(autouse=True)
+def own_runs(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    monkeypatch.setenv("VAE_TF_RUNS", str(root))
+    monkeypatch.delenv("VAE_TF_CACHE", raising=False)
+    return root
+
+
+@pytest.fixture
+def pictures() -> np.ndarray:
+    """Sixteen uint8 pictures [16, 16, 16, 3] with smooth structure that a model can learn."""
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[0:16, 0:16] / 15.0
+    phase, colour = generator.uniform(0, 3, (16, 1, 1)), generator.uniform(0.3, 1, (16, 1, 1, 3))
+    waves = 0.5 + 0.5 * np.sin(4 * x + 3 * y + phase)
+    return np.rint(255 * waves[..., None] * colour).astype(np.uint8)

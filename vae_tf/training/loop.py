@@ -79,8 +79,9 @@ class Loop(keras.callbacks.Callback):
             self.status = "interrupted"
         if self.status != "finished":
             self.model.stop_training = True
-        elif time.monotonic() - self.last_save > SECONDS_BETWEEN_SAVES:
-            self.save()
+        elif self.step % self.plan.steps_per_epoch:
+            # At the end of an epoch the state is whole only after its validation, see on_epoch_end.
+            self.save_if_due()
         self.listener({"event": "batch", "step": self.step, "speed": self.speed(), **(logs or {})})
 
     def speed(self) -> float:
@@ -105,6 +106,7 @@ class Loop(keras.callbacks.Callback):
         with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         self.facts.update(epoch=epoch + 1)
+        self.save_if_due()
         self.listener({"event": "epoch", **record, "speed": self.speed()})
 
     def keep_if_best(self, record: dict[str, Any]) -> bool:
@@ -120,6 +122,10 @@ class Loop(keras.callbacks.Callback):
             best_epoch=record["epoch"], best_value=float("inf") if value is None else value
         )
         return True
+
+    def save_if_due(self) -> None:
+        if time.monotonic() - self.last_save > SECONDS_BETWEEN_SAVES:
+            self.save()
 
     def save(self) -> None:
         """Both states on disk; the best goes first, since the last names its epoch."""
@@ -217,7 +223,7 @@ def fit(
     batches = make_batches(int(facts["step"]))
     common = {"validation_data": validation, "callbacks": [loop, *(callbacks or [])], "verbose": 0, "shuffle": False}
     if begun:
-        model.steps_per_execution = 1
+        # Stops fall between executions, so that what is left of the epoch is a whole number of them.
         model.fit(
             batches,
             initial_epoch=epoch,
@@ -226,8 +232,6 @@ def fit(
             **common,
         )
         epoch += 1
-        model.steps_per_execution = plan.steps_per_execution
-        model.train_function = None
         batches = make_batches(loop.step)
     if epoch < plan.epochs and loop.status == "finished":
         model.fit(

@@ -1,0 +1,39 @@
+"""The page of `cluster-report`: the headline, the map, and the two questions behind the headline."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.figures import bic_curves, confusion_matrix
+from reports.images import tiles
+from reports.maps import map_data
+from reports.page import json_for_script, write_page
+from reports.records import ClusterContents, ClustersRecord, Score
+
+
+def write_clusters(folder: Path, record: ClustersRecord) -> Path:
+    """Writes clusters.html into `folder`."""
+    data = map_data(folder, record.map)
+    context = {
+        "record": record,
+        "map": data,
+        "map_json": json_for_script(data),
+        "questions": [(question, by_statistic(question.scores)) for question in record.questions],
+        "bic": bic_curves(folder, record.bic) if record.bic else None,
+        "clusters": [(cluster, cluster_tiles(cluster)) for cluster in record.clusters],
+        "confusion": confusion_matrix(folder, record.confusion) if record.confusion else None,
+    }
+    return write_page(
+        folder, "clusters", record.run, context, scripts=("map-data.js", "map.js", "map-controls.js")
+    )
+
+
+def by_statistic(scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:
+    """The scores of each statistic, in the order in which the statistics first appear."""
+    names = dict.fromkeys(score.statistic for score in scores)
+    return [(name, [score for score in scores if score.statistic == name]) for name in names]
+
+
+def cluster_tiles(cluster: ClusterContents) -> list[tuple[str, str, str]]:
+    """Address, split and path of each picture shown for a cluster."""
+    paths = cluster.paths or [""] * len(cluster.pictures)
+    return list(zip(tiles(cluster.pictures, 72), cluster.splits, paths, strict=True))

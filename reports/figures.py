@@ -1,0 +1,290 @@
+"""Seaborn figures as SVG files, each in four variants: light and dark, wide and for a phone."""
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reports.page import write_asset
+from reports.records import BicCurve, Confusion, CurveSegment, Numbers
+from reports.words import number, plural
+
+# What a training curve may hold, and the panel it is drawn in.
+SERIES = {
+    "loss": ("Objective", "training", "train"),
+    "validation_objective": ("Objective", "validation", "validation"),
+    "reconstruction": ("Reconstruction", "training", "train"),
+    "validation_reconstruction": ("Reconstruction", "validation", "validation"),
+    "kl": ("KL", "training", "train"),
+    "validation_kl": ("KL", "validation", "validation"),
+    "validation_elbo": ("ELBO", "validation", "validation"),
+}
+USED_NATS = 0.1
+WIDE, NARROW = 9.6, 4.4  # inches; 100 CSS pixels each
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of one variant; they match report.css."""
+
+    text: str
+    muted: str
+    grid: str
+    train: str
+    validation: str
+    mark: str
+    unused: str
+    heat: str
+
+
+LIGHT = Theme("#1c2126", "#5a646e", "#e3e6e8", "#6b7680", "#0b6584", "#b84500", "#b9c0c6", "#0b6584")
+DARK = Theme("#e8ebee", "#a0abb5", "#30373d", "#98a4ae", "#6fc3df", "#f0915a", "#4d565e", "#6fc3df")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The addresses of a figure's variants, and what it shows for those who cannot see it."""
+
+    light: str
+    dark: str
+    narrow_light: str
+    narrow_dark: str
+    alt: str
+
+
+Draw = Callable[[Any, Theme, bool], None]
+
+
+def _style(theme: Theme) -> dict[str, Any]:
+    return {
+        "text.color": theme.text,
+        "axes.labelcolor": theme.muted,
+        "axes.edgecolor": theme.grid,
+        "axes.titlecolor": theme.text,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 11,
+        "axes.titleweight": "bold",
+        "axes.labelsize": 10,
+        "axes.grid": True,
+        "axes.grid.axis": "y",
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.spines.left": False,
+        "axes.facecolor": "none",
+        "figure.facecolor": "none",
+        "grid.color": theme.grid,
+        "xtick.color": theme.muted,
+        "ytick.color": theme.muted,
+        "xtick.labelsize": 10,
+        "ytick.labelsize": 10,
+        "legend.frameon": False,
+        "legend.fontsize": 10,
+        "font.size": 10,
+        "svg.fonttype": "none",  # real text in the reader's own font
+        "svg.hashsalt": "vae_tf",  # the same figure gives the same file
+        "text.parse_math": False,  # a "$" in somebody's label is a "$"
+    }
+
+
+def _render(draw: Draw, theme: Theme, size: tuple[float, float], narrow: bool) -> bytes:
+    import seaborn
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure as Canvas
+
+    with warnings.catch_warnings(), rc_context(seaborn.axes_style("white") | _style(theme)):
+        # The reader's browser draws the text, so it does not matter which letters our font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure = Canvas(figsize=size, layout="constrained")
+        draw(figure, theme, narrow)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = buffer.getvalue().decode("utf-8")
+    return svg.replace("DejaVu Sans", "system-ui").encode("utf-8", "replace")
+
+
+def draw_figure(
+    folder: Path, name: str, draw: Draw, alt: str, height: float = 3.0, narrow_height: float | None = None
+) -> Figure:
+    """Draws all variants into the report's assets."""
+
+    def variant(theme: Theme, narrow: bool) -> str:
+        size = (NARROW, narrow_height or height) if narrow else (WIDE, height)
+        file = f"{name}-{'narrow' if narrow else 'wide'}-{'dark' if theme is DARK else 'light'}.svg"
+        return write_asset(folder, file, _render(draw, theme, size, narrow))
+
+    return Figure(variant(LIGHT, False), variant(DARK, False), variant(LIGHT, True), variant(DARK, True), alt)
+
+
+def learning_curves(folder: Path, segments: Sequence[CurveSegment], best_epoch: int | None) -> Figure | None:
+    """Objective, reconstruction, KL and ELBO per epoch; borders between runs and the epoch that was kept."""
+    segments = [segment for segment in segments if len(segment.epochs)]
+    present = {name for segment in segments for name in segment.series if name in SERIES}
+    panels = list(dict.fromkeys(SERIES[name][0] for name in SERIES if name in present))
+    if not panels:
+        return None
+
+    def draw(figure: Any, theme: Theme, narrow: bool) -> None:
+        shape = (len(panels), 1) if narrow else (1, len(panels))
+        grid = figure.subplots(*shape, squeeze=False, sharex=True)
+        for axes, panel in zip(grid.flat, panels, strict=True):
+            _curve_panel(axes, panel, segments, best_epoch, theme)
+        for axes in grid[-1]:
+            axes.set_xlabel("epoch")
+
+    epochs = sum(len(segment.epochs) for segment in segments)
+    kept = f" The weights of epoch {best_epoch} were kept." if best_epoch is not None else ""
+    alt = f"{', '.join(panels)} over {plural(epochs, 'epoch')} in {plural(len(segments), 'run')}.{kept}"
+    first, last = (segments[i].series.get("validation_objective", []) for i in (0, -1))
+    if len(first) and len(last):
+        alt += (
+            f" On validation pictures the objective went from {number(first[0])} to {number(last[-1])} nats."
+        )
+    return draw_figure(folder, "curves", draw, alt, height=2.8, narrow_height=1.9 * len(panels) + 0.3)
+
+
+def _curve_panel(
+    axes: Any, panel: str, segments: Sequence[CurveSegment], best_epoch: int | None, theme: Theme
+) -> None:
+    import seaborn
+
+    drawn: list[Numbers] = []
+    for name, (place, label, color) in SERIES.items():
+        parts = [(s.epochs, s.series[name]) for s in segments if name in s.series]
+        if place != panel or not parts:
+            continue
+        epochs = np.concatenate([np.asarray(part[0], dtype=float) for part in parts])
+        values = np.concatenate([np.asarray(part[1], dtype=float) for part in parts])
+        drawn.append(values)
+        seaborn.lineplot(
+            x=epochs,
+            y=values,
+            ax=axes,
+            label=label,
+            color=getattr(theme, color),
+            linewidth=1.6,
+            errorbar=None,
+        )
+        if color == "validation" and best_epoch is not None and best_epoch in epochs:
+            best = values[epochs == best_epoch][0]
+            axes.plot(best_epoch, best, "o", color=theme.mark, markersize=6, zorder=5, label="kept")
+    for _, after in pairwise(segments):
+        axes.axvline(after.epochs[0] - 0.5, color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
+    axes.set_title(f"{panel}, nats")
+    axes.set_xlabel("")
+    axes.set_ylabel("")
+    axes.legend(loc="best", handlelength=1.2)
+    _leave_out_the_start(axes, drawn)
+
+
+def _leave_out_the_start(axes: Any, drawn: Sequence[Numbers]) -> None:
+    """The first epochs are often a hundred times worse than the rest and would flatten all that matters."""
+    settled = [values[max(1, len(values) // 20) :] for values in drawn if len(values) >= 5]
+    finite = [part[np.isfinite(part)] for part in settled]
+    if not finite or not all(len(part) for part in finite):
+        return
+    low, high = min(part.min() for part in finite), max(part.max() for part in finite)
+    margin = 0.06 * ((high - low) or 1.0)
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, low - margin), min(top, high + margin))
+
+
+def kl_bars(folder: Path, kl: Numbers) -> Figure:
+    """KL per latent dimension, most used first, with the line below which a unit counts as unused."""
+    order = np.argsort(-np.asarray(kl), kind="stable")
+    used = int((kl > USED_NATS).sum())
+
+    def draw(figure: Any, theme: Theme, narrow: bool) -> None:
+        axes = figure.subplots()
+        colors = [theme.validation if kl[i] > USED_NATS else theme.unused for i in order]
+        axes.bar(np.arange(len(order)), kl[order], color=colors, width=0.8, linewidth=0)
+        axes.axhline(USED_NATS, color=theme.mark, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.text(
+            1,
+            USED_NATS,
+            "0.1 nat ",
+            color=theme.mark,
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="bottom",
+        )
+        step = max(1, -(-len(order) // (12 if narrow else 32)))
+        axes.set_xticks(np.arange(0, len(order), step), [str(i) for i in order[::step]])
+        axes.set_xlabel("latent dimension, most used first")
+        axes.set_ylabel("KL, nats")
+        axes.margins(x=0.01)
+
+    most = f"; dimension {order[0]} carries most, {kl[order[0]]:.2f} nats" if len(order) else ""
+    alt = f"{used} of {len(order)} latent dimensions lie above the line of 0.1 nat{most}."
+    return draw_figure(folder, "kl", draw, alt, height=2.6, narrow_height=2.6)
+
+
+def bic_curves(folder: Path, curves: Sequence[BicCurve]) -> Figure:
+    """BIC for each number of clusters tried, one panel for each method, the chosen k marked."""
+
+    def draw(figure: Any, theme: Theme, narrow: bool) -> None:
+        shape = (len(curves), 1) if narrow else (1, len(curves))
+        grid = figure.subplots(*shape, squeeze=False)
+        for axes, curve in zip(grid.flat, curves, strict=True):
+            axes.plot(curve.k, curve.bic, "-o", color=theme.train, markersize=4, linewidth=1.6)
+            index = list(curve.k).index(curve.chosen)
+            axes.plot(curve.chosen, curve.bic[index], "o", color=theme.mark, markersize=8)
+            axes.annotate(
+                f"k = {curve.chosen}",
+                (curve.chosen, curve.bic[index]),
+                (0, -9),
+                textcoords="offset points",
+                color=theme.mark,
+                ha="center",
+                va="top",
+            )
+            axes.margins(y=0.25)
+            axes.set_title(f"{curve.method}: BIC (lower is better)")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.set_xlabel("number of clusters k")
+
+    found = ", ".join(f"{curve.method} chose k = {curve.chosen}" for curve in curves)
+    alt = f"BIC against the number of clusters: {found}."
+    return draw_figure(folder, "bic", draw, alt, height=2.7, narrow_height=2.3 * len(curves))
+
+
+def _printable(text: str) -> str:
+    """A folder's name may hold what an SVG file can't."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def confusion_matrix(folder: Path, confusion: Confusion) -> Figure:
+    """Counts as a heat map, written into the cells while there are few."""
+    counts = np.asarray(confusion.counts)
+    rows, columns = counts.shape
+
+    def draw(figure: Any, theme: Theme, narrow: bool) -> None:
+        import seaborn
+
+        axes = figure.subplots()
+        background = "#15181b" if theme is DARK else "#ffffff"
+        seaborn.heatmap(
+            counts,
+            ax=axes,
+            cmap=seaborn.blend_palette([background, theme.heat], as_cmap=True),
+            annot=max(rows, columns) <= (8 if narrow else 16),
+            fmt="g",
+            cbar=False,
+            linewidths=1 if max(rows, columns) <= 20 else 0,
+            linecolor=background,
+            xticklabels=[_printable(name) for name in confusion.columns],
+            yticklabels=[_printable(name) for name in confusion.rows],
+        )
+        axes.grid(False)
+        axes.tick_params(length=0)
+        axes.tick_params(axis="y", rotation=0)
+        if sum(map(len, confusion.columns)) > (24 if narrow else 80):
+            axes.tick_params(axis="x", rotation=90)
+
+    height = min(9.0, 0.9 + 0.38 * rows)
+    return draw_figure(folder, "confusion", draw, confusion.finding or confusion.title, height)

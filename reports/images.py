@@ -1,0 +1,122 @@
+"""Pictures for a page: tiles, strips, grids and the sheets of thumbnails that the map looks into."""
+
+import base64
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from reports.records import Pictures
+
+SMALL = 48  # up to this side a picture's own pixels are shown as squares instead of being blurred
+SHEET_SIDE = 2048
+
+
+def checked(pictures: Pictures) -> Pictures:
+    """The pictures themselves, if they are uint8 [N, H, W, 1 or 3]."""
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[-1] not in (1, 3):
+        raise ValueError(f"pictures must be uint8 [N, H, W, 1 or 3], not {pictures.dtype} {pictures.shape}")
+    return pictures
+
+
+def to_image(picture: Pictures) -> Image.Image:
+    """One picture [H, W, C] as a Pillow image."""
+    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+
+
+def resized(pictures: Pictures, side: int) -> Pictures:
+    """Pictures whose longer side is about `side`: small ones by whole factors, larger ones only shrunk."""
+    height, width = checked(pictures).shape[1:3]
+    longest = max(height, width)
+    if longest <= SMALL:
+        factor = max(1, round(side / longest))
+        return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
+    if longest <= side:
+        return pictures
+    return shrunk(pictures, max(1, round(width * side / longest)), max(1, round(height * side / longest)))
+
+
+def shrunk(pictures: Pictures, width: int, height: int) -> Pictures:
+    """Pictures of exactly this size, every pixel the mean of those that it stands for."""
+    small = [np.asarray(to_image(one).resize((width, height), Image.Resampling.BOX)) for one in pictures]
+    return np.stack(small).reshape(len(pictures), height, width, pictures.shape[-1])
+
+
+def png(picture: Pictures) -> bytes:
+    """One picture [H, W, C] as a PNG file."""
+    buffer = io.BytesIO()
+    to_image(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def webp(picture: Pictures, quality: int = 88) -> bytes:
+    """One picture [H, W, C] as a WebP file."""
+    buffer = io.BytesIO()
+    to_image(picture).save(buffer, "WEBP", quality=quality, method=4)
+    return buffer.getvalue()
+
+
+def data_uri(picture: Pictures, exact: bool) -> str:
+    """One picture [H, W, C] as an address that holds it; `exact` where its pixels are to be seen."""
+    data, kind = (png(picture), "png") if exact else (webp(picture), "webp")
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def tiles(pictures: Pictures, side: int = 128) -> list[str]:
+    """An address for each picture, for pages that show a few dozen of them."""
+    exact = max(pictures.shape[1:3]) <= SMALL
+    return [data_uri(picture, exact) for picture in resized(pictures, side)]
+
+
+def stack(*rows: Pictures, gap: int = 2) -> Pictures:
+    """The pictures of all rows one below the other: [N, rows × H, W, C]; the gap is white."""
+    white = np.full_like(rows[0][:, :gap], 255)
+    parts = [part for row in rows for part in (white, checked(row))][1:]
+    return np.concatenate(parts, axis=1)
+
+
+def grid(pictures: Pictures, columns: int, gap: int = 2) -> Pictures:
+    """All pictures in one [H, W, C], reading order; the gap and the cells left over are white."""
+    total, height, width, channels = checked(pictures).shape
+    rows = math.ceil(total / columns)
+    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 255, np.uint8)
+    for index, picture in enumerate(pictures):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        canvas[top : top + height, left : left + width] = picture
+    return canvas
+
+
+@dataclass(frozen=True)
+class SheetLayout:
+    """Where a picture's tile lies: `columns` to a row, `per_sheet` to a sheet, reading order."""
+
+    width: int
+    height: int
+    columns: int
+    per_sheet: int
+
+
+def thumbnail_side(total: int) -> int:
+    """Large thumbnails for few pictures; 100,000 must still fit into a folder that people send around."""
+    return 128 if total <= 1_000 else 64 if total <= 10_000 else 32
+
+
+def sheets(pictures: Pictures, side: int = 0) -> tuple[SheetLayout, Iterator[bytes]]:
+    """The layout of the thumbnails, and their WebP sheets one after the other."""
+    height, width = checked(pictures).shape[1:3]
+    scale = min(1.0, (side or thumbnail_side(len(pictures))) / max(height, width))
+    tile_width, tile_height = max(1, round(width * scale)), max(1, round(height * scale))
+    columns = max(1, min(SHEET_SIDE // tile_width, math.ceil(math.sqrt(len(pictures)))))
+    layout = SheetLayout(tile_width, tile_height, columns, columns * max(1, SHEET_SIDE // tile_height))
+    return layout, _encode_sheets(pictures, layout, exact=scale == 1.0 and max(height, width) <= SMALL)
+
+
+def _encode_sheets(pictures: Pictures, layout: SheetLayout, exact: bool) -> Iterator[bytes]:
+    for start in range(0, len(pictures), layout.per_sheet):
+        part = pictures[start : start + layout.per_sheet]
+        if part.shape[1:3] != (layout.height, layout.width):
+            part = shrunk(part, layout.width, layout.height)
+        yield webp(grid(part, layout.columns, gap=0), quality=90 if exact else 70)

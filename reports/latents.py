@@ -1,0 +1,55 @@
+"""The page of `embed`: what the latent dimensions hold and how to read the numbers elsewhere."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from reports.figures import USED_NATS, kl_bars
+from reports.images import tiles
+from reports.page import write_page
+from reports.records import LatentsRecord, Numbers
+from reports.words import number, plural
+
+
+def write_latents(folder: Path, record: LatentsRecord) -> Path:
+    """Writes latents.html into `folder`."""
+    kl = np.asarray(record.kl_per_dimension, dtype=float)
+    spread = np.asarray(record.spread_per_dimension, dtype=float)
+    order = np.argsort(-kl, kind="stable")
+    context = {
+        "record": record,
+        "answer": record.answer or _answer(kl),
+        "figure_kl": kl_bars(folder, kl),
+        "npz_literal": json.dumps(record.npz, ensure_ascii=False),
+        "dimensions": [(int(i), float(kl[i]), float(spread[i]), bool(kl[i] > USED_NATS)) for i in order],
+        "strips": [
+            {
+                "dimension": strip.dimension,
+                "kl": float(kl[strip.dimension]),
+                "tiles": list(
+                    zip(
+                        tiles(strip.pictures, 96),
+                        strip.values,
+                        strip.splits,
+                        strip.paths or [""] * len(strip.pictures),
+                        strict=True,
+                    )
+                ),
+            }
+            for strip in record.strips
+        ],
+    }
+    return write_page(folder, "latents", record.run, context)
+
+
+def _answer(kl: Numbers) -> str:
+    used = int((kl > USED_NATS).sum())
+    if used == 0:
+        return (
+            f"None of the {plural(len(kl), 'latent dimension')} is in use: they say nothing about a picture."
+        )
+    return (
+        f"Every picture is now {plural(len(kl), 'number')}, of which {used} carry something; "
+        f"dimension {int(kl.argmax())} carries most, {number(float(kl.max()))} nats."
+    )

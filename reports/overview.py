@@ -1,0 +1,107 @@
+"""The first page of a report: what was trained on, how good it is on unseen pictures, what to type next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reports.figures import USED_NATS, kl_bars, learning_curves
+from reports.images import SMALL, data_uri, resized, stack, tiles
+from reports.page import write_page
+from reports.records import Numbers, OverviewRecord, Pictures, Quality, Reconstructions
+from reports.words import number, plural
+
+MAX_CLASSES_IN_TABLE = 12
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One picture above what the VAE and PCA made of it."""
+
+    source: str
+    alt: str
+    vae: float
+    pca: float | None
+    path: str
+
+
+def write_overview(folder: Path, record: OverviewRecord) -> Path:
+    """Writes index.html into `folder`."""
+    kl = None if record.kl_per_dimension is None else np.asarray(record.kl_per_dimension)
+    classes = list(dict.fromkeys(name for split in record.counts for name in split.classes))
+    context = {
+        "record": record,
+        "classes": classes,
+        "classes_in_table": classes if len(classes) <= MAX_CLASSES_IN_TABLE else [],
+        "has_groups": any(split.groups is not None for split in record.counts),
+        "comparisons": [
+            (split, comparisons(reconstructions), reconstructions.pca is not None)
+            for split, reconstructions in (("test", record.unseen), ("train", record.trained))
+            if reconstructions is not None
+        ],
+        "quality": quality_table(record.quality),
+        "curves": learning_curves(folder, record.curves, record.best_epoch),
+        "samples": [] if record.samples is None else tiles(record.samples, 96),
+        "kl": None if kl is None else kl_bars(folder, kl),
+        "units": "" if kl is None else units_in_words(kl),
+    }
+    return write_page(folder, "index", record.run, context)
+
+
+def comparisons(record: Reconstructions) -> list[Comparison]:
+    """One tile for each picture: original, VAE and, where there is one, PCA."""
+    rows = [record.originals, record.vae] + ([] if record.pca is None else [record.pca])
+    sources = tiles_of_rows(rows)
+    result = []
+    for index, source in enumerate(sources):
+        pca = None if record.pca_mse is None else float(record.pca_mse[index])
+        vae = float(record.vae_mse[index])
+        beside = "" if pca is None else f", by PCA with {number(pca)}"
+        path = record.paths[index] if record.paths else ""
+        alt = f"{path or 'A picture'}, rebuilt by the VAE with a mean squared error of {number(vae)}{beside}"
+        result.append(Comparison(source, alt, vae, pca, path))
+    return result
+
+
+def tiles_of_rows(rows: Sequence[Pictures]) -> list[str]:
+    """The rows, stacked picture by picture, as addresses."""
+    small = max(rows[0].shape[1:3]) <= SMALL
+    stacked = stack(*(resized(row, 128) for row in rows), gap=4)
+    return [data_uri(picture, exact=small) for picture in stacked]
+
+
+def quality_table(cells: Sequence[Quality]) -> dict[str, Any]:
+    """The cells by split and method (rows) and by measure (columns), the best of rivals marked."""
+    best = set()
+    for cell in cells:
+        rivals = [other for other in cells if (other.measure, other.split) == (cell.measure, cell.split)]
+        sign = 1 if cell.lower_is_better else -1
+        if len(rivals) > 1 and all(sign * cell.value <= sign * rival.value for rival in rivals):
+            best.add((cell.split, cell.method, cell.measure))
+    return {
+        "measures": list(dict.fromkeys(cell.measure for cell in cells)),
+        "methods": list(dict.fromkeys(cell.method for cell in cells)),
+        "splits": list(dict.fromkeys(cell.split for cell in cells)),
+        "cells": {(cell.split, cell.method, cell.measure): cell for cell in cells},
+        "best": best,
+    }
+
+
+def units_in_words(kl: Numbers) -> str:
+    """How many latent dimensions carry something, for somebody who has never heard of KL."""
+    used, total = int((kl > USED_NATS).sum()), len(kl)
+    if used == 0:
+        return (
+            "The model ignores all of its latent dimensions: every picture is decoded to nearly the same one."
+        )
+    if used == total:
+        return (
+            f"All {plural(total, 'latent dimension')} are in use: "
+            "more of them (--latent) might let the model keep more detail."
+        )
+    return (
+        f"{used} of {plural(total, 'latent dimension')} are in use (KL above {USED_NATS} nat); "
+        f"the model leaves the other {total - used} empty, so more of them would not help."
+    )

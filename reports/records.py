@@ -1,0 +1,300 @@
+"""What a pipeline fills in and a page shows: plain arrays, texts and numbers, one record per page.
+
+Pictures are uint8 arrays [N, H, W, C] with C 1 or 3; splits are named as in the run: "train", "validation",
+"test" or "calibration". Texts are plain (never HTML): the templates escape them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Pictures = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What every page of a report says about its run; `pages`: keys of `reports.page.PAGES` that exist."""
+
+    name: str
+    command: str
+    source: str
+    date: str
+    versions: Mapping[str, str]
+    pages: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitCount:
+    """How many pictures a split holds; `groups` (people, plates, …) and `classes` where it has them."""
+
+    split: str
+    pictures: int
+    groups: int | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveSegment:
+    """The epochs that one run trained; a run extended from parents has one segment for each, oldest first.
+
+    `series` maps a name in `reports.figures.SERIES` to one value per epoch (NaN where there is none).
+    """
+
+    run: str
+    epochs: Sequence[int]
+    series: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstructions:
+    """Some pictures of one split beside what the VAE and PCA make of them, with the error of each picture."""
+
+    originals: Pictures
+    vae: Pictures
+    vae_mse: Sequence[float]
+    pca: Pictures | None = None
+    pca_mse: Sequence[float] | None = None
+    paths: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """One cell of the quality table: `method` ("VAE", "PCA") on `split` by `measure` ("MSE", "SSIM")."""
+
+    measure: str
+    method: str
+    split: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    lower_is_better: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverviewRecord:
+    """The first page: `answer` is its one sentence; `headline` what a later stage found, if it has run."""
+
+    run: RunFacts
+    answer: str
+    trained_on: str
+    next_command: str
+    headline: str = ""
+    facts: Sequence[tuple[str, str]] = ()
+    counts: Sequence[SplitCount] = ()
+    unseen: Reconstructions | None = None
+    trained: Reconstructions | None = None
+    quality: Sequence[Quality] = ()
+    verdict: str = ""
+    quality_note: str = ""
+    curves: Sequence[CurveSegment] = ()
+    best_epoch: int | None = None
+    samples: Pictures | None = None
+    kl_per_dimension: Numbers | None = None
+    warnings: Sequence[str] = ()
+    skipped: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimensionStrip:
+    """Pictures from the lowest to the highest value on one latent dimension, all equally long."""
+
+    dimension: int
+    values: Sequence[float]
+    pictures: Pictures
+    splits: Sequence[str]
+    paths: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentsRecord:
+    """The page of `embed`; links are relative to the report folder, such as "../embed/latents.csv"."""
+
+    run: RunFacts
+    kl_per_dimension: Numbers
+    spread_per_dimension: Numbers
+    strips: Sequence[DimensionStrip]
+    csv: str
+    npz: str
+    arrays: Sequence[tuple[str, str, str]] = ()
+    answer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Projection:
+    """One map of all pictures; `trustworthiness` is scikit-learn's, over `neighbours` neighbours."""
+
+    name: str
+    xy: Numbers
+    trustworthiness: float | None = None
+    neighbours: int = 10
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorBy:
+    """One way to colour the map.
+
+    Kind "category": `values` are indices into `categories` (−1: none); "number": any floats (NaN: none).
+    """
+
+    name: str
+    kind: Literal["category", "number"]
+    values: npt.NDArray[Any]
+    categories: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapRecord:
+    """All pictures as points; the first projection and the first colour column are shown first."""
+
+    projections: Sequence[Projection]
+    pictures: Pictures
+    paths: Sequence[str]
+    splits: Sequence[str]
+    color_by: Sequence[ColorBy]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One statistic in one space, against its permutation null; `detectable`: the least one with p ≤ 0.05."""
+
+    statistic: str
+    space: str
+    value: float
+    chance: float | None = None
+    p: float | None = None
+    detectable: float | None = None
+    primary: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question in plain words, its answer in one sentence, and the scores behind it."""
+
+    title: str
+    answer: str
+    scores: Sequence[Score] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BicCurve:
+    """BIC of one clustering method for each k tried (lower is better) and the k it chose."""
+
+    method: str
+    k: Sequence[int]
+    bic: Sequence[float]
+    chosen: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterContents:
+    """One cluster: how many pictures, of which classes, and some of them, nearest to its centre first."""
+
+    name: str
+    size: int
+    pictures: Pictures
+    splits: Sequence[str]
+    classes: Mapping[str, int] = field(default_factory=dict)
+    paths: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """Counts of true class (rows) against predicted class or cluster (columns)."""
+
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    counts: npt.NDArray[Any]
+    finding: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClustersRecord:
+    """The page of `cluster-report`."""
+
+    run: RunFacts
+    headline: str
+    map: MapRecord
+    questions: Sequence[Question] = ()
+    design: str = ""
+    bic: Sequence[BicCurve] = ()
+    clusters: Sequence[ClusterContents] = ()
+    confusion: Confusion | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathBetween:
+    """Decoded frames [num, H, W, C] from A to B: straight through the latents, and along the sphere if given.
+
+    `split_a`, `split_b` are "" for what is not a picture of the data, such as the mean of a class.
+    """
+
+    a: str
+    b: str
+    linear: Pictures
+    spherical: Pictures | None = None
+    split_a: str = ""
+    split_b: str = ""
+    original_a: Pictures | None = None
+    original_b: Pictures | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Decoded pictures [R, C, H, W, channels]; `corners`: their names, reading order; `note`: what varies."""
+
+    pictures: Pictures
+    note: str
+    corners: Sequence[str] = ()
+    splits: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpolationRecord:
+    """The page of `interpolation-grid`; `manifold` for a model with two latents (with one: a single row)."""
+
+    run: RunFacts
+    answer: str
+    pairs: Sequence[PathBetween] = ()
+    class_means: Sequence[PathBetween] = ()
+    corners: Grid | None = None
+    manifold: Grid | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """One input or output of a signature; `shape` as text, such as "[batch, 64, 64, 3]"."""
+
+    name: str
+    shape: str
+    dtype: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """One signature of the SavedModel and how far its outputs lay from the run's own, in a fresh process."""
+
+    name: str
+    inputs: Sequence[Tensor]
+    outputs: Sequence[Tensor]
+    difference: float | None = None
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRecord:
+    """The page of `export`; `examples` are (title, code) blocks, `sizes` are (file, bytes)."""
+
+    run: RunFacts
+    location: str
+    signatures: Sequence[Signature]
+    examples: Sequence[tuple[str, str]] = ()
+    sizes: Sequence[tuple[str, int]] = ()
+    answer: str = ""

@@ -1,0 +1,30 @@
+// Scrubs through the frames of the strips on the interpolation page.
+(function () {
+  "use strict";
+  for (const box of document.querySelectorAll(".scrub")) {
+    const slider = box.querySelector("input");
+    const output = box.querySelector("output");
+    const last = Number(slider.max);
+    const screens = Array.from(box.querySelectorAll("canvas"), function (canvas) {
+      const image = new Image();
+      image.src = canvas.dataset.strip;
+      image.onload = show;
+      return { canvas, image, context: canvas.getContext("2d") };
+    });
+    function show() {
+      const frame = Number(slider.value);
+      for (const { canvas, image, context } of screens) {
+        if (!image.complete || !image.naturalWidth) continue;
+        const { width, height } = canvas;
+        context.drawImage(image, frame * width, 0, width, height, 0, 0, width, height);
+        canvas.dataset.frame = frame;
+      }
+      const percent = Math.round((100 * frame) / Math.max(last, 1));
+      output.textContent = `Frame ${frame + 1} of ${last + 1}: ${percent} % of the way from A to B`;
+      slider.setAttribute("aria-valuetext", output.textContent);
+    }
+    slider.addEventListener("input", show);
+    box.hidden = false;
+    show();
+  }
+})();

@@ -1,0 +1,88 @@
+"""Numbers and splits in words, the same on every page."""
+
+import math
+
+_SPLITS = {
+    "train": "trained on",
+    "test": "unseen",
+    "validation": "validation",
+    "calibration": "calibration",
+}
+
+
+def split_label(split: str) -> str:
+    """What a reader calls a split; names of other splits stay as they are."""
+    return _SPLITS.get(split, split)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """`value` to so many significant digits, without needless exponents; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    if -5 < exponent < digits:
+        text = f"{value:,.{max(digits - 1 - exponent, 0)}f}"
+    elif exponent >= digits:
+        text = f"{value:,.0f}"
+    else:
+        mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+        text = f"{mantissa}\u00a0×\u00a010{_superscript(int(power))}"
+    return text.replace("-", "−")
+
+
+def score(value: float | None) -> str:
+    """A statistic between −1 and 1, to two decimals; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text.replace("-", "−")
+
+
+def _superscript(power: int) -> str:
+    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def count(value: int) -> str:
+    """A whole number with its thousands apart."""
+    return f"{value:,}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value: "0.31", "0.046", "< 0.001"; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+
+
+def bytes_in_words(size: int) -> str:
+    """A file's size: "17.2 MB"."""
+    amount = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} GB"
+
+
+def plural(amount: int, one: str, many: str = "") -> str:
+    """ "1 picture", "204 pictures"."""
+    return f"{count(amount)} {one if amount == 1 else many or one + 's'}"
+
+
+def trust(value: float, neighbours: int) -> str:
+    """What a map's trustworthiness means for somebody who reads neighbours off it (0.5 is chance)."""
+    if value >= 0.95:
+        meaning = "neighbours on this map are neighbours in the latent space, too"
+    elif value >= 0.85:
+        meaning = "most neighbours on this map are close in the latent space, some are not"
+    elif value >= 0.7:
+        meaning = "many neighbours on this map are not close in the latent space: read regions, not pairs"
+    else:
+        meaning = "do not read neighbours off this map"
+    return f"Trustworthiness {value:.2f} over {neighbours} neighbours (1 is perfect): {meaning}."

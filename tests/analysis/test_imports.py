@@ -1,0 +1,37 @@
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vae_tf.analysis
+
+SOURCES = sorted(Path(vae_tf.analysis.__file__).parent.glob("*.py"))
+HEAVY = ("sklearn", "scipy", "openTSNE", "umap", "numba", "tensorflow", "keras")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_the_room_sees_no_tensors_and_no_other_room(source: Path) -> None:
+    names = set()
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    for name in names:
+        root = name.partition(".")[0]
+        assert root in {*sys.stdlib_module_names, "numpy", "scipy", "sklearn", "openTSNE", "umap", "vae_tf"}
+        if root == "vae_tf":
+            assert name == "vae_tf.errors" or name.startswith("vae_tf.analysis")
+
+
+def test_importing_the_room_imports_nothing_heavy() -> None:
+    modules = [f"vae_tf.analysis.{source.stem}" for source in SOURCES if source.stem != "__init__"]
+    code = (
+        f"import sys, {', '.join(modules)}\n"
+        f"print(sorted(set({HEAVY!r}) & {{name.partition('.')[0] for name in sys.modules}}))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,57 @@
+"""One synthetic report and one browser for all tests of the pages."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.reports import chromium
+from tests.reports.synthetic import write_report
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if reason := chromium.missing():
+        pytest.skip(reason)
+    with chromium.launched() as running:
+        yield running
+
+
+class Visit:
+    """A browser tab that notes everything that a page should not do."""
+
+    def __init__(self, browser: Any, width: int, scheme: str) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.tab = self.context.new_page()
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.tab.on("console", self._note)
+        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.tab.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        self.tab.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url[:99]}"))
+        self.tab.on("request", lambda request: self.requests.append(request.url))
+
+    def _note(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def open(self, page: Path) -> Any:
+        self.tab.goto(page.resolve().as_uri())
+        return self.tab
+
+
+@pytest.fixture
+def visit(browser: Any, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """Parametrise indirectly with (width, scheme) for another window than a light one of 1280 pixels."""
+    width, scheme = getattr(request, "param", (1280, "light"))
+    tab = Visit(browser, width, scheme)
+    yield tab
+    tab.context.close()
+    assert tab.complaints == []
+    assert [url for url in tab.requests if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -1,0 +1,307 @@
+"""A whole report made of small coloured shapes, for the tests and for a look at the pages."""
+
+from pathlib import Path
+
+import numpy as np
+
+from reports.clusters import write_clusters
+from reports.export import write_export
+from reports.interpolation import write_interpolation
+from reports.latents import write_latents
+from reports.overview import write_overview
+from reports.records import (
+    BicCurve,
+    ClusterContents,
+    ClustersRecord,
+    ColorBy,
+    Confusion,
+    CurveSegment,
+    DimensionStrip,
+    ExportRecord,
+    Grid,
+    InterpolationRecord,
+    LatentsRecord,
+    MapRecord,
+    OverviewRecord,
+    PathBetween,
+    Projection,
+    Quality,
+    Question,
+    Reconstructions,
+    RunFacts,
+    Score,
+    Signature,
+    SplitCount,
+    Tensor,
+)
+from tests.reports.shapes import CLASSES, HOSTILE, blend, shapes
+
+RUN = RunFacts(
+    name="00042-shapes-conv-z6",
+    command="python cli.py train shapes/ --latent 6",
+    source="shapes/",
+    date="21 November 2026",
+    versions={"vae_tf": "0.1.0", "tensorflow": "2.21.0"},
+    pages=("index", "latents", "clusters", "interpolation", "export"),
+)
+
+
+def map_record(total: int = 60, seed: int = 0) -> MapRecord:
+    """Three classes in three places, one file and one class with a hostile name."""
+    random = np.random.default_rng(seed)
+    pictures, labels = shapes(total)
+    centres = np.array([[-6.0, 0.0], [5.0, 3.0], [2.0, -6.0]])
+    xy = centres[labels] + random.normal(size=(total, 2))
+    paths = [f"{CLASSES[label]}/{i:03}.png" for i, label in enumerate(labels)]
+    splits = ["train" if i % 5 else ("test" if i % 10 else "validation") for i in range(total)]
+    return MapRecord(
+        projections=[
+            Projection(name="t-SNE", xy=xy, trustworthiness=0.93, note="Perplexity 12."),
+            Projection(name="UMAP", xy=xy[:, ::-1] * 3, trustworthiness=0.88),
+            Projection(name="PCA", xy=xy * [1, 0.3], trustworthiness=0.71),
+        ],
+        pictures=pictures,
+        paths=paths,
+        splits=splits,
+        color_by=[
+            ColorBy(name="class", kind="category", values=labels, categories=CLASSES),
+            ColorBy(
+                name="group",
+                kind="category",
+                values=np.where(np.arange(total) < 3, -1, np.arange(total) // 4),
+                categories=[f"person {i}" for i in range(total // 4 + 1)],
+            ),
+            ColorBy(
+                name="error",
+                kind="number",
+                values=np.where(np.arange(total) == 7, np.nan, random.random(total)),
+            ),
+        ],
+    )
+
+
+def curves() -> list[CurveSegment]:
+    """Two runs, the second extending the first."""
+    segments = []
+    for run, epochs in (("00041-shapes", range(1, 41)), ("00042-shapes", range(41, 81))):
+        e = np.array(epochs, dtype=float)
+        reconstruction = -3000 + 9000 / e
+        kl = 20 * (1 - np.exp(-e / 15))
+        segments.append(
+            CurveSegment(
+                run=run,
+                epochs=list(epochs),
+                series={
+                    "loss": list(reconstruction + kl),
+                    "validation_objective": list(reconstruction + kl + 40 + e),
+                    "reconstruction": list(reconstruction),
+                    "kl": list(kl),
+                    "validation_elbo": list(-(reconstruction + kl + 40 + e)),
+                },
+            )
+        )
+    return segments
+
+
+def reconstructions(total: int, offset: int) -> Reconstructions:
+    """Pictures that the VAE darkens a little and PCA a little more."""
+    originals, labels = shapes(total + offset)
+    originals = originals[offset:]
+    return Reconstructions(
+        originals=originals,
+        vae=originals - np.uint8(8),
+        pca=originals - np.uint8(20),
+        vae_mse=[0.0047 + 0.0002 * i for i in range(total)],
+        pca_mse=[0.0059 - 0.0002 * i for i in range(total)],
+        paths=[f"{CLASSES[labels[offset + i]]}/{offset + i:03}.png" for i in range(total)],
+    )
+
+
+def overview_record() -> OverviewRecord:
+    """Everything the first page can show."""
+    cells = [
+        ("MSE", "VAE", "test", 0.00459, 0.0041, 0.0051),
+        ("MSE", "PCA", "test", 0.00587, 0.0053, 0.0064),
+        ("SSIM", "VAE", "test", 0.754, 0.73, 0.77),
+        ("SSIM", "PCA", "test", 0.693, 0.67, 0.71),
+        ("MSE", "VAE", "train", 0.0031, 0.0030, 0.0032),
+        ("MSE", "PCA", "train", 0.0043, 0.0042, 0.0044),
+        ("SSIM", "VAE", "train", 0.81, None, None),
+        ("SSIM", "PCA", "train", 0.76, None, None),
+    ]
+    return OverviewRecord(
+        run=RUN,
+        answer="On 44 pictures of 22 people it has never seen, the VAE keeps more than PCA of its size: "
+        "mean squared error 0.0046 against 0.0059.",
+        trained_on="160 pictures of 80 people in 3 classes, 24 × 24 pixels, in colour",
+        headline="Readable: 5-NN balanced accuracy 0.54 (chance 0.50), p = 0.31. Clustered: no.",
+        next_command="python cli.py cluster-report",
+        facts=[
+            ("Recipe", "conv"),
+            ("Latent dimensions", "6"),
+            ("β", "1"),
+            ("Seed", "0"),
+            ("Device", "CPU, float32"),
+        ],
+        counts=[
+            SplitCount(split="train", pictures=160, groups=80, classes=dict.fromkeys(CLASSES, 53)),
+            SplitCount(split="validation", pictures=20, groups=10, classes=dict.fromkeys(CLASSES, 7)),
+            SplitCount(split="test", pictures=44, groups=22, classes=dict.fromkeys(CLASSES, 14)),
+        ],
+        unseen=reconstructions(8, 3),
+        trained=reconstructions(8, 20),
+        quality=[
+            Quality(measure=m, method=a, split=s, value=v, low=lo, high=hi, lower_is_better=m == "MSE")
+            for m, a, s, v, lo, hi in cells
+        ],
+        verdict="The VAE reconstructs unseen pictures better than PCA with as many components.",
+        quality_note="Intervals: 95 %, from 1,000 resamplings of people.",
+        curves=curves(),
+        best_epoch=62,
+        samples=shapes(16)[0],
+        kl_per_dimension=np.array([3.1, 0.02, 2.2, 0.4, 0.05, 1.7]),
+        warnings=["Only 44 unseen pictures: intervals are wide."],
+        skipped=[(f"broken/{HOSTILE}.jpg", "not a picture"), ("notes.txt.png", "truncated after 12 kB")],
+    )
+
+
+def latents_record() -> LatentsRecord:
+    """Three strips."""
+    pictures = shapes(10)[0]
+    splits = ["train", "test"] * 5
+    return LatentsRecord(
+        run=RUN,
+        kl_per_dimension=np.array([3.1, 0.02, 2.2, 0.4, 0.05, 1.7]),
+        spread_per_dimension=np.array([0.99, 0.1, 0.95, 0.6, 0.2, 0.93]),
+        strips=[
+            DimensionStrip(dimension=d, values=list(np.linspace(-2, 2, 10)), pictures=pictures, splits=splits)
+            for d in (0, 2, 5)
+        ],
+        csv="../embed/latents.csv",
+        npz="runs/00042-shapes-conv-z6/embed/latents.npz",
+        arrays=[
+            ("mean", "[204, 6]", "posterior mean of each picture"),
+            ("split", "[204]", "train, validation or test"),
+        ],
+    )
+
+
+def clusters_record(total: int = 60) -> ClustersRecord:
+    """The map, two questions, BIC, two clusters and a confusion matrix."""
+    pictures, _ = shapes(12)
+    spaces = ("VAE latents", "PCA", "pixels")
+    readable = [
+        Score(
+            statistic="5-NN balanced accuracy",
+            space=space,
+            value=0.54 + i / 50,
+            chance=0.5,
+            p=0.31,
+            detectable=0.72,
+        )
+        for i, space in enumerate(spaces)
+    ]
+    readable[0] = Score(**{**vars(readable[0]), "primary": True})
+    clustered = [
+        Score(statistic="ARI", space=s, value=0.02, chance=0.0, p=0.4, detectable=0.09) for s in spaces
+    ]
+    return ClustersRecord(
+        run=RUN,
+        headline="The classes can’t be told apart: 5-NN balanced accuracy 0.54 (chance 0.50), p = 0.31; "
+        "with 20 faces nothing below 0.72 could have been seen. They do not form clusters either: ARI 0.02.",
+        map=map_record(total),
+        questions=[
+            Question(
+                title="Are the classes readable?", answer="Not with these pictures: 0.54.", scores=readable
+            ),
+            Question(title="Are they clustered?", answer="No: ARI 0.02.", scores=clustered),
+        ],
+        design="Each of 20 people appears in every class, so labels were permuted within people, 999 times.",
+        bic=[
+            BicCurve(method="k-means", k=range(1, 9), bic=[50, 40, 33, 34, 36, 39, 43, 48], chosen=3),
+            BicCurve(
+                method="Gaussian mixture", k=range(1, 9), bic=[45, 36, 38, 41, 44, 48, 52, 57], chosen=2
+            ),
+        ],
+        clusters=[
+            ClusterContents(
+                name=f"Cluster {i}",
+                size=30,
+                pictures=pictures,
+                splits=["train", "test"] * 6,
+                classes={"red": 20, HOSTILE: 10},
+            )
+            for i in (1, 2)
+        ],
+        confusion=Confusion(
+            title="Classes against clusters",
+            rows=CLASSES,
+            columns=["Cluster 1", "Cluster 2", "$3"],
+            counts=np.array([[10, 6, 4], [7, 8, 5], [3, 9, 8]]),
+            finding="Every cluster holds all three classes.",
+        ),
+    )
+
+
+def interpolation_record() -> InterpolationRecord:
+    """Two pairs, a path between class means, a grid and a manifold."""
+    pictures, _ = shapes(6)
+    a, b, c, d = pictures[:4]
+    corners = np.stack(
+        [blend(left, right, 7) for left, right in zip(blend(a, c, 7), blend(b, d, 7), strict=True)]
+    )
+    pair = PathBetween(
+        a="red/000.png",
+        b=f"{HOSTILE}/005.png",
+        split_a="test",
+        split_b="test",
+        linear=blend(a, pictures[5], 9),
+        spherical=blend(a, pictures[5], 9),
+        original_a=a,
+        original_b=pictures[5],
+    )
+    return InterpolationRecord(
+        run=RUN,
+        answer="Between two unseen pictures the model changes shape and colour step by step, without a jump.",
+        pairs=[pair, pair],
+        class_means=[PathBetween(a="red", b="green", linear=blend(a, b, 9))],
+        corners=Grid(
+            pictures=corners,
+            note="Linear between four unseen pictures",
+            corners=["a", "b", "c", HOSTILE],
+            splits=["test"] * 4,
+        ),
+        manifold=Grid(pictures=corners, note="Latent 0 from left to right, latent 1 from top to bottom"),
+    )
+
+
+def export_record() -> ExportRecord:
+    """Two signatures, both equal to the run."""
+    image = Tensor(name="image", shape="[batch, 24, 24, 3]", dtype="uint8", meaning="pictures, 0 to 255")
+    latent = Tensor(name="mean", shape="[batch, 6]", dtype="float32", meaning="posterior mean")
+    return ExportRecord(
+        run=RUN,
+        location="runs/00042-shapes-conv-z6/export/1",
+        signatures=[
+            Signature(name="encode", inputs=[image], outputs=[latent], difference=2e-7, tolerance=1e-5),
+            Signature(name="decode", inputs=[latent], outputs=[image], difference=0.0, tolerance=1.0),
+        ],
+        examples=[("With TensorFlow", "import tensorflow as tf\nmodel = tf.saved_model.load('export/1')")],
+        sizes=[("saved_model.pb", 812_345), ("variables/variables.data-00000-of-00001", 17_123_456)],
+    )
+
+
+def write_report(folder: Path) -> Path:
+    """Writes every page; returns the folder."""
+    write_overview(folder, overview_record())
+    write_latents(folder, latents_record())
+    write_clusters(folder, clusters_record())
+    write_interpolation(folder, interpolation_record())
+    write_export(folder, export_record())
+    return folder
+
+
+if __name__ == "__main__":
+    import sys
+
+    write_report(Path(sys.argv[1]))

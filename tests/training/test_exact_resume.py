@@ -1,0 +1,160 @@
+"""Bit for bit on a CPU: equal seeds, killed and resumed, extended."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from vae_tf import recipes
+from vae_tf.config import TrainingConfig
+from vae_tf.data import batches
+from vae_tf.training import loop
+from vae_tf.training import plan as plan_module
+from vae_tf.training.plan import make_plan
+
+LABELS = np.zeros(16, np.int64)
+TRAIN, VALIDATION = np.arange(12), np.arange(12, 16)
+
+
+class Killed(Exception):
+    """As sudden as a kill: nothing is saved on the way out."""
+
+
+def train(pictures, folder, epochs, precision="float32", seed=0, first_epoch=0, jit_compile=False, **arguments):
+    """Four steps an epoch, on a conv model (dense where XLA compiles it)."""
+    model = recipes.build(
+        "mlp" if jit_compile else "conv", (16, 16, 3), 3, precision=precision, seed=seed
+    )
+    config = TrainingConfig(epochs=epochs, batch_size=3, seed=seed, augment="mirror,shift")
+    plan = make_plan(config, len(TRAIN), (16, 16, 3), first_epoch)
+    outcome, best = loop.fit(
+        model,
+        plan,
+        lambda step: batches.training_batches(pictures, LABELS, TRAIN, plan.batch_size, seed, step),
+        batches.ordered_batches(pictures, LABELS, VALIDATION, 4),
+        folder,
+        jit_compile=jit_compile,
+        **arguments,
+    )
+    return model, outcome, best
+
+
+def assert_equal(first, second):
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_same_ending(first, second):
+    """Weights, averages, best weights and metrics, all equal."""
+    assert_equal(first[0], second[0])
+    for a, b in zip(first[0].weight_average.averages, second[0].weight_average.averages, strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(first[2], second[2], strict=True):
+        np.testing.assert_array_equal(a, b)
+    for key in ("epoch", "step", "best_epoch", "best_value"):
+        assert first[1].facts[key] == second[1].facts[key]
+
+
+def assert_same_metrics(first, second, whole_epochs=True):
+    """All lines of metrics.jsonl but the seconds; a split epoch averages its last part only."""
+    left, right = (loop.read_metrics(folder / "metrics.jsonl") for folder in (first, second))
+    assert [line["epoch"] for line in left] == [line["epoch"] for line in right]
+    keys = ["step", "val_loss", "val_elbo", "is_best", "learning_rate", "scale"]
+    for a, b in zip(left, right, strict=True):
+        for key in keys + (["loss", "kl"] if whole_epochs else []):
+            assert a[key] == b[key], key
+
+
+@pytest.mark.parametrize(("precision", "jit_compile"), [("float32", False), ("mixed_bfloat16", False), ("float32", True)])
+def test_same_seed_same_weights(pictures, tmp_path, precision, jit_compile):
+    first = train(pictures, tmp_path / "a", 2, precision, jit_compile=jit_compile)
+    second = train(pictures, tmp_path / "b", 2, precision, jit_compile=jit_compile)
+    assert_same_ending(first, second)
+    other = train(pictures, tmp_path / "c", 2, precision, seed=1, jit_compile=jit_compile)
+    assert not np.array_equal(first[0].trainable_weights[0], other[0].trainable_weights[0])
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 5])
+def test_interrupted_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypatch, stop_at):
+    # Two executions of two steps make an epoch: odd stops lie within one.
+    monkeypatch.setattr(plan_module, "LARGEST_NUM_STEPS_PER_EXECUTION", 2)
+    undisturbed = train(pictures, tmp_path / "a", 3)
+    calls = itertools.count(1)
+    interrupted = train(
+        pictures, tmp_path / "b", 3, wants_stop=lambda: next(calls) >= stop_at
+    )
+    assert interrupted[1].status == "interrupted"
+    assert interrupted[1].facts["step"] == 2 * stop_at
+    resumed = train(pictures, tmp_path / "b", 3)
+    assert resumed[1].status == "finished"
+    assert_same_ending(undisturbed, resumed)
+    assert_same_metrics(tmp_path / "a", tmp_path / "b", whole_epochs=stop_at % 2 == 0)
+
+
+@pytest.mark.parametrize("kill_at", [1, 2, 3])
+def test_killed_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypatch, kill_at):
+    undisturbed = train(pictures, tmp_path / "a", 3)
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_SAVES", 0.0)
+
+    def listener(event):
+        if event["event"] == "epoch" and event["epoch"] == kill_at:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(pictures, tmp_path / "b", 3, listener=listener)
+    assert_same_ending(undisturbed, train(pictures, tmp_path / "b", 3))
+    assert_same_metrics(tmp_path / "a", tmp_path / "b")
+
+
+def test_killed_before_anything_was_saved_begins_anew(pictures, tmp_path):
+    def listener(event):
+        if event["event"] == "epoch":
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(pictures, tmp_path / "b", 2, listener=listener)
+    assert not (tmp_path / "b" / "checkpoints" / "last.npz").exists()
+    assert_same_ending(train(pictures, tmp_path / "a", 2), train(pictures, tmp_path / "b", 2))
+
+
+def test_two_epochs_extended_by_two_equal_four(pictures, tmp_path):
+    four = train(pictures, tmp_path / "a", 4)
+    train(pictures, tmp_path / "b", 2)
+    extended = train(pictures, tmp_path / "b", 2, first_epoch=2)
+    assert_same_ending(four, extended)
+    assert_same_metrics(tmp_path / "a", tmp_path / "b")
+
+
+def test_best_is_the_averaged_weights_of_the_best_validation(pictures, tmp_path):
+    model, outcome, best = train(pictures, tmp_path / "a", 4)
+    lines = loop.read_metrics(tmp_path / "a" / "metrics.jsonl")
+    values = [line["val_loss"] for line in lines]
+    assert outcome.facts["best_value"] == min(values)
+    assert outcome.facts["best_epoch"] == 1 + int(np.argmin(values))
+    again = recipes.build("conv", (16, 16, 3), 3)
+    again.set_weights(best)
+    again.compile()
+    scores = again.evaluate(batches.ordered_batches(pictures, LABELS, VALIDATION, 4), verbose=0, return_dict=True)
+    assert scores["loss"] == pytest.approx(min(values), rel=1e-6)
+    assert not all(np.array_equal(a, b) for a, b in zip(best[1:], model.get_weights()[1:], strict=True))
+
+
+def test_non_finite_loss_stops_the_run_and_keeps_its_weights(pictures, tmp_path):
+    model = recipes.build("mlp", (16, 16, 3), 3)
+    plan = make_plan(TrainingConfig(epochs=3, batch_size=3, augment="none"), 12, (16, 16, 3))
+    poisoned = pictures.astype(np.float32) / 255.0
+
+    def make_batches(step):
+        import tensorflow as tf
+
+        def spoil(batch):
+            bad = tf.cast(batch["index"][0] >= 0, tf.float32) * float("nan")
+            return {**batch, "x": tf.cast(batch["x"], tf.float32) / 255.0 + bad}
+
+        return batches.training_batches(pictures, LABELS, TRAIN, 3, 0, step).map(spoil)
+
+    outcome, _ = loop.fit(model, plan, make_batches, None, tmp_path)
+    assert outcome.status == "not finite"
+    assert outcome.failure == (0, "reconstruction")
+    assert np.isfinite(model.reconstruct(poisoned)).all()
+    assert outcome.facts["step"] <= plan.steps_per_epoch

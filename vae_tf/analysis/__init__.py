@@ -1,0 +1,1 @@
+"""Numbers about latents (NumPy, SciPy, scikit-learn): projection, clustering, separation, interpolation."""

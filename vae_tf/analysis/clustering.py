@@ -1,0 +1,212 @@
+"""Clusters of latents, and how many of them the data supports."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vae_tf.analysis.features import Floats, Integers, as_features
+from vae_tf.errors import UserError
+
+_FITTED_ON = 5_000
+_LARGEST_K = 20
+_PICTURES_PER_CLUSTER = 8
+_RESTARTS = 4
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Clusters with their number chosen by the Bayesian information criterion (Schwarz 1978).
+
+    Attributes:
+        method: "k-means" or "Gaussian mixture".
+        assignments: [N] cluster of each picture, 0 being the largest cluster.
+        num_clusters: The k with the lowest BIC.
+        candidates: [k_max] the k tried, from 1.
+        bic: [k_max] −2 log-likelihood + parameters · log N, in nats; lower is better.
+        settings: What was chosen and why, fit for printing.
+        facts: Plain sentences about the outcome.
+    """
+
+    method: Literal["k-means", "Gaussian mixture"]
+    assignments: Integers
+    num_clusters: int
+    candidates: Integers
+    bic: Floats
+    settings: dict[str, Any]
+    facts: tuple[str, ...]
+
+
+def k_means(latents: ArrayLike, num_clusters: int, seed: int = 0) -> Integers:
+    """Assign each picture to one of k clusters (k-means++ of Arthur & Vassilvitskii 2007, best of 4 starts).
+
+    Args:
+        latents: [N, d].
+        num_clusters: k, from 1 to N; fewer result where there are fewer distinct points.
+        seed: Of the starts.
+
+    Returns:
+        [N] integers below k.
+
+    Raises:
+        UserError: Latents of the wrong shape, or k out of range.
+    """
+    features = as_features(latents)
+    if not 1 <= num_clusters <= len(features):
+        raise UserError(f"k-means with {num_clusters} clusters needs 1 ≤ k ≤ N = {len(features)}.")
+    return np.asarray(_fit_k_means(features, num_clusters, seed).labels_, dtype=np.int64)
+
+
+def cluster_by_k_means(latents: ArrayLike, seed: int = 0, k_max: int | None = None) -> Clustering:
+    """k-means with k by BIC, its model being round clusters of one variance (Pelleg & Moore 2000).
+
+    Args:
+        latents: [N, d]; for N > 5,000 the models are fitted on a random 5,000 and assign all.
+        seed: Of the starts and of the subsample.
+        k_max: Largest k tried; where None one per 8 pictures, at most 20.
+
+    Returns:
+        `Clustering`.
+
+    Raises:
+        UserError: Latents of the wrong shape, one picture only, or k_max out of range.
+    """
+    features, sample, largest = _prepare(latents, seed, k_max)
+    models = [_fit_k_means(sample, k, seed) for k in range(1, largest + 1)]
+    floor = _variance_floor(sample)
+    bic = np.array([_k_means_bic(sample, model, floor) for model in models])
+    settings = {"k_max": largest, "fitted_on": len(sample), "covariance": "one variance for all clusters"}
+    return _result("k-means", models, bic, features, settings)
+
+
+def cluster_by_gaussian_mixture(latents: ArrayLike, seed: int = 0, k_max: int | None = None) -> Clustering:
+    """Gaussian mixture with k by BIC (Fraley & Raftery 2002), covariances diagonal unless N ≥ 10 d².
+
+    Args:
+        latents: [N, d]; for N > 5,000 the models are fitted on a random 5,000 and assign all.
+        seed: Of the starts and of the subsample.
+        k_max: Largest k tried; where None one per 8 pictures, at most 20.
+
+    Returns:
+        `Clustering`.
+
+    Raises:
+        UserError: Latents of the wrong shape, one picture only, or k_max out of range.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    features, sample, largest = _prepare(latents, seed, k_max)
+    enough = 10 * sample.shape[1] ** 2
+    full = len(sample) >= enough
+    # Relative to the data's own variance, so that a cluster of equal pictures cannot have infinite density.
+    regularisation = _variance_floor(sample)
+    models = []
+    for k in range(1, largest + 1):
+        model = GaussianMixture(
+            k,
+            covariance_type="full" if full else "diag",
+            reg_covar=regularisation,
+            n_init=1 if k == 1 else 2,
+            random_state=seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            models.append(model.fit(sample))
+    bic = np.array([model.bic(sample) for model in models])
+    settings = {
+        "k_max": largest,
+        "fitted_on": len(sample),
+        "covariance": "full" if full else "diagonal",
+        "covariance_reason": f"N = {len(sample)} is {'at least' if full else 'below'} 10 d² = {enough}",
+    }
+    return _result("Gaussian mixture", models, bic, features, settings)
+
+
+def _prepare(latents: ArrayLike, seed: int, k_max: int | None) -> tuple[Floats, Floats, int]:
+    features = as_features(latents).astype(np.float64)
+    if len(features) < 2:
+        raise UserError("One picture cannot be clustered.", "Pass at least 2.")
+    sample = features
+    if len(features) > _FITTED_ON:
+        chosen = np.random.default_rng(seed).choice(len(features), _FITTED_ON, replace=False)
+        sample = features[np.sort(chosen)]
+    if k_max is None:
+        k_max = int(np.clip(len(sample) // _PICTURES_PER_CLUSTER, 1, _LARGEST_K))
+    if not 1 <= k_max <= len(sample):
+        raise UserError(f"k_max is {k_max}; expected 1 to {len(sample)}, the number of pictures.")
+    return features, sample, k_max
+
+
+def _variance_floor(sample: Floats) -> float:
+    return max(1e-3 * float(sample.var(axis=0).mean()), 1e-12)
+
+
+def _fit_k_means(features: NDArray[Any], num_clusters: int, seed: int) -> Any:
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    model = KMeans(num_clusters, n_init=1 if num_clusters == 1 else _RESTARTS, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(features)
+
+
+def _k_means_bic(sample: Floats, model: Any, floor: float) -> float:
+    num_pictures, num_dimensions = sample.shape
+    sizes = np.bincount(model.labels_, minlength=model.n_clusters)
+    sizes = sizes[sizes > 0]
+    free = max(num_pictures - len(sizes), 1)
+    variance = max(model.inertia_ / (num_dimensions * free), floor)
+    log_likelihood = (
+        float((sizes * np.log(sizes / num_pictures)).sum())
+        - 0.5 * num_pictures * num_dimensions * np.log(2 * np.pi * variance)
+        - 0.5 * model.inertia_ / variance
+    )
+    # Centres, mixing weights and the one variance.
+    num_parameters = model.n_clusters * num_dimensions + model.n_clusters
+    return float(-2 * log_likelihood + num_parameters * np.log(num_pictures))
+
+
+def _result(
+    method: Literal["k-means", "Gaussian mixture"],
+    models: list[Any],
+    bic: Floats,
+    features: Floats,
+    settings: dict[str, Any],
+) -> Clustering:
+    best = int(np.argmin(bic))
+    assignments = _largest_first(np.asarray(models[best].predict(features), dtype=np.int64))
+    candidates = np.arange(1, len(models) + 1)
+    facts = _facts(best + 1, bic, np.bincount(assignments))
+    return Clustering(method, assignments, best + 1, candidates, bic, settings, facts)
+
+
+def _largest_first(assignments: Integers) -> Integers:
+    clusters, inverse, sizes = np.unique(assignments, return_inverse=True, return_counts=True)
+    rank = np.empty(len(clusters), dtype=np.int64)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(clusters))
+    return np.asarray(rank[inverse])
+
+
+def _facts(num_clusters: int, bic: Floats, sizes: Integers) -> tuple[str, ...]:
+    k_max = len(bic)
+    if k_max == 1:
+        return ("Too few pictures to try more than one cluster.",)
+    if num_clusters == 1:
+        margin = float(np.min(bic[1:]) - bic[0])
+        return (
+            f"One cloud: no number of clusters from 2 to {k_max} has a lower BIC (by {margin:.1f} or more).",
+        )
+    facts = [
+        f"{num_clusters} clusters have the lowest BIC of 1 to {k_max}, "
+        f"lower than one cloud by {bic[0] - bic.min():.1f}.",
+        f"The largest holds {sizes[0]} pictures, the smallest {sizes[-1]}.",
+    ]
+    if num_clusters == k_max:
+        facts.append("This is the largest number tried: still more clusters might fit better.")
+    return tuple(facts)

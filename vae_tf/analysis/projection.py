@@ -1,0 +1,197 @@
+"""Two-dimensional maps of latents, each with the number that says how far to trust its neighbourhoods."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vae_tf.analysis.features import Floats, as_features, principal_scores
+from vae_tf.errors import UserError
+
+Method = Literal["tsne", "umap", "pca"]
+
+_PERPLEXITY = 30.0
+_NUM_NEIGHBORS = 15
+_EXACT_NEIGHBORS_BELOW = 2_000
+_FFT_FROM = 5_000
+_SMALLEST_EMBEDDED = 4
+_TRUSTWORTHINESS_PICTURES = 2_000
+_TRUSTWORTHINESS_NEIGHBORS = 5
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A map of N pictures.
+
+    Attributes:
+        method: What drew the map; "pca" where t-SNE or UMAP was asked for but could not be used (`settings`
+            says why).
+        points: [N, 2] float32 coordinates; only distances between near points mean something for t-SNE and
+            UMAP.
+        settings: What was chosen and why, fit for printing.
+        trustworthiness: 0 to 1; 1 where every neighbour on the map is a neighbour in latent space (Venna &
+            Kaski 2001).
+    """
+
+    method: Method
+    points: NDArray[np.float32]
+    settings: dict[str, Any]
+    trustworthiness: float
+
+
+def project(
+    latents: ArrayLike,
+    method: Method = "tsne",
+    seed: int = 0,
+    *,
+    perplexity: float | None = None,
+    num_neighbors: int | None = None,
+) -> Projection:
+    """Map latents to two dimensions, deterministically for a seed.
+
+    t-SNE is van der Maaten & Hinton 2008 (openTSNE, Poličar et al. 2024), UMAP is McInnes et al. 2018. Both
+    start from the first two principal components, which keeps the large-scale layout (Kobak & Linderman
+    2021).
+
+    Args:
+        latents: [N, d] numbers, N ≥ 1.
+        method: "tsne", "umap" or "pca".
+        seed: Of the optimiser, of the start's jitter and of trustworthiness' subsample.
+        perplexity: t-SNE's effective number of neighbours; 30 where None; always clipped to (N − 1)/3.
+        num_neighbors: UMAP's number of neighbours; 15 where None; always clipped to N − 1.
+
+    Returns:
+        A `Projection`; for fewer than 4 pictures, or where all latents are equal, that of PCA.
+
+    Raises:
+        UserError: An unknown method, latents of the wrong shape or not finite, a perplexity or a number of
+            neighbours below 1.
+    """
+    if method not in get_args(Method):
+        raise UserError(f"Unknown projection {method!r}.", f"Choose one of {', '.join(get_args(Method))}.")
+    features = as_features(latents)
+    scores = principal_scores(features)
+    reason = _why_not_embedded(scores) if method != "pca" else None
+    settings: dict[str, Any]
+    if method == "tsne" and reason is None:
+        points, settings = _tsne(scores, seed, perplexity)
+    elif method == "umap" and reason is None:
+        points, settings = _umap(scores, seed, num_neighbors)
+    else:
+        method, points = "pca", _plane(scores)
+        settings = {"fallback": reason} if reason else {}
+        settings["variance_explained"] = _explained(scores)
+    trust, trust_settings = _trustworthiness(scores, points, seed)
+    return Projection(method, points.astype(np.float32), {"seed": seed, **settings, **trust_settings}, trust)
+
+
+def _why_not_embedded(scores: Floats) -> str | None:
+    if len(scores) < _SMALLEST_EMBEDDED:
+        return f"PCA instead: {len(scores)} pictures are too few, {_SMALLEST_EMBEDDED} are needed"
+    if not scores.any():
+        return "PCA instead: all latents are equal"
+    return None
+
+
+def _plane(scores: Floats) -> Floats:
+    """The first two principal components, [N, 2]; missing ones are zero."""
+    plane = np.zeros((len(scores), 2))
+    plane[:, : min(2, scores.shape[1])] = scores[:, :2]
+    return plane
+
+
+def _explained(scores: Floats) -> float:
+    total = float((scores**2).sum())
+    return float((scores[:, :2] ** 2).sum() / total) if total > 0 else 1.0
+
+
+def _start(scores: Floats, scale: float, seed: int) -> Floats:
+    """The principal plane at the given scale; jitter lets equal and collinear points come apart."""
+    plane = _plane(scores)
+    jitter = np.random.default_rng(seed).normal(size=plane.shape)
+    return np.asarray(scale * (plane / plane[:, 0].std() + 1e-2 * jitter))
+
+
+def _tsne(scores: Floats, seed: int, perplexity: float | None) -> tuple[Floats, dict[str, Any]]:
+    import openTSNE
+
+    num_pictures = len(scores)
+    chosen = _at_least_one("perplexity", perplexity, _PERPLEXITY)
+    limit = (num_pictures - 1) / 3
+    gradient = "fft" if num_pictures >= _FFT_FROM else "bh"
+    neighbors = "exact" if num_pictures < _EXACT_NEIGHBORS_BELOW else "approx"
+    tsne = openTSNE.TSNE(
+        perplexity=min(chosen, limit),
+        initialization=_start(scores, 1e-4, seed),
+        negative_gradient_method=gradient,
+        neighbors=neighbors,
+        # On busy cores, threads that wait for each other made small maps three times slower.
+        n_jobs=2 if gradient == "fft" else 1,
+        random_state=seed,
+    )
+    settings = {
+        "perplexity": round(min(chosen, limit), 2),
+        "perplexity_reason": _why(perplexity, chosen, limit, f"(N − 1)/3 for N = {num_pictures}"),
+        "gradient": "interpolated (FFT)" if gradient == "fft" else "Barnes-Hut",
+        "neighbors": neighbors,
+        "initialization": "first two principal components",
+    }
+    return np.asarray(tsne.fit(scores), dtype=np.float64), settings
+
+
+def _umap(scores: Floats, seed: int, num_neighbors: int | None) -> tuple[Floats, dict[str, Any]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import umap
+
+        chosen = _at_least_one("num_neighbors", num_neighbors, _NUM_NEIGHBORS)
+        limit = len(scores) - 1
+        # UMAP needs two neighbours; with a seed it runs on one thread and warns unless told so.
+        used = max(2, int(min(chosen, limit)))
+        start = _start(scores, 1.0, seed)
+        start *= 10 / np.abs(start).max()
+        reducer = umap.UMAP(n_neighbors=used, init=start, random_state=seed, n_jobs=1)
+        points = reducer.fit_transform(scores)
+    settings = {
+        "num_neighbors": used,
+        "num_neighbors_reason": _why(num_neighbors, chosen, limit, f"N − 1 for N = {len(scores)}"),
+        "min_dist": reducer.min_dist,
+        "initialization": "first two principal components",
+    }
+    return np.asarray(points, dtype=np.float64), settings
+
+
+def _at_least_one(name: str, given: float | None, default: float) -> float:
+    if given is not None and not (math.isfinite(given) and given >= 1):
+        raise UserError(
+            f"{name} is {given}; expected a number of at least 1.", f"The default is {default:g}."
+        )
+    return default if given is None else given
+
+
+def _why(given: float | None, chosen: float, limit: float, rule: str) -> str:
+    origin = "the default" if given is None else "as asked"
+    return f"{origin} ({chosen:g}), clipped to {rule}" if chosen > limit else origin
+
+
+def _trustworthiness(scores: Floats, points: Floats, seed: int) -> tuple[float, dict[str, Any]]:
+    from sklearn.manifold import trustworthiness
+
+    num_pictures = len(scores)
+    if num_pictures < 3:
+        return 1.0, {"trustworthiness_note": "1 by definition: fewer than 3 pictures have no neighbourhoods"}
+    settings: dict[str, Any] = {}
+    if num_pictures > _TRUSTWORTHINESS_PICTURES:
+        generator = np.random.default_rng(seed)
+        chosen = np.sort(generator.choice(num_pictures, _TRUSTWORTHINESS_PICTURES, replace=False))
+        scores, points = scores[chosen], points[chosen]
+        settings["trustworthiness_pictures"] = _TRUSTWORTHINESS_PICTURES
+    # Defined for fewer than N/2 neighbours only.
+    num_neighbors = min(_TRUSTWORTHINESS_NEIGHBORS, math.ceil(len(scores) / 2) - 1)
+    settings["trustworthiness_neighbors"] = num_neighbors
+    return float(trustworthiness(scores, points, n_neighbors=num_neighbors)), settings
