@@ -174,7 +174,8 @@ def describe_design(result: Any) -> str:
         "mixed": "Labels were shuffled within groups of several classes and between groups of one class.",
     }
     design = result.design
-    compared = f"{'All' if result.exact else 'Random'} {result.num_permutations:,} labellings were compared"
+    how_many = f"{result.num_permutations:,} labellings"
+    compared = f"All {how_many} that are possible were compared" if result.exact else f"{how_many} drawn at random were compared"
     return (
         f"{len(design.labels)} pictures in {design.num_classes} classes, held out by "
         f"{'picture' if design.kind == 'no groups' else f'group ({design.num_groups})'}. {kinds[design.kind]} "

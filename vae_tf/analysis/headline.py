@@ -70,7 +70,8 @@ def _readable(statistic: Statistic, sample: str) -> str:
 
 
 def _clustered(statistic: Statistic, sample: str) -> str:
-    measured = f"ARI {statistic.value:.2f}"
+    # Adding zero turns "-0.00" into "0.00".
+    measured = f"ARI {round(statistic.value, 2) + 0.0:.2f}"
     if statistic.p_value > ALPHA:
         if statistic.critical_value is None:
             return f"{measured}, {format_p(statistic.p_value)}: {_limit(statistic, sample)}."

@@ -41,7 +41,7 @@ class ConvEncoder(Network):
     """
 
     def __init__(
-        self, widths: Sequence[int] = (64, 128, 256, 256), features: int = 512, **kwargs: Any
+        self, widths: Sequence[int] = (64, 128, 256, 256), features: int = 256, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.widths = tuple(widths)
@@ -76,7 +76,7 @@ class PatchEncoder(Network):
         self,
         widths: Sequence[int] = (64, 128, 256, 256),
         patch: int = 4,
-        features: int = 512,
+        features: int = 256,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

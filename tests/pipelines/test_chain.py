@@ -1,0 +1,264 @@
+"""The commands as a user runs them, on a small folder with one broken file."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cli
+from vae_tf import artifacts
+
+ROOT = Path(__file__).parent.parent.parent
+QUICK = ["--recipe", "mlp", "--latent", "2", "--epochs", "2", "--set", "encoder.widths=[16]", "--set", "decoder.widths=[16]"]
+
+
+def write_pictures(folder, people=12):
+    """Two classes, each person once in each: a bright or dark bar on the person's colour."""
+    generator = np.random.default_rng(0)
+    for person in range(people):
+        colour = generator.integers(40, 200, 3)
+        for name, bar in (("down", slice(12, 15)), ("up", slice(1, 4))):
+            picture = np.broadcast_to(colour, (16, 16, 3)).astype(np.uint8).copy()
+            picture[bar] = 255 - colour + generator.integers(-20, 20)
+            path = folder / name / f"p{person:02d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(path)
+    (folder / "up" / "broken.png").write_bytes(b"\x89PNG but not really")
+    (folder / "notes.txt").write_text("left alone")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of the whole chain: its root, folder and what was printed."""
+    root = tmp_path_factory.mktemp("chain")
+    folder = write_pictures(root / "bars")
+    environment = {**os.environ, "VAE_TF_RUNS": str(root / "runs")}
+    command = [sys.executable, "cli.py", "run", str(folder), *QUICK, "--group-by", r"(p\d+)", "--split", "60/20/20"]
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr + process.stdout
+    (run,) = artifacts.all_runs(root / "runs")
+    return run, process, root
+
+
+@pytest.fixture
+def in_runs(trained, monkeypatch):
+    run, _, root = trained
+    monkeypatch.setenv("VAE_TF_RUNS", str(root / "runs"))
+    return run
+
+
+def test_every_stage_leaves_its_record_and_page(trained):
+    run, process, _ = trained
+    for stage in ("data", "train", "evaluate", "embed", "clusters", "interpolation", "export"):
+        assert run.stage(stage) is not None, stage
+    for page in ("index", "latents", "clusters", "interpolation", "export"):
+        assert (run.report / f"{page}.html").exists()
+        assert f"{page}.html" in process.stdout
+    assert process.stdout.strip().splitlines()[-1].endswith("report/index.html")
+    assert process.stdout.count("next: ") >= 5
+    assert not list(run.folder.rglob("*partial*"))
+
+
+def test_nothing_but_our_own_lines_is_printed(trained):
+    _, process, _ = trained
+    assert "oneDNN" not in process.stderr and "Warning" not in process.stderr, process.stderr
+
+
+def test_broken_file_is_skipped_counted_and_listed(trained):
+    run, process, _ = trained
+    assert "1 files could not be used" in process.stdout
+    assert "up/broken.png: not a picture that Pillow can read" in process.stdout
+    facts = artifacts.read_json(run.folder / "data" / "facts.json")
+    assert facts["skipped"] == [["up/broken.png", "not a picture that Pillow can read"]]
+    assert "up/broken.png" in (run.report / "index.html").read_text()
+
+
+def test_run_records_what_decided_it(trained):
+    run, _, _ = trained
+    record = run.record
+    assert record["schema_version"] == 1
+    assert record["config"]["model"]["latent"] == 2 and record["config"]["training"]["batch_size"] == 14
+    assert record["config"]["data"]["size"] == [16, 16]
+    assert set(record["versions"]) >= {"tensorflow", "keras", "vae_tf"}
+    assert "run" in record["command"]
+    with open(run.folder / "data" / "pictures.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24
+    parts = {}
+    for row in rows:
+        parts.setdefault(row["group"], set()).add(row["split"])
+    assert all(len(split) == 1 for split in parts.values())
+    assert {row["split"] for row in rows} == {"train", "validation", "test"}
+
+
+def test_latents_are_the_models_own(trained):
+    import keras
+
+    import vae_tf.model  # noqa: F401
+    from vae_tf.data.pictures import read_picture
+
+    run, _, root = trained
+    arrays = artifacts.load_arrays(run.folder / "embed" / "latents.npz")
+    model = keras.models.load_model(run.folder / "train" / "vae.keras")
+    files = [root / "bars" / path for path in arrays["path"]]
+    parameters = model.encode(np.stack([read_picture(path) for path in files]))
+    np.testing.assert_allclose(arrays["mean"], parameters["mean"], atol=1e-5)
+    deviation = np.exp(0.5 * np.asarray(parameters["log_variance"]))
+    np.testing.assert_allclose(arrays["standard_deviation"], deviation, rtol=1e-4)
+    names = [Path(path).parts[0] for path in arrays["path"]]
+    assert [str(arrays["class_names"][label]) for label in arrays["label"]] == names
+
+
+def test_scores_of_evaluation_are_those_of_the_model(trained):
+    import keras
+
+    import vae_tf.model  # noqa: F401
+    from vae_tf.data.pictures import read_picture
+
+    run, _, root = trained
+    scores = artifacts.read_json(run.folder / "evaluate" / "scores.json")
+    arrays = artifacts.load_arrays(run.folder / "embed" / "latents.npz")
+    model = keras.models.load_model(run.folder / "train" / "vae.keras")
+    for part, number in (("train", 0), ("test", 2)):
+        files = [root / "bars" / path for path in arrays["path"][arrays["split"] == number]]
+        x = np.stack([read_picture(path) for path in files])
+        mse = np.mean((np.asarray(model.reconstruct(x)) - x / 255.0) ** 2)
+        assert scores[part]["vae"]["mse"]["value"] == pytest.approx(mse, rel=1e-4)
+        assert scores[part]["num"] == len(files)
+
+
+def test_headline_names_the_declared_tests(trained):
+    run, process, _ = trained
+    scores = artifacts.read_json(run.folder / "clusters" / "scores.json")
+    headline = scores["separation"]["headline"]
+    assert headline.startswith("Readable: ") and " Clustered: " in headline
+    assert headline in process.stdout
+    spaces = {row["space"] for row in scores["separation"]["statistics"]}
+    assert spaces == {"VAE latents", "PCA", "pixels"}
+    assert "within groups" in scores["separation"]["design"]
+
+
+def test_stage_is_not_computed_again_but_other_options_lie_beside_it(in_runs, capsys):
+    before = (in_runs.folder / "embed" / "stage.json").stat().st_mtime_ns
+    assert cli.main(["embed"]) == 0
+    assert "made before" in capsys.readouterr().out
+    assert (in_runs.folder / "embed" / "stage.json").stat().st_mtime_ns == before
+    first = in_runs.stage("interpolation")
+    assert cli.main(["interpolation-grid", "--steps", "5", "--from", "up/p00", "--to", "down/p00"]) == 0
+    stages = in_runs.stages("interpolation")
+    assert len(stages) == 2 and stages[0] == first and stages[1].name.startswith("interpolation-")
+    frames = artifacts.load_arrays(stages[1].folder / "frames.npz")
+    assert frames["pair0_linear"].shape == (5, 16, 16, 3)
+    assert frames["manifold"].shape == (15, 15, 16, 16, 3)
+    assert (stages[1].folder / "pair0_linear.png").exists()
+
+
+def test_samples_and_reconstructions_are_written_as_png(in_runs, trained, tmp_path, capsys):
+    assert cli.main(["sample", "-n", "9", "--to", str(tmp_path / "s.png")]) == 0
+    assert Image.open(tmp_path / "s.png").size[0] >= 3 * 16
+    files = [str(trained[2] / "bars" / "up" / name) for name in ("p01.png", "p02.png", "broken.png")]
+    assert cli.main(["reconstruct", *files, "--to", str(tmp_path / "r.png")]) == 0
+    assert "broken.png: not a picture" in capsys.readouterr().out
+    picture = np.asarray(Image.open(tmp_path / "r.png"))
+    np.testing.assert_array_equal(picture[:16, :16], np.asarray(Image.open(files[0])))
+
+
+def test_decoded_pictures_are_made_again_when_the_cache_is_gone(in_runs, trained):
+    import shutil
+
+    cache = trained[2] / "runs" / "cache"
+    (key,) = [path for path in cache.iterdir()]
+    held = np.fromfile(key / "pixels.u8", np.uint8)
+    shutil.rmtree(key)
+    assert cli.main(["report"]) == 0
+    np.testing.assert_array_equal(np.fromfile(key / "pixels.u8", np.uint8), held)
+
+
+def test_extension_is_a_child_that_goes_on(in_runs, capsys):
+    assert cli.main(["train", "--extend", in_runs.name, "--epochs", "2"]) == 0
+    child = artifacts.all_runs()[-1]
+    assert child.record["parent"] == in_runs.name
+    lines = [json.loads(line) for line in (child.folder / "train" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+    page = (child.report / "index.html").read_text()
+    assert in_runs.name in page and "Extends" in page
+    subprocess.run(["rm", "-r", str(child.folder)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "faces-that-are-not-there"], "make-faces faces-that-are-not-there"),
+        (["train"], "demo:faces"),
+        (["train", "demo:cats"], "demo:faces"),
+        (["train", "demo:faces", "--recipe", "convv"], "conv, mlp"),
+        (["train", "demo:faces", "--latent", "0"], "latent"),
+        (["train", "demo:faces", "--split", "80-20"], "80/10/10"),
+        (["train", "demo:faces", "--size", "big"], "HEIGHTxWIDTH"),
+        (["train", "demo:faces", "--precision", "float8"], "mixed_bfloat16"),
+        (["train", "demo:faces", "--augment", "flip"], "mirror,shift,brightness"),
+        (["train", "demo:faces", "--set", "betta=4"], "AXIS.ARGUMENT"),
+        (["train", "demo:faces", "--resume", "x"], "Give one of"),
+        (["train", "--extend", "x"], "--epochs"),
+        (["embed"], "Train one first"),
+        (["embed", "nobody"], "There is no run 'nobody'"),
+        (["no-such-command"], "No such command"),
+        (["embed", "--perplexity", "3"], "No such option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_users_mistake_ends_with_2_and_says_how_to_mend_it(arguments, words, capsys):
+    assert cli.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_debug_shows_the_traceback(capsys):
+    assert cli.main(["embed", "nobody", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_dry_run_writes_no_run(tmp_path, own_runs, capsys):
+    folder = write_pictures(tmp_path / "bars", people=6)
+    assert cli.main(["train", str(folder), *QUICK, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "dry run" in said and "chosen: 16×16" in said and "--augment" in said
+    assert artifacts.all_runs() == []
+
+
+def test_ctrl_c_keeps_the_state_and_resume_finishes_the_plan(tmp_path, own_runs, capsys):
+    folder = write_pictures(tmp_path / "bars")
+    command = [sys.executable, "cli.py", "train", str(folder), *QUICK, "--epochs", "100000"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "VAE_TF_RUNS": str(own_runs)}, stdout=subprocess.PIPE, text=True
+    )
+    for _ in range(600):
+        partial = list(own_runs.glob("0*/train.partial/metrics.jsonl"))
+        if partial and partial[0].stat().st_size:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    (run,) = artifacts.all_runs()
+    assert f"train --resume {run.name}" in said
+    for name in ("best.npz", "last.npz"):
+        assert (run.partial_train / "checkpoints" / name).exists()
+    assert cli.main(["embed", run.name]) == 2
+    assert f"--resume {run.name}" in capsys.readouterr().err
+    record = run.record
+    record["machine"]["plan"]["epochs"] = len((run.partial_train / "metrics.jsonl").read_text().splitlines()) + 3
+    artifacts.write_json(run.folder / "run.json", record)
+    assert cli.main(["train", "--resume", run.name]) == 0
+    assert run.is_trained and not run.partial_train.exists()
+    assert run.stage("train").record["results"]["epoch"] == record["machine"]["plan"]["epochs"]
