@@ -28,7 +28,9 @@ Latent = Annotated[int, typer.Option(help="Number of latent dimensions.")]
 Recipe = Annotated[str, typer.Option(help="conv or mlp.")]
 Likelihood = Annotated[str | None, typer.Option(help="gaussian (learned σ) or bernoulli.")]
 Beta = Annotated[float, typer.Option(help="Weight of the KL; 1 is the plain ELBO.")]
-Epochs = Annotated[int | None, typer.Option(help="Passes over the pictures; about 2,000 steps where left out.")]
+Epochs = Annotated[
+    int | None, typer.Option(help="Passes over the pictures; about 2,000 steps where left out.")
+]
 BatchSize = Annotated[int | None, typer.Option(help="Pictures per step.")]
 LearningRate = Annotated[float, typer.Option(help="Adam's step size after warm-up.")]
 Schedule = Annotated[str, typer.Option(help="constant, or cosine over the planned epochs.")]
@@ -41,7 +43,9 @@ Fit = Annotated[str, typer.Option(help="crop, pad or stretch pictures of other p
 Grey = Annotated[bool | None, typer.Option("--grey/--rgb", help="Default: what the pictures are.")]
 GroupBy = Annotated[
     str | None,
-    typer.Option(help="Regular expression on the path; its first capture group names the person.", metavar="REGEX"),
+    typer.Option(
+        help="Regular expression on the path; its first capture group names the person.", metavar="REGEX"
+    ),
 ]
 SplitOption = Annotated[str, typer.Option(help="train/validation/test[/calibration].")]
 Name = Annotated[str | None, typer.Option(help="Name of the run.")]
@@ -75,7 +79,14 @@ def configuration(options: dict[str, Any]) -> Any:
             "training": {
                 key: options[key]
                 for key in (
-                    "epochs", "batch_size", "learning_rate", "schedule", "kl_warmup", "augment", "seed", "precision"
+                    "epochs",
+                    "batch_size",
+                    "learning_rate",
+                    "schedule",
+                    "kl_warmup",
+                    "augment",
+                    "seed",
+                    "precision",
                 )
             },
         }
@@ -108,7 +119,8 @@ def train(
     tensorboard: Annotated[bool, typer.Option(help="Write TensorBoard logs into the run.")] = False,
     resume: Annotated[str | None, typer.Option(help="Finish this interrupted run.", metavar="RUN")] = None,
     extend: Annotated[
-        str | None, typer.Option(help="Train this finished run for --epochs more, as a child run.", metavar="RUN")
+        str | None,
+        typer.Option(help="Train this finished run for --epochs more, as a child run.", metavar="RUN"),
     ] = None,
 ) -> None:
     """Train a VAE on a folder of pictures and write its report."""
@@ -120,7 +132,9 @@ def train(
             "For example: python cli.py train faces/ --latent 30 (or demo:faces for the embedded faces)",
         )
     if extend is not None and epochs is None:
-        raise UserError("--extend needs --epochs: how many more.", f"python cli.py train --extend {extend} --epochs 100")
+        raise UserError(
+            "--extend needs --epochs: how many more.", f"python cli.py train --extend {extend} --epochs 100"
+        )
     config = None if source is None else configuration(options)
     from pipelines import chain
 
@@ -143,7 +157,9 @@ def embed(run: RunArgument = None) -> None:
 @app.command(rich_help_panel="Chain")
 def cluster_report(
     run: RunArgument = None,
-    perplexity: Annotated[float | None, typer.Option(help="Of t-SNE; chosen from the number of pictures.")] = None,
+    perplexity: Annotated[
+        float | None, typer.Option(help="Of t-SNE; chosen from the number of pictures.")
+    ] = None,
     neighbors: Annotated[int | None, typer.Option(help="Of UMAP.")] = None,
     permutations: Annotated[int, typer.Option(help="Of each permutation test.")] = 999,
     seed: Seed = 0,
@@ -157,7 +173,9 @@ def cluster_report(
 @app.command(rich_help_panel="Chain")
 def interpolation_grid(
     run: RunArgument = None,
-    start: Annotated[list[str] | None, typer.Option("--from", help="Path, or a part of it, of a picture.")] = None,
+    start: Annotated[
+        list[str] | None, typer.Option("--from", help="Path, or a part of it, of a picture.")
+    ] = None,
     to: Annotated[list[str] | None, typer.Option("--to", help="Path, or a part of it, of a picture.")] = None,
     steps: Annotated[int, typer.Option(help="Pictures from one end to the other.", min=3, max=60)] = 11,
     pairs: Annotated[int, typer.Option(help="Pairs chosen where none is named.", min=1, max=20)] = 4,
@@ -310,7 +328,9 @@ def explain(error: Exception, debug: bool) -> int:
     if hasattr(error, "exit_code"):
         return int(error.exit_code)
     if isinstance(error, OSError):
-        return complain(f"{type(error).__name__}: {error}", "Is the disk full, or the folder read-only?", 1, debug)
+        return complain(
+            f"{type(error).__name__}: {error}", "Is the disk full, or the folder read-only?", 1, debug
+        )
     return complain(f"{type(error).__name__}: {error}", "This is a defect; --debug shows where.", 1, debug)
 
 

@@ -89,7 +89,9 @@ def started_with(text: str | None) -> Run:
 
 def told(stage: Stage, what: str, began: float) -> None:
     made_before = stage.record["finished"] < began
-    how = " (made before: nothing has changed since)" if made_before else f" in {seconds(time.time() - began)}"
+    how = (
+        " (made before: nothing has changed since)" if made_before else f" in {seconds(time.time() - began)}"
+    )
     say(f"  {what}{how}")
 
 
@@ -99,8 +101,12 @@ def embed(text: str | None) -> Run:
 
     stage = work(run)
     results = stage.record["results"]
-    told(stage, f"{results['num_pictures']:,} pictures as {results['latent']} numbers each, "
-                f"{results['num_active']} of them in use", began)
+    told(
+        stage,
+        f"{results['num_pictures']:,} pictures as {results['latent']} numbers each, "
+        f"{results['num_active']} of them in use",
+        began,
+    )
     say(f"  files: {stage.folder / 'latents.npz'} and latents.csv")
     show_page(run, "latents.html")
     next_step("python cli.py cluster-report")
@@ -130,7 +136,11 @@ def interpolation_grid(
 
     stage = interpolate(run, InterpolationOptions(tuple(start), tuple(to), steps, pairs, seed))
     results = stage.record["results"]
-    told(stage, f"{results['num_pairs']} paths between pictures, {results['num_class_paths']} between classes", began)
+    told(
+        stage,
+        f"{results['num_pairs']} paths between pictures, {results['num_class_paths']} between classes",
+        began,
+    )
     say(f"  files: {stage.folder}/*.png")
     show_page(run, "interpolation.html")
     next_step("python cli.py export")
@@ -149,7 +159,9 @@ def export(text: str | None) -> Run:
         f"largest difference {results['largest_difference']:.1e}"
     )
     show_page(run, "export.html")
-    next_step(f"docker run -p 8501:8501 -v {stage.folder.resolve()}:/models/vae -e MODEL_NAME=vae tensorflow/serving")
+    next_step(
+        f"docker run -p 8501:8501 -v {stage.folder.resolve()}:/models/vae -e MODEL_NAME=vae tensorflow/serving"
+    )
     return run
 
 

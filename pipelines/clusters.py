@@ -1,7 +1,7 @@
 """Stage `clusters`: maps of the latent space, clusters without labels, and whether the classes separate."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from vae_tf.artifacts import Run, Stage, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.errors import UserError
 
-METHODS = ("tsne", "umap", "pca")
+METHODS: tuple[Literal["tsne", "umap", "pca"], ...] = ("tsne", "umap", "pca")
 # The pixels of more pictures than this would not fit into memory as floats; the tests say how many served.
 LARGEST_NUM_TESTED = 2000
 NUM_PER_CLUSTER = 12
@@ -55,7 +55,8 @@ def draw_maps(
     """Each map's settings and trustworthiness, and its points by name."""
     from vae_tf.analysis.projection import project
 
-    maps, arrays = [], {}
+    maps: list[dict[str, Any]] = []
+    arrays: dict[str, Any] = {}
     for method in METHODS:
         projection = project(
             latents,
@@ -76,9 +77,7 @@ def draw_maps(
     return maps, arrays
 
 
-def find_clusters(
-    latents: NDArray[np.float32], seed: int, arrays: dict[str, Any]
-) -> list[dict[str, Any]]:
+def find_clusters(latents: NDArray[np.float32], seed: int, arrays: dict[str, Any]) -> list[dict[str, Any]]:
     """k-means and a Gaussian mixture, k by BIC; the assignments go into `arrays`."""
     from vae_tf.analysis import clustering
 
@@ -103,9 +102,7 @@ def find_clusters(
     return found
 
 
-def representatives(
-    latents: NDArray[np.float32], assignments: NDArray[np.int64]
-) -> list[list[int]]:
+def representatives(latents: NDArray[np.float32], assignments: NDArray[np.int64]) -> list[list[int]]:
     """Positions of the pictures nearest to each cluster's mean, the nearest first."""
     chosen = []
     for cluster_index in range(int(assignments.max(initial=-1)) + 1):
@@ -175,7 +172,11 @@ def describe_design(result: Any) -> str:
     }
     design = result.design
     how_many = f"{result.num_permutations:,} labellings"
-    compared = f"All {how_many} that are possible were compared" if result.exact else f"{how_many} drawn at random were compared"
+    compared = (
+        f"All {how_many} that are possible were compared"
+        if result.exact
+        else f"{how_many} drawn at random were compared"
+    )
     return (
         f"{len(design.labels)} pictures in {design.num_classes} classes, held out by "
         f"{'picture' if design.kind == 'no groups' else f'group ({design.num_groups})'}. {kinds[design.kind]} "

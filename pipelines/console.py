@@ -27,7 +27,7 @@ def next_step(command: str) -> None:
 
 
 def seconds(value: float) -> str:
-    """"4.2 s", "3 min 20 s", "2 h 05 min"."""
+    """ "4.2 s", "3 min 20 s", "2 h 05 min"."""
     if value < 60:
         return f"{value:.1f} s"
     if value < 3600:
@@ -42,8 +42,11 @@ def counting(description: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: None
         return
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        console=console, transient=True,
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        console=console,
+        transient=True,
     ) as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
@@ -109,7 +112,7 @@ class TrainingDisplay:
         done = event["step"] - (self.first_step or 0)
         if done <= 0:
             return 0.0
-        return (time.monotonic() - self.started) / done * max(self.num_steps - event["step"], 0)
+        return float((time.monotonic() - self.started) / done * max(self.num_steps - event["step"], 0))
 
 
 def import_tensorflow_quietly() -> None:

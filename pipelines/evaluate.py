@@ -26,7 +26,9 @@ def evaluate(run: Run) -> Stage:
     pictures, model = load_run_pictures(run), load_model(run)
     baseline = fit_pca(run, pictures)
     with run.writing("evaluate", inputs) as stage:
-        arrays: dict[str, Any] = {"samples": to_uint8(model.sample(NUM_SAMPLES, seed=config_of(run).training.seed))}
+        arrays: dict[str, Any] = {
+            "samples": to_uint8(model.sample(NUM_SAMPLES, seed=config_of(run).training.seed))
+        }
         scores: dict[str, Any] = {"num_components": int(baseline.decomposition.n_components_)}
         for part in ("test", "validation", "train"):
             positions = choose(pictures.index, part, LARGEST_NUM_SCORED)

@@ -20,7 +20,7 @@ CORNER_SIDE = 7
 
 @dataclasses.dataclass(frozen=True)
 class InterpolationOptions:
-    """Ends by (part of) path, or none; `num_steps` frames from end to end; `num_pairs` chosen where none is named."""
+    """Ends by (a part of) their path; `num_steps` frames; `num_pairs` are chosen where no end is named."""
 
     start: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class InterpolationOptions:
 
 
 def interpolate(run: Run, options: InterpolationOptions) -> Stage:
-    """Decodes paths between pictures and between class means, a four-corner grid, and the manifold of 1 or 2 latents."""
+    """Decodes paths between pictures and class means, a four-corner grid, and the manifold of 1 or 2 latents."""
     embedded = embed(run)
     inputs = {"embed": embedded.hash, "options": dataclasses.asdict(options)}
     done = run.finished("interpolation", inputs)
@@ -67,7 +67,10 @@ def named_pairs(index: Index, options: InterpolationOptions) -> list[tuple[int, 
             f"{len(options.start)} × --from and {len(options.to)} × --to were given.",
             "Give both ends of each pair: --from happy/a.png --to angry/a.png",
         )
-    return [(find_picture(index, a), find_picture(index, b)) for a, b in zip(options.start, options.to, strict=True)]
+    return [
+        (find_picture(index, a), find_picture(index, b))
+        for a, b in zip(options.start, options.to, strict=True)
+    ]
 
 
 def find_picture(index: Index, text: str) -> int:
@@ -97,9 +100,7 @@ def chosen_pairs(
     return [(int(a), int(b)) for a, b in pairs]
 
 
-def decode_path(
-    model: Any, z0: Any, z1: Any, num: int, arrays: dict[str, Any], name: str
-) -> dict[str, Any]:
+def decode_path(model: Any, z0: Any, z1: Any, num: int, arrays: dict[str, Any], name: str) -> dict[str, Any]:
     """Frames along the straight line and along the sphere, put into `arrays`; their names."""
     from vae_tf.analysis.interpolation import linear, spherical
 
@@ -111,7 +112,11 @@ def decode_path(
 
 
 def class_paths(
-    model: Any, index: Index, means: NDArray[np.float32], options: InterpolationOptions, arrays: dict[str, Any]
+    model: Any,
+    index: Index,
+    means: NDArray[np.float32],
+    options: InterpolationOptions,
+    arrays: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Paths between the means of the classes, each to the next; between all pairs of up to three classes."""
     from vae_tf.analysis.interpolation import class_means
@@ -124,7 +129,9 @@ def class_paths(
     paths = []
     for a, b in joined:
         names = [index.class_names[found.labels[i]] for i in (a, b)]
-        frames = decode_path(model, found.means[a], found.means[b], options.num_steps, arrays, f"class{a}to{b}")
+        frames = decode_path(
+            model, found.means[a], found.means[b], options.num_steps, arrays, f"class{a}to{b}"
+        )
         paths.append(frames | {"a": f"mean of {names[0]}", "b": f"mean of {names[1]}"})
     return paths
 
@@ -138,7 +145,8 @@ def corner_grid(
     if len(pairs) < 2:
         return []
     corners = [*pairs[0], *pairs[1]]
-    points = four_corners(*means[corners], CORNER_SIDE, CORNER_SIDE)
+    a, b, c, d = means[corners]
+    points = four_corners(a, b, c, d, CORNER_SIDE, CORNER_SIDE)
     decoded = to_uint8(model.decode(points.reshape(-1, means.shape[1]).astype(np.float32)))
     arrays["corners"] = decoded.reshape(CORNER_SIDE, CORNER_SIDE, *decoded.shape[1:])
     return corners

@@ -10,6 +10,10 @@ def make_faces(folder: Path, num_people: int, per_person: int, size: int, seed: 
 
     total = num_people * per_person
     with counting("drawing") as progress:
-        count = faces.write_faces(folder, num_people, per_person, size, seed, lambda done: progress(done, total))
-    say(f"{count} faces of {num_people} people in {folder}/happy and {folder}/angry; their factors in factors.csv")
+        count = faces.write_faces(
+            folder, num_people, per_person, size, seed, lambda done: progress(done, total)
+        )
+    say(
+        f"{count} faces of {num_people} people in {folder}/happy and {folder}/angry; their factors in factors.csv"
+    )
     next_step(f"python cli.py train {folder} --latent 30 --group-by '(person[0-9]+)'")

@@ -60,7 +60,9 @@ def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
 def trained_on(run: Run, pictures: Pictures) -> str:
     config, index = config_of(run), pictures.index
     height, width, channels = pictures.shape.image_shape
-    text = f"{len(index.where('train'))} of {len(index.paths)} {'grey' if channels == 1 else 'colour'} pictures"
+    text = (
+        f"{len(index.where('train'))} of {len(index.paths)} {'grey' if channels == 1 else 'colour'} pictures"
+    )
     text += f" of {height}×{width} pixels from {config.data.source}"
     if index.class_names and len(index.class_names) <= 6:
         text += f", classes {', '.join(index.class_names)}"
@@ -95,7 +97,10 @@ def fact_list(run: Run, results: dict[str, Any], scores: dict[str, Any]) -> list
         ("Device", precision["device"]),
         ("Epochs", f"{results['epoch']}, the best was {results['best_epoch']}"),
         ("Steps", f"{results['step']:,} of {plan['batch_size']} pictures"),
-        ("Training time", f"{seconds(results['seconds'])}, {pictures_per_second:,.0f} pictures/s with validation"),
+        (
+            "Training time",
+            f"{seconds(results['seconds'])}, {pictures_per_second:,.0f} pictures/s with validation",
+        ),
         ("Learning rate", f"{plan['learning_rate']:g}, {plan['schedule']}"),
         ("Augmentation", plan["notes"][0]),
         ("Seed", str(plan["seed"])),
@@ -196,5 +201,3 @@ def segment(name: str, records: list[dict[str, Any]]) -> CurveSegment:
         "validation_elbo": [record.get("val_elbo", nothing) for record in records],
     }
     return CurveSegment(run=name, epochs=[record["epoch"] for record in records], series=series)
-
-

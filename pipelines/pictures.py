@@ -34,7 +34,8 @@ def reconstruct(run: Run, files: list[Path], to: Path | None) -> tuple[Path, lis
     originals, problems = [], []
     for file in files:
         try:
-            originals.append(resize(tf.constant(read_picture(file)), *model.image_shape, fit).numpy())
+            height, width, channels = model.image_shape
+            originals.append(resize(tf.constant(read_picture(file)), height, width, channels, fit).numpy())
         except UnusablePicture as error:
             problems.append(f"{file}: {error}")
     if not originals:
@@ -54,5 +55,3 @@ def write_grid(path: Path, pictures: NDArray[np.uint8], columns: int) -> Path:
     partial.write_bytes(png(grid(pictures, columns)))
     os.replace(partial, path)
     return path
-
-

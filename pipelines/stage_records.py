@@ -95,7 +95,9 @@ def clusters(run: Run, facts: RunFacts, pictures: Pictures) -> ClustersRecord:
         questions=questions(separation),
         design=" ".join([separation.get("design", ""), *separation.get("notes", [])]).strip(),
         bic=[
-            BicCurve(method=found["method"], k=found["candidates"], bic=found["bic"], chosen=found["num_clusters"])
+            BicCurve(
+                method=found["method"], k=found["candidates"], bic=found["bic"], chosen=found["num_clusters"]
+            )
             for found in scores["clusterings"]
         ],
         clusters=cluster_contents(scores, arrays, pictures),
@@ -112,7 +114,9 @@ def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Pic
     projections = []
     for drawn in maps:
         settings = drawn["settings"]
-        note = ", ".join(f"{key}: {value}" for key, value in settings.items() if isinstance(value, str | int | float))
+        note = ", ".join(
+            f"{key}: {value}" for key, value in settings.items() if isinstance(value, str | int | float)
+        )
         neighbours = settings.get("trustworthiness_neighbors", 5)
         projections.append(
             Projection(
@@ -136,14 +140,20 @@ def color_columns(index: Index, arrays: dict[str, Any]) -> list[ColorBy]:
     """Class first, then clusters, split, group and every fact of the source."""
     columns = []
     if index.class_names:
-        columns.append(ColorBy(name="class", kind="category", values=index.labels, categories=index.class_names))
+        columns.append(
+            ColorBy(name="class", kind="category", values=index.labels, categories=index.class_names)
+        )
     for key, name in CLUSTER_NAMES.items():
         names = [f"cluster {i + 1}" for i in range(int(arrays[key].max(initial=0)) + 1)]
-        columns.append(ColorBy(name=f"cluster ({name})", kind="category", values=arrays[key], categories=names))
+        columns.append(
+            ColorBy(name=f"cluster ({name})", kind="category", values=arrays[key], categories=names)
+        )
     parts = ["trained on", "validation", "unseen", "calibration"]
     columns.append(ColorBy(name="split", kind="category", values=index.parts.astype(int), categories=parts))
     if index.group_names:
-        columns.append(ColorBy(name="group", kind="category", values=index.groups, categories=index.group_names))
+        columns.append(
+            ColorBy(name="group", kind="category", values=index.groups, categories=index.group_names)
+        )
     for name, values in list(index.facts.items())[:LARGEST_NUM_FACTS]:
         column = fact_column(name.replace("_", " "), values)
         if column is not None:
@@ -244,7 +254,11 @@ def interpolation(run: Run, facts: RunFacts, pictures: Pictures) -> Interpolatio
 
 def interpolation_answer(pairs: list[dict[str, Any]], index: Index) -> str:
     unseen = sum(PARTS[index.parts[path[end]]] == "test" for path in pairs for end in ("a", "b"))
-    kind = "unseen pictures" if unseen == 2 * len(pairs) else f"{unseen} unseen and {2 * len(pairs) - unseen} other pictures"
+    kind = (
+        "unseen pictures"
+        if unseen == 2 * len(pairs)
+        else f"{unseen} unseen and {2 * len(pairs) - unseen} other pictures"
+    )
     return (
         f"{len(pairs)} paths between {kind}: every picture in between is decoded from a point of the latent "
         "space that no file corresponds to."

@@ -41,8 +41,10 @@ def describe_data(pictures: Pictures) -> None:
     index, shape = pictures.index, pictures.shape
     parts = {name: len(index.where(name)) for name in ("train", "validation", "test", "calibration")}
     counts = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
-    say(f"{len(index.paths)} pictures of {shape.height}×{shape.width}, "
-        f"{'grey' if shape.channels == 1 else 'colour'}: {counts}")
+    say(
+        f"{len(index.paths)} pictures of {shape.height}×{shape.width}, "
+        f"{'grey' if shape.channels == 1 else 'colour'}: {counts}"
+    )
     for reason in shape.reasons:
         say(f"  chosen: {reason}", style="dim")
     if index.class_names:
@@ -224,9 +226,7 @@ def validation_batches(pictures: Pictures, plan: Any) -> Any:
     indices = pictures.index.where("validation")
     if not len(indices):
         return None
-    return batches.ordered_batches(
-        pictures.images, pictures.index.labels, indices, max(64, plan.batch_size)
-    )
+    return batches.ordered_batches(pictures.images, pictures.index.labels, indices, max(64, plan.batch_size))
 
 
 def tensorboard_callbacks(folder: Path) -> list[Any]:
@@ -247,7 +247,11 @@ def save_best(config: Config, machine: dict[str, Any], best: list[Any] | None, p
 
 def finish(run: Run, pictures: Pictures, outcome: Any, started: float, plan: Any) -> None:
     facts = outcome.facts
-    inputs = {"config": run.record["config"], "fingerprint": pictures.fingerprint, "parent": run.record["parent"]}
+    inputs = {
+        "config": run.record["config"],
+        "fingerprint": pictures.fingerprint,
+        "parent": run.record["parent"],
+    }
     results = {**facts, "model": artifacts.hash_of_file(run.partial_train / "vae.keras")}
     artifacts.finish_stage(run.partial_train, "train", inputs, started, results)
     artifacts.replace_folder(run.partial_train, run.folder / "train")

@@ -88,7 +88,10 @@ def test_sampled_elbo_agrees_with_the_analytic_one():
     noise = np.random.default_rng(4).standard_normal((200_000, LATENT))
     z = mean + np.sqrt(variance) * noise
     posterior = build_part("posterior", "diagonal", latent_dim=LATENT, dtype="float32")
-    parameters = {"mean": mean[None].astype(np.float32), "log_variance": np.log(variance)[None].astype(np.float32)}
+    parameters = {
+        "mean": mean[None].astype(np.float32),
+        "log_variance": np.log(variance)[None].astype(np.float32),
+    }
     terms = ElboTerms(
         z=z[:, None],
         posterior=parameters,

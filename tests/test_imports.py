@@ -65,7 +65,8 @@ def test_only_artifacts_knows_the_layout_of_the_run_directory():
     offenders = [
         str(path.relative_to(ROOT))
         for path in files("vae_tf") + files("reports")
-        if path.name != "artifacts.py" and ("run.json" in path.read_text() or "stage.json" in path.read_text())
+        if path.name != "artifacts.py"
+        and ("run.json" in path.read_text() or "stage.json" in path.read_text())
     ]
     assert not offenders
 
@@ -73,7 +74,9 @@ def test_only_artifacts_knows_the_layout_of_the_run_directory():
 def modules_of(code):
     """Names of the packages that a fresh interpreter has loaded after running `code`."""
     script = f"import sys; sys.argv = ['cli.py']\n{code}\nprint(*{{m.split('.')[0] for m in sys.modules}})"
-    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    process = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return set(process.stdout.split("\n")[-2].split())
 
 

@@ -30,9 +30,13 @@ def test_elbo_terms_equal_a_recomputation_in_numpy(pictures):
     kl = 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance)
     np.testing.assert_allclose(terms.kl, kl.sum(axis=1), rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(terms.kl_per_dimension, kl, rtol=1e-3, atol=1e-5)
-    decoded = np.asarray(model.decode(z.reshape(-1, 4).astype(np.float32)), np.float64).reshape(3, 16, 16, 16, 3)
+    decoded = np.asarray(model.decode(z.reshape(-1, 4).astype(np.float32)), np.float64).reshape(
+        3, 16, 16, 16, 3
+    )
     sigma = 0.2
-    log_px = (-0.5 * ((x - decoded) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi)).sum(axis=(2, 3, 4))
+    log_px = (-0.5 * ((x - decoded) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi)).sum(
+        axis=(2, 3, 4)
+    )
     np.testing.assert_allclose(terms.log_px, log_px, rtol=1e-4)
     log_pz = (-0.5 * z**2 - 0.5 * np.log(2 * np.pi)).sum(axis=2)
     np.testing.assert_allclose(terms.log_pz, log_pz, rtol=1e-4)
@@ -135,7 +139,12 @@ def test_randomness_is_a_function_of_seed_step_and_purpose():
     def draw(*key):
         return np.asarray(random.normal((2000,), *key))
 
-    same, other_seed, other_step, other_purpose = draw(1, 5, "a"), draw(2, 5, "a"), draw(1, 6, "a"), draw(1, 5, "b")
+    same, other_seed, other_step, other_purpose = (
+        draw(1, 5, "a"),
+        draw(2, 5, "a"),
+        draw(1, 6, "a"),
+        draw(1, 5, "b"),
+    )
     np.testing.assert_array_equal(same, draw(1, 5, "a"))
     for other in (other_seed, other_step, other_purpose):
         assert abs(np.corrcoef(same, other)[0, 1]) < 0.1

@@ -35,7 +35,9 @@ def test_kl_weight_rises_linearly_to_beta(step, weight):
     np.testing.assert_allclose(objective.final(record), [22.0])
 
 
-@pytest.mark.parametrize(("arguments", "word"), [({"beta": -1.0}, "beta"), ({"warmup_steps": -2}, "warmup_steps")])
+@pytest.mark.parametrize(
+    ("arguments", "word"), [({"beta": -1.0}, "beta"), ({"warmup_steps": -2}, "warmup_steps")]
+)
 def test_objective_refuses_negative_numbers(arguments, word):
     with pytest.raises(UserError, match=word):
         build_part("objective", "elbo", **arguments)
@@ -62,7 +64,12 @@ def test_learned_scale_never_passes_its_floor():
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [({"scale": -1}, "scale"), ({"scale": "wide"}, "scale"), ({"activation": "tanh"}, "activation"), ({"floor": 0.5}, "floor")],
+    [
+        ({"scale": -1}, "scale"),
+        ({"scale": "wide"}, "scale"),
+        ({"activation": "tanh"}, "activation"),
+        ({"floor": 0.5}, "floor"),
+    ],
 )
 def test_gaussian_refuses_what_makes_no_density(arguments, word):
     with pytest.raises(UserError, match=word):
@@ -93,7 +100,9 @@ def test_posterior_bounds_its_log_variance_and_stays_in_float32():
     posterior.log_variance_head.kernel.assign(np.full((2, 3), 1e3))
     parameters = posterior(np.array([[1.0, 1.0], [-1.0, -1.0]], np.float16))
     assert parameters["mean"].dtype == "float32" and parameters["log_variance"].dtype == "float32"
-    np.testing.assert_allclose(parameters["log_variance"], [[LOG_VARIANCE_RANGE[1]] * 3, [LOG_VARIANCE_RANGE[0]] * 3])
+    np.testing.assert_allclose(
+        parameters["log_variance"], [[LOG_VARIANCE_RANGE[1]] * 3, [LOG_VARIANCE_RANGE[0]] * 3]
+    )
 
 
 def test_depth_to_space_equals_tensorflows():

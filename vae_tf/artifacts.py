@@ -256,7 +256,8 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
         runs = [run for run in runs if run.is_trained or not trained]
         if not runs:
             raise UserError(
-                f"There is no trained run in {root}/.", "Train one first: python cli.py train faces/ --latent 30"
+                f"There is no trained run in {root}/.",
+                "Train one first: python cli.py train faces/ --latent 30",
             )
         return runs[-1]
     if (Path(text) / "run.json").exists():

@@ -94,16 +94,18 @@ def parse_config(document: dict[str, Any]) -> Config:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """"64" to (64, 64), "112x92" to (112, 92): height × width in pixels."""
+    """ "64" to (64, 64), "112x92" to (112, 92): height × width in pixels."""
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) not in (1, 2) or not all(part.isdigit() for part in parts):
-        raise UserError(f"--size {text}: expected a side or HEIGHTxWIDTH in pixels.", "For example --size 64.")
+        raise UserError(
+            f"--size {text}: expected a side or HEIGHTxWIDTH in pixels.", "For example --size 64."
+        )
     sides = [int(part) for part in parts]
     return sides[0], sides[-1]
 
 
 def parse_split(text: str) -> tuple[float, ...]:
-    """"80/10/10" to (80.0, 10.0, 10.0)."""
+    """ "80/10/10" to (80.0, 10.0, 10.0)."""
     try:
         return tuple(float(part) for part in text.split("/"))
     except ValueError:

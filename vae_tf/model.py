@@ -87,7 +87,7 @@ class VAE(keras.Model):
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
-        if self.built:
+        if getattr(self, "built", False):
             return
         pictures = (None, *self.image_shape)
         self._build_part(self.encoder, pictures)

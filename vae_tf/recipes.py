@@ -47,9 +47,7 @@ def conv_widths(image_shape: Sequence[int], kind: str) -> tuple[int, ...]:
     return widths[:halvings]
 
 
-def part_arguments(
-    recipe: Recipe, image_shape: Sequence[int], latent_dim: int
-) -> dict[str, dict[str, Any]]:
+def part_arguments(recipe: Recipe, image_shape: Sequence[int], latent_dim: int) -> dict[str, dict[str, Any]]:
     """The row with every argument that follows from the pictures' shape, as {axis: {"name": …, argument: …}}."""
     kind = "patch" if image_shape[0] * image_shape[1] > LARGEST_PLAIN_PICTURE else "conv"
     row: dict[str, dict[str, Any]] = {

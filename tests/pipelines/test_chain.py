@@ -17,7 +17,18 @@ import cli
 from vae_tf import artifacts
 
 ROOT = Path(__file__).parent.parent.parent
-QUICK = ["--recipe", "mlp", "--latent", "2", "--epochs", "2", "--set", "encoder.widths=[16]", "--set", "decoder.widths=[16]"]
+QUICK = [
+    "--recipe",
+    "mlp",
+    "--latent",
+    "2",
+    "--epochs",
+    "2",
+    "--set",
+    "encoder.widths=[16]",
+    "--set",
+    "decoder.widths=[16]",
+]
 
 
 def write_pictures(folder, people=12):
@@ -42,7 +53,17 @@ def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp("chain")
     folder = write_pictures(root / "bars")
     environment = {**os.environ, "VAE_TF_RUNS": str(root / "runs")}
-    command = [sys.executable, "cli.py", "run", str(folder), *QUICK, "--group-by", r"(p\d+)", "--split", "60/20/20"]
+    command = [
+        sys.executable,
+        "cli.py",
+        "run",
+        str(folder),
+        *QUICK,
+        "--group-by",
+        r"(p\d+)",
+        "--split",
+        "60/20/20",
+    ]
     process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr + process.stdout
     (run,) = artifacts.all_runs(root / "runs")
@@ -176,7 +197,7 @@ def test_decoded_pictures_are_made_again_when_the_cache_is_gone(in_runs, trained
     import shutil
 
     cache = trained[2] / "runs" / "cache"
-    (key,) = [path for path in cache.iterdir()]
+    (key,) = cache.iterdir()
     held = np.fromfile(key / "pixels.u8", np.uint8)
     shutil.rmtree(key)
     assert cli.main(["report"]) == 0
@@ -257,7 +278,9 @@ def test_ctrl_c_keeps_the_state_and_resume_finishes_the_plan(tmp_path, own_runs,
     assert cli.main(["embed", run.name]) == 2
     assert f"--resume {run.name}" in capsys.readouterr().err
     record = run.record
-    record["machine"]["plan"]["epochs"] = len((run.partial_train / "metrics.jsonl").read_text().splitlines()) + 3
+    record["machine"]["plan"]["epochs"] = (
+        len((run.partial_train / "metrics.jsonl").read_text().splitlines()) + 3
+    )
     artifacts.write_json(run.folder / "run.json", record)
     assert cli.main(["train", "--resume", run.name]) == 0
     assert run.is_trained and not run.partial_train.exists()

@@ -20,11 +20,11 @@ class Killed(Exception):
     """As sudden as a kill: nothing is saved on the way out."""
 
 
-def train(pictures, folder, epochs, precision="float32", seed=0, first_epoch=0, jit_compile=False, **arguments):
+def train(
+    pictures, folder, epochs, precision="float32", seed=0, first_epoch=0, jit_compile=False, **arguments
+):
     """Four steps an epoch, on a conv model (dense where XLA compiles it)."""
-    model = recipes.build(
-        "mlp" if jit_compile else "conv", (16, 16, 3), 3, precision=precision, seed=seed
-    )
+    model = recipes.build("mlp" if jit_compile else "conv", (16, 16, 3), 3, precision=precision, seed=seed)
     config = TrainingConfig(epochs=epochs, batch_size=3, seed=seed, augment="mirror,shift")
     plan = make_plan(config, len(TRAIN), (16, 16, 3), first_epoch)
     outcome, best = loop.fit(
@@ -65,7 +65,9 @@ def assert_same_metrics(first, second, whole_epochs=True):
             assert a[key] == b[key], key
 
 
-@pytest.mark.parametrize(("precision", "jit_compile"), [("float32", False), ("mixed_bfloat16", False), ("float32", True)])
+@pytest.mark.parametrize(
+    ("precision", "jit_compile"), [("float32", False), ("mixed_bfloat16", False), ("float32", True)]
+)
 def test_same_seed_same_weights(pictures, tmp_path, precision, jit_compile):
     first = train(pictures, tmp_path / "a", 2, precision, jit_compile=jit_compile)
     second = train(pictures, tmp_path / "b", 2, precision, jit_compile=jit_compile)
@@ -80,9 +82,7 @@ def test_interrupted_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypa
     monkeypatch.setattr(plan_module, "LARGEST_NUM_STEPS_PER_EXECUTION", 2)
     undisturbed = train(pictures, tmp_path / "a", 3)
     calls = itertools.count(1)
-    interrupted = train(
-        pictures, tmp_path / "b", 3, wants_stop=lambda: next(calls) >= stop_at
-    )
+    interrupted = train(pictures, tmp_path / "b", 3, wants_stop=lambda: next(calls) >= stop_at)
     assert interrupted[1].status == "interrupted"
     assert interrupted[1].facts["step"] == 2 * stop_at
     resumed = train(pictures, tmp_path / "b", 3)
@@ -134,7 +134,9 @@ def test_best_is_the_averaged_weights_of_the_best_validation(pictures, tmp_path)
     again = recipes.build("conv", (16, 16, 3), 3)
     again.set_weights(best)
     again.compile()
-    scores = again.evaluate(batches.ordered_batches(pictures, LABELS, VALIDATION, 4), verbose=0, return_dict=True)
+    scores = again.evaluate(
+        batches.ordered_batches(pictures, LABELS, VALIDATION, 4), verbose=0, return_dict=True
+    )
     assert scores["loss"] == pytest.approx(min(values), rel=1e-6)
     assert not all(np.array_equal(a, b) for a, b in zip(best[1:], model.get_weights()[1:], strict=True))
 

@@ -20,7 +20,9 @@ SHAPE = (64, 64, 3)
 def test_plan_fits_any_number_of_pictures(num_pictures, batch_size):
     plan = make_plan(TrainingConfig(batch_size=batch_size), num_pictures, SHAPE)
     assert 1 <= plan.batch_size <= num_pictures
-    assert (plan.steps_per_epoch - 1) * plan.batch_size < num_pictures <= plan.steps_per_epoch * plan.batch_size
+    assert (
+        (plan.steps_per_epoch - 1) * plan.batch_size < num_pictures <= plan.steps_per_epoch * plan.batch_size
+    )
     assert plan.steps_per_epoch % plan.steps_per_execution == 0
     assert plan.num_steps >= 1000 and plan.epochs >= 20
 
@@ -60,7 +62,9 @@ def test_default_schedule_does_not_know_the_planned_end_but_cosine_does():
 
     assert rates(20, "constant") == rates(40, "constant")[:21]
     short, long = rates(20, "cosine"), rates(40, "cosine")
-    assert short[-1] == pytest.approx(0, abs=1e-9) and long[20] > 1e-4 and long[-1] == pytest.approx(0, abs=1e-9)
+    assert (
+        short[-1] == pytest.approx(0, abs=1e-9) and long[20] > 1e-4 and long[-1] == pytest.approx(0, abs=1e-9)
+    )
 
 
 def test_weight_average_equals_its_recurrence():

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from vae_tf import random
 
 
-def position_stream(
-    count: int, batch_size: int, seed: int
-) -> Callable[[int], NDArray[np.int64]]:
+def position_stream(count: int, batch_size: int, seed: int) -> Callable[[int], NDArray[np.int64]]:
     """A function from a step to the positions of its batch.
 
     The stream is one permutation of `count` positions after another, permutation e keyed by (seed, e); step s

@@ -56,9 +56,7 @@ class Cache:
     fingerprint: str
 
 
-def choose_shape(
-    source: Source, size: tuple[int, int] | None, channels: int | None, fit: str
-) -> Shape:
+def choose_shape(source: Source, size: tuple[int, int] | None, channels: int | None, fit: str) -> Shape:
     """Size and channels as asked, or chosen from a sample of the pictures' headers.
 
     Raises:
@@ -107,7 +105,7 @@ def looks_grey(source: Source) -> bool:
 def choose_size(sizes: list[tuple[int, int]]) -> tuple[tuple[int, int], str]:
     """The pictures' own size where they share one of at most 128 pixels, else a square of 32, 64 or 128."""
     (common, times), *_ = Counter(sizes).most_common(1)
-    if times == len(sizes) and 8 <= min(common) and max(common) <= LARGEST_NATIVE_SIDE:
+    if times == len(sizes) and min(common) >= 8 and max(common) <= LARGEST_NATIVE_SIDE:
         return common, f"{common[0]}×{common[1]}, the size that the pictures have"
     shorter = int(np.median([min(size) for size in sizes]))
     side = max(side for side in (32, 64, 128) if side == 32 or side <= shorter)

@@ -62,7 +62,8 @@ class FolderSource:
             self.notes.append(f"{sum(ignored.values())} other files were left alone ({kinds}).")
         if not files:
             raise UserError(
-                f"{root} holds no pictures.", f"Formats read here: {', '.join(PICTURE_SUFFIXES)}, in any subfolder."
+                f"{root} holds no pictures.",
+                f"Formats read here: {', '.join(PICTURE_SUFFIXES)}, in any subfolder.",
             )
         paths = [path.relative_to(root).as_posix() for path, _ in files]
         self._stats = [stat for _, stat in files]
@@ -74,7 +75,9 @@ class FolderSource:
     def fingerprint(self) -> str:
         digest = hashlib.sha256(str(self.root.resolve()).encode(errors="surrogateescape"))
         for entry, stat in zip(self.entries, self._stats, strict=True):
-            digest.update(f"{entry.path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            digest.update(
+                f"{entry.path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape")
+            )
         return digest.hexdigest()
 
     def read(self, position: int) -> NDArray[np.uint8]:
@@ -104,7 +107,11 @@ class DemoFaces:
             for picture in range(per_person)
         ]
         self.entries = [
-            Entry(f"{f.expression}/person{f.person:03d}-{f.picture:02d}.png", f.expression, f"person{f.person:03d}")
+            Entry(
+                f"{f.expression}/person{f.person:03d}-{f.picture:02d}.png",
+                f.expression,
+                f"person{f.person:03d}",
+            )
             for f in self._factors
         ]
 
@@ -191,5 +198,7 @@ def groups_from_paths(paths: list[str], pattern: str | None) -> tuple[list[str |
         )
     keys = [None if match is None else match.group(1 if compiled.groups else 0) for match in matches]
     missing = sum(key is None for key in keys)
-    notes = [f"--group-by matched no key in {missing} paths; each of these is its own group."] if missing else []
+    notes = (
+        [f"--group-by matched no key in {missing} paths; each of these is its own group."] if missing else []
+    )
     return keys, notes

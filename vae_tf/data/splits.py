@@ -91,7 +91,9 @@ def deal(
         present = counts > 0
         shortage = (targets - dealt)[:, present] @ counts[present]
         # Relative to the part's own size, so that small parts get their share early enough.
-        shortage = np.where(targets.sum(1) > 0, shortage / np.maximum(targets[:, present] @ counts[present], 1e-9), -np.inf)
+        shortage = np.where(
+            targets.sum(1) > 0, shortage / np.maximum(targets[:, present] @ counts[present], 1e-9), -np.inf
+        )
         chosen = int(np.argmax(np.round(shortage, 9)))
         part[units[unit]] = chosen
         dealt[chosen] += counts
@@ -131,7 +133,9 @@ def notes_about(
     notes = []
     for index in sorted(set(moved)):
         count = int(np.sum(part == index))
-        notes.append(f"The {PARTS[index]} part got {count} pictures, more than its share: fewer would say nothing.")
+        notes.append(
+            f"The {PARTS[index]} part got {count} pictures, more than its share: fewer would say nothing."
+        )
     share = np.zeros(len(PARTS))
     share[: len(shares)] = np.asarray(shares) / sum(shares)
     got = np.bincount(part, minlength=len(PARTS)) / len(part)

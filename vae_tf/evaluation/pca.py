@@ -27,7 +27,7 @@ class PCA:
 
     def fit(self, pictures: NDArray[np.uint8], augmentation: Augmentation | None) -> "PCA":
         """Fits on pictures [N, H, W, C] and, with augmentation, on as many augmented copies as fit."""
-        from sklearn.decomposition import PCA as Decomposition
+        import sklearn.decomposition
 
         limit = min(LARGEST_NUM_ROWS, max(2, LARGEST_NUM_VALUES // int(np.prod(pictures.shape[1:]))))
         if len(pictures) > limit:
@@ -35,7 +35,9 @@ class PCA:
             pictures = pictures[np.sort(chosen)]
         rows = self._rows(pictures, augmentation, copies=max(1, limit // len(pictures)))
         components = max(1, min(self.num_components, len(rows) - 1, rows.shape[1]))
-        self.decomposition = Decomposition(components, svd_solver="randomized", random_state=self.seed)
+        self.decomposition = sklearn.decomposition.PCA(
+            components, svd_solver="randomized", random_state=self.seed
+        )
         self.decomposition.fit(rows)
         return self
 

@@ -19,9 +19,7 @@ class MLPDecoder(Network):
         widths: Units of each hidden layer.
     """
 
-    def __init__(
-        self, image_shape: Sequence[int], widths: Sequence[int] = (256, 512), **kwargs: Any
-    ) -> None:
+    def __init__(self, image_shape: Sequence[int], widths: Sequence[int] = (256, 512), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
         self.widths = tuple(widths)

@@ -60,7 +60,9 @@ class GaussianLikelihood(Likelihood):
     ) -> None:
         super().__init__(**kwargs)
         if scale != "learned" and not (isinstance(scale, int | float) and scale > 0):
-            raise UserError(f"likelihood.scale is {scale!r}.", 'Give "learned", or a standard deviation above 0.')
+            raise UserError(
+                f"likelihood.scale is {scale!r}.", 'Give "learned", or a standard deviation above 0.'
+            )
         if activation not in ("sigmoid", "linear"):
             raise UserError(f"likelihood.activation is {activation!r}.", "Choose one of: sigmoid, linear.")
         if not 0 < floor < initial:

@@ -40,7 +40,9 @@ class BetaElbo(Objective):
         if beta < 0:
             raise UserError(f"objective.beta is {beta}.", "Give a number of 0 or more; 1 is the plain ELBO.")
         if warmup_steps < 0:
-            raise UserError(f"objective.warmup_steps is {warmup_steps}.", "Give a number of steps of 0 or more.")
+            raise UserError(
+                f"objective.warmup_steps is {warmup_steps}.", "Give a number of steps of 0 or more."
+            )
         self.beta = beta
         self.warmup_steps = warmup_steps
 

@@ -93,7 +93,7 @@ def compare(key: str, wanted: NDArray[np.float32], answer: NDArray[np.float32]) 
     return Parity(signature, output, float(difference.max()), float(difference.mean()), tolerance)
 
 
-def answers_of(folder: Path, given: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def answers_of(folder: Path, given: dict[str, Any]) -> dict[str, NDArray[Any]]:
     """What the SavedModel in `folder` answers in a fresh process: {"signature/output": array}."""
     with tempfile.TemporaryDirectory() as temporary:
         inputs, outputs = Path(temporary, "inputs.npz"), Path(temporary, "outputs.npz")

@@ -86,7 +86,9 @@ class Loop(keras.callbacks.Callback):
 
     def speed(self) -> float:
         """Training pictures per second since this process began, validation and saving included."""
-        return (self.step - self.first_step) * self.plan.batch_size / max(time.monotonic() - self.started, 1e-9)
+        return (
+            (self.step - self.first_step) * self.plan.batch_size / max(time.monotonic() - self.started, 1e-9)
+        )
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.model.weight_average.swap()
@@ -118,9 +120,7 @@ class Loop(keras.callbacks.Callback):
         self.best = [weight.copy() for weight in self.model.get_weights()]
         self.model.weight_average.swap()
         self.best_is_saved = False
-        self.facts.update(
-            best_epoch=record["epoch"], best_value=float("inf") if value is None else value
-        )
+        self.facts.update(best_epoch=record["epoch"], best_value=float("inf") if value is None else value)
         return True
 
     def save_if_due(self) -> None:
@@ -221,7 +221,12 @@ def fit(
     if epoch >= plan.epochs:
         return Outcome("finished", None, facts), best
     batches = make_batches(int(facts["step"]))
-    common = {"validation_data": validation, "callbacks": [loop, *(callbacks or [])], "verbose": 0, "shuffle": False}
+    common = {
+        "validation_data": validation,
+        "callbacks": [loop, *(callbacks or [])],
+        "verbose": 0,
+        "shuffle": False,
+    }
     if begun:
         # Stops fall between executions, so that what is left of the epoch is a whole number of them.
         model.fit(

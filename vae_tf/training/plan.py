@@ -79,7 +79,7 @@ def largest_divisor(number: int, limit: int) -> int:
 def choose_augmentation(
     text: str, num_pictures: int, image_shape: tuple[int, int, int]
 ) -> tuple[dict[str, Any] | None, str]:
-    """"auto", "none", or a comma-separated choice of mirror, shift and brightness."""
+    """ "auto", "none", or a comma-separated choice of mirror, shift and brightness."""
     names = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [name for name in names if name not in ("auto", "none", "mirror", "shift", "brightness")]
     if unknown or not names or (len(names) > 1 and {"auto", "none"} & set(names)):
