@@ -29,7 +29,7 @@ from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 
 NUM_STRIPS = 8
-NUM_PER_STRIP = 11
+NUM_PER_STRIP = 10
 MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 CLUSTER_NAMES = {"k_means": "k-means", "gaussian_mixture": "Gaussian mixture"}
 LARGEST_NUM_FACTS = 40

@@ -27,7 +27,7 @@ class Split:
 def split(
     labels: NDArray[np.int64], groups: NDArray[np.int64], shares: tuple[float, ...], seed: int
 ) -> Split:
-    """Deals whole groups out to the parts, each to the part that is furthest behind for the group's classes.
+    """Deals whole groups out to the parts so that classes and sizes come as near to the shares as they can.
 
     Args:
         labels: Class of each picture [N], −1 for none.
@@ -51,9 +51,13 @@ def split(
             f"{len(units)} groups cannot fill {len(wanted)} parts without splitting one.",
             "Use a finer --group-by, or leave parts out: --split 80/0/20.",
         )
+    counts = np.stack([np.bincount(labels[unit] + 1, minlength=labels.max() + 2) for unit in units])
     targets = class_targets(labels, shares)
-    part = deal(units, labels, targets, seed)
-    part, moved = fill_empty_parts(part, units, wanted, seed)
+    unit_part = deal(counts, targets, seed)
+    unit_part, moved = fill_small_parts(unit_part, counts, targets, seed)
+    part = np.zeros(num_pictures, dtype=np.int8)
+    for unit, chosen in zip(units, unit_part, strict=True):
+        part[unit] = chosen
     return Split(part, tuple(notes_about(part, shares, units, moved)))
 
 
@@ -74,56 +78,80 @@ def class_targets(labels: NDArray[np.int64], shares: tuple[float, ...]) -> NDArr
     return share[:, None] * np.bincount(labels + 1)[None, :]
 
 
-def deal(
-    units: list[NDArray[np.int64]],
-    labels: NDArray[np.int64],
-    targets: NDArray[np.float64],
-    seed: int,
-) -> NDArray[np.int8]:
-    """Large groups first, in keyed random order, each to the part with the largest relative shortage."""
-    generator = random.generator(seed, "split")
-    order = generator.permutation(len(units))
-    order = order[np.argsort([-len(units[i]) for i in order], kind="stable")]
-    part = np.zeros(len(labels), dtype=np.int8)
+def deal(counts: NDArray[np.int64], targets: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+    """The part of each unit: large units first, in keyed random order, each to where it fits best.
+
+    Args:
+        counts: Pictures of each class in each unit [units, classes].
+        targets: Wanted pictures [parts, classes].
+        seed: Key of the order.
+    """
+    order = random.generator(seed, "split").permutation(len(counts))
+    order = order[np.argsort(-counts[order].sum(1), kind="stable")]
+    unit_part = np.zeros(len(counts), dtype=np.int64)
     dealt = np.zeros_like(targets)
     for unit in order:
-        counts = np.bincount(labels[units[unit]] + 1, minlength=targets.shape[1])
-        present = counts > 0
-        shortage = (targets - dealt)[:, present] @ counts[present]
-        # Relative to the part's own size, so that small parts get their share early enough.
-        shortage = np.where(
-            targets.sum(1) > 0, shortage / np.maximum(targets[:, present] @ counts[present], 1e-9), -np.inf
-        )
-        chosen = int(np.argmax(np.round(shortage, 9)))
-        part[units[unit]] = chosen
-        dealt[chosen] += counts
-    return part
+        chosen = int(np.argmin(np.round(added_misfit(dealt, counts[unit], targets), 9)))
+        unit_part[unit] = chosen
+        dealt[chosen] += counts[unit]
+    return unit_part
 
 
-def fill_empty_parts(
-    part: NDArray[np.int8], units: list[NDArray[np.int64]], wanted: list[int], seed: int
-) -> tuple[NDArray[np.int8], list[int]]:
-    """Moves the smallest groups of the training part into wanted parts that hold too few pictures.
+def added_misfit(
+    dealt: NDArray[np.float64], counts: NDArray[np.int64], targets: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How much `counts` more pictures would raise each part's χ² distance from its targets [parts].
 
-    A part needs two pictures (one where fewer than ten exist in all), or one group.
+    Classes and the part's whole size weigh alike: by classes alone, many small classes would each be rounded the
+    same way, and the parts would miss their shares.
     """
-    smallest = 2 if len(part) >= 10 else 1
+    present = np.flatnonzero(counts)
+    more = np.append(counts[present], counts.sum())
+    have = np.column_stack([dealt[:, present], dealt.sum(1)])
+    want = np.column_stack([targets[:, present], targets.sum(1)])
+    used = want[:, -1] > 0
+    misfit = np.full(len(targets), np.inf)
+    misfit[used] = (more * (2 * (have[used] - want[used]) + more) / want[used]).sum(1)
+    return misfit
+
+
+def fill_small_parts(
+    unit_part: NDArray[np.int64], counts: NDArray[np.int64], targets: NDArray[np.float64], seed: int
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Moves units into wanted parts that hold too few pictures, those first that fit best; and which parts grew.
+
+    No wanted part stays empty, and none of one picture where there are ten pictures or more and another part can
+    spare one.
+    """
+    sizes = counts.sum(1)
     generator = random.generator(seed, "fill")
-    part = part.copy()
-    moved = []
-    for index in wanted:
-        while np.sum(part == index) < smallest:
-            donors = [unit for unit in units if part[unit[0]] == 0]
-            if index == 0 or len(donors) < 2:
-                break
-            sizes = np.array([len(unit) for unit in donors])
-            unit = donors[int(generator.choice(np.flatnonzero(sizes == sizes.min())))]
-            part[unit] = index
-            moved.append(index)
-    if not np.any(part == 0):
-        largest = max(units, key=len)
-        part[largest] = 0
-    return part, moved
+    unit_part, moved = unit_part.copy(), []
+    for least in (1, 2) if sizes.sum() >= 10 else (1,):
+        for index in np.flatnonzero(targets.sum(1) > 0):
+            while (held := np.bincount(unit_part, sizes, len(targets)))[index] < least:
+                spare = (unit_part != index) & (held[unit_part] - sizes >= least)
+                if not spare.any():
+                    break
+                donors = generator.permutation(np.flatnonzero(spare))
+                costs = [cost_of_moving(unit, index, unit_part, counts, targets) for unit in donors]
+                unit_part[donors[int(np.argmin(np.round(costs, 9)))]] = index
+                moved.append(int(index))
+    return unit_part, moved
+
+
+def cost_of_moving(
+    unit: int,
+    index: int,
+    unit_part: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    targets: NDArray[np.float64],
+) -> float:
+    """By how much the χ² distance from the targets rises when `unit` goes to the part `index`."""
+    dealt = np.zeros_like(targets)
+    np.add.at(dealt, unit_part, counts)
+    dealt[unit_part[unit]] -= counts[unit]
+    misfit = added_misfit(dealt, counts[unit], targets)
+    return float(misfit[index] - misfit[unit_part[unit]])
 
 
 def notes_about(
@@ -144,5 +172,9 @@ def notes_about(
     for index in (1, 2):
         count = int(np.sum(part == index))
         if 0 < count < 10:
-            notes.append(f"Only {count} {PARTS[index]} pictures: figures on them are rough.")
+            notes.append(f"Only {pictures(count, PARTS[index])}: figures on so few are rough.")
     return notes
+
+
+def pictures(count: int, kind: str = "") -> str:
+    return " ".join(filter(None, [str(count), kind, "picture" if count == 1 else "pictures"]))
