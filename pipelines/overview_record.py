@@ -15,7 +15,7 @@ from reports.records import (
     RunFacts,
     SplitCount,
 )
-from vae_tf.artifacts import Run, find_run, load_arrays
+from vae_tf.artifacts import Run, load_arrays
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 
@@ -45,7 +45,7 @@ def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
         counts=split_counts(pictures.index),
         unseen=None if unseen is None else reconstructions(arrays, pictures, unseen),
         trained=reconstructions(arrays, pictures, "train"),
-        quality=quality_cells(scores),
+        quality=quality_cells(scores) + ancestors(run),
         verdict=verdict(scores),
         quality_note=quality_note(run, scores),
         curves=curves(run),
@@ -159,6 +159,42 @@ def quality_cells(scores: dict[str, Any]) -> list[Quality]:
     return cells
 
 
+def ancestors(run: Run) -> list[Quality]:
+    """The unseen pictures' scores of the runs that this one extends, so that one sees what more epochs brought."""
+    cells = []
+    for parent in chain_of(run)[:-1]:
+        evaluated, train = parent.newest("evaluate"), parent.stage("train")
+        if evaluated is None or train is None:
+            continue
+        scores = evaluated.record["results"]["scores"]
+        method = f"VAE after {train.record['results']['epoch']} epochs ({parent.name})"
+        for part in ("test", "validation", "train"):
+            for measure in ("mse", "ssim"):
+                if part in scores:
+                    cell = scores[part]["vae"][measure]
+                    cells.append(
+                        Quality(
+                            measure=measure.upper(),
+                            method=method,
+                            split=part,
+                            lower_is_better=measure == "mse",
+                            **cell,
+                        )
+                    )
+    return cells
+
+
+def chain_of(run: Run) -> list[Run]:
+    """The run and those that it extends, the oldest first; a deleted parent ends the chain."""
+    chain = [run]
+    while chain[0].record["parent"]:
+        folder = run.folder.parent / chain[0].record["parent"]
+        if not (folder / "run.json").exists():
+            break
+        chain.insert(0, Run(folder))
+    return chain
+
+
 def quality_note(run: Run, scores: dict[str, Any]) -> str:
     augmented = bool(run.record["machine"]["plan"]["augmentation"])
     how = "with the same augmentation as the VAE" if augmented else "without augmentation, like the VAE"
@@ -171,9 +207,7 @@ def quality_note(run: Run, scores: dict[str, Any]) -> str:
 
 def curves(run: Run) -> list[CurveSegment]:
     """One segment per run of the chain of parents, the oldest first."""
-    chain = [run]
-    while chain[0].record["parent"]:
-        chain.insert(0, find_run(chain[0].record["parent"], run.folder.parent))
+    chain = chain_of(run)
     lines = [read_lines(link) for link in chain]
     segments, done = [], 0
     for link, records in zip(chain, lines, strict=True):

@@ -44,6 +44,11 @@ def load_run_pictures(run: Run) -> Pictures:
         UserError: The source has changed since, or is gone together with the cache.
     """
     folder = run.folder / "data"
+    if run.stage("data") is None:
+        raise UserError(
+            f"{run.name} was stopped before its pictures were decoded.",
+            f"Train anew: python cli.py train {config_of(run).data.source}",
+        )
     facts = artifacts.read_json(folder / "facts.json")
     index = Index.from_json(artifacts.read_json(folder / "index.json"))
     facts["shape"]["reasons"] = tuple(facts["shape"]["reasons"])

@@ -26,9 +26,7 @@ def list_runs() -> None:
 def row_of(run: Run) -> list[str]:
     record = run.record
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["created"]))
-    stages = sorted(
-        path.parent.name for path in run.folder.glob("*/stage.json") if path.parent.name[0] != "."
-    )
+    stages = run.stage_names()
     shown = ", ".join(name for name in stages if name not in ("data", "train"))
     state = "trained" if run.is_trained else "interrupted" if run.partial_train.exists() else "not trained"
     model = record["config"]["model"]

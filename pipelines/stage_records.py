@@ -291,8 +291,8 @@ def export(run: Run, facts: RunFacts, pictures: Pictures) -> ExportRecord:
         examples=serving_examples(run, stage, pictures),
         sizes=[
             (path.relative_to(stage.folder).as_posix(), path.stat().st_size)
-            for path in sorted(stage.folder.rglob("*"))
-            if path.is_file() and path.name != "stage.json"
+            for path in sorted((stage.folder / "1").rglob("*"))
+            if path.is_file()
         ],
     )
 

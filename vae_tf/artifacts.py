@@ -60,7 +60,14 @@ def jsonable(value: Any) -> Any:
 
 
 def save_arrays(path: Path, /, **arrays: Any) -> None:
-    """An .npz that loads without pickle, written through a temporary sibling."""
+    """An .npz that loads without pickle, written through a temporary sibling.
+
+    Raises:
+        TypeError: An array of Python objects, which only pickle could store.
+    """
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.hasobject:
+            raise TypeError(f"{name} holds Python objects; save numbers or text.")
     partial = path.with_name(f".{path.stem}.partial-{os.getpid()}.npz")
     np.savez(partial, **arrays)
     os.replace(partial, path)
@@ -138,9 +145,14 @@ class Run:
         path = self.folder / name / "stage.json"
         return Stage(path.parent, read_json(path)) if path.exists() else None
 
+    def stage_names(self) -> list[str]:
+        """Names of all finished stages."""
+        names = [path.parent.name for path in self.folder.glob("*/stage.json")]
+        return sorted(name for name in names if not name.startswith(".") and not name.endswith(".partial"))
+
     def stages(self, kind: str) -> list[Stage]:
         """All finished stages of a kind (`clusters`, `clusters-1a2b3c`), the newest last."""
-        found = [self.stage(path.parent.name) for path in self.folder.glob("*/stage.json")]
+        found = [self.stage(name) for name in self.stage_names()]
         stages = [stage for stage in found if stage is not None and stage.record["stage"] == kind]
         return sorted(stages, key=lambda stage: stage.record["finished"])
 
@@ -161,9 +173,7 @@ class Run:
 
         It is called `kind`, or `kind-HASH` where a stage from other inputs already has that name.
         """
-        key = hash_of(inputs)
-        name = kind if not (self.folder / kind).exists() else f"{kind}-{key}"
-        partial = self.folder / f".{name}.partial-{os.getpid()}"
+        partial = self.folder / f".{kind}.partial-{os.getpid()}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         writer = StageWriter(partial)
@@ -171,7 +181,11 @@ class Run:
         try:
             yield writer
             finish_stage(partial, kind, inputs, started, writer.results)
-            replace_folder(partial, self.folder / name)
+            try:
+                # Refused where the name is taken, even by a process that finished a moment ago.
+                os.rename(partial, self.folder / kind)
+            except OSError:
+                replace_folder(partial, self.folder / f"{kind}-{hash_of(inputs)}")
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -217,14 +231,9 @@ def new_run(name: str, record: Mapping[str, Any], root: Path | None = None) -> R
     """Makes `root/NNNNN-name/run.json` with the next free number."""
     root = root or runs_root()
     root.mkdir(parents=True, exist_ok=True)
-    while True:
-        number = max((int(run.name[:5]) for run in all_runs(root, any_state=True)), default=0) + 1
+    with next_number(root) as number:
         folder = root / f"{number:05d}-{slug(name)}"
-        try:
-            folder.mkdir()
-            break
-        except FileExistsError:
-            continue
+        folder.mkdir()
     document = {
         "schema_version": SCHEMA_VERSION,
         "created": time.time(),
@@ -233,6 +242,25 @@ def new_run(name: str, record: Mapping[str, Any], root: Path | None = None) -> R
     }
     write_json(folder / "run.json", document)
     return Run(folder)
+
+
+@contextlib.contextmanager
+def next_number(root: Path) -> Iterator[int]:
+    """A number that no run has, and that no other process gets while the block makes the run's folder."""
+    number = 0
+    while True:
+        number = max([number, *(int(run.name[:5]) for run in all_runs(root, any_state=True))]) + 1
+        claim = root / f".{number:05d}"
+        try:
+            claim.mkdir()
+        except FileExistsError:
+            continue
+        try:
+            if not any(root.glob(f"{number:05d}-*")):
+                yield number
+                return
+        finally:
+            claim.rmdir()
 
 
 def all_runs(root: Path | None = None, any_state: bool = False) -> list[Run]:
@@ -263,9 +291,11 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
     if (Path(text) / "run.json").exists():
         matches = [Run(Path(text))]
     else:
-        number = f"{int(text):05d}-" if text.isdigit() else None
-        matches = [run for run in runs if run.name == text or (number and run.name.startswith(number))]
-        matches = matches or [run for run in runs if text in run.name]
+        # A number is never searched in names: "3" must not find 00013-faces-conv-z30.
+        part = f"{int(text):05d}-" if text.isdecimal() else text
+        fits = str.startswith if text.isdecimal() else str.__contains__
+        matches = [run for run in runs if run.name == text]
+        matches = matches or [run for run in runs if fits(run.name, part)]
     if len(matches) != 1:
         found = ", ".join(run.name for run in (matches or runs)[-8:]) or "none"
         many = "Several runs match" if matches else "There is no run"

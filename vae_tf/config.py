@@ -1,6 +1,7 @@
 """The configuration of a run: typed, closed, one JSON in and one JSON out."""
 
 import json
+import math
 from typing import Any, Literal
 
 import pydantic
@@ -34,7 +35,8 @@ class DataConfig(Section):
     @pydantic.field_validator("split")
     @classmethod
     def _split_is_complete(cls, split: tuple[float, ...]) -> tuple[float, ...]:
-        if len(split) not in (3, 4) or min(split) < 0 or split[0] <= 0:
+        usable = all(math.isfinite(share) and share >= 0 for share in split)
+        if len(split) not in (3, 4) or not usable or split[0] <= 0:
             raise ValueError(
                 "three or four numbers of 0 or more are expected: train/validation/test[/calibration]"
             )
@@ -96,7 +98,7 @@ def parse_config(document: dict[str, Any]) -> Config:
 def parse_size(text: str) -> tuple[int, int]:
     """ "64" to (64, 64), "112x92" to (112, 92): height × width in pixels."""
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) not in (1, 2) or not all(part.isdigit() for part in parts):
+    if len(parts) not in (1, 2) or not all(part.isdecimal() for part in parts):
         raise UserError(
             f"--size {text}: expected a side or HEIGHTxWIDTH in pixels.", "For example --size 64."
         )
@@ -119,7 +121,7 @@ def parse_settings(pairs: list[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for pair in pairs:
         key, separator, text = pair.partition("=")
-        if not separator:
+        if not separator or not key.strip():
             raise UserError(f"--set {pair}: expected KEY=VALUE.", "For example --set likelihood.scale=0.1.")
         try:
             settings[key.strip()] = json.loads(text)

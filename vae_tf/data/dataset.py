@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,9 @@ class Index:
         writer.writerow(["path", "split", "label", "group", *self.facts])
         for i, path in enumerate(self.paths):
             facts = [column[i] for column in self.facts.values()]
-            name = path.encode("utf-8", "backslashreplace").decode()
-            writer.writerow([name, PARTS[self.parts[i]], self.class_of(i), self.group_of(i), *facts])
-        return text.getvalue()
+            writer.writerow([path, PARTS[self.parts[i]], self.class_of(i), self.group_of(i), *facts])
+        # Bytes of a file's name that are no UTF-8 become \udcXX, in paths and in the names taken from them alike.
+        return text.getvalue().encode("utf-8", "backslashreplace").decode()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -102,10 +103,16 @@ class Pictures:
 
 
 def encode_names(names: list[str | None]) -> tuple[NDArray[np.int64], list[str]]:
-    """Positions in the sorted distinct names, −1 for None, and those names."""
-    distinct = sorted({name for name in names if name is not None})
+    """Positions in the sorted distinct names (s2 before s10), −1 for None, and those names."""
+    distinct = sorted({name for name in names if name is not None}, key=natural_key)
     position = {name: i for i, name in enumerate(distinct)}
     return np.array([-1 if name is None else position[name] for name in names], dtype=np.int64), distinct
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sorts digits by their value and the rest as text."""
+    pieces = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(0, int(piece), piece) if piece[0] in "0123456789" else (1, 0, piece) for piece in pieces]
 
 
 def load_pictures(

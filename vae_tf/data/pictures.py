@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Larger headers are more likely an attack or a mistake than a picture to model.
-LARGEST_NUM_PIXELS = 200_000_000
+# Larger headers are more likely an attack or a mistake than a picture to model; Pillow itself stops at 178,956,970.
+LARGEST_NUM_PIXELS = 150_000_000
+ORIENTATION_TAG = 0x0112
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I", "F")
 
 
@@ -23,13 +24,13 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises:
         UnusablePicture: Empty, truncated, unreadable, not a picture, or too large.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(path) as image:
             check_size(image.size)
             image.load()
-            return to_pixels(ImageOps.exif_transpose(image))
+            return to_pixels(upright(image))
     except UnusablePicture:
         raise
     except Exception as error:
@@ -44,7 +45,7 @@ def picture_shape(path: Path) -> tuple[int, int, int]:
         with Image.open(path) as image:
             check_size(image.size)
             width, height = image.size
-            if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
+            if orientation(image) in (5, 6, 7, 8):
                 width, height = height, width
             return height, width, 1 if image.mode in GREY_MODES else 3
     except UnusablePicture:
@@ -53,14 +54,28 @@ def picture_shape(path: Path) -> tuple[int, int, int]:
         raise UnusablePicture(reason(path, error)) from None
 
 
+def orientation(image: Any) -> int:
+    """The EXIF orientation, 1 to 8; 1 where it is missing or its block is broken (the pixels may be fine)."""
+    try:
+        return int(image.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:
+        return 1
+
+
+def upright(image: Any) -> Any:
+    from PIL import ImageOps
+
+    return image if orientation(image) == 1 else ImageOps.exif_transpose(image)
+
+
 def to_pixels(image: Any) -> NDArray[np.uint8]:
     """A Pillow picture of any mode as uint8 [H, W, 1 or 3]."""
     from PIL import Image
 
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image).astype(np.float64)
-        scale = 257.0 if values.max(initial=0) > 255 else 1.0
-        return np.clip(np.rint(values / scale), 0, 255).astype(np.uint8)[..., None]
+        # The scale comes from the format: from the values it would brighten a dark picture 257 times.
+        values = np.asarray(image).astype(np.float64) / (1.0 if image.mode == "F" else 257.0)
+        return np.clip(np.rint(values), 0, 255).astype(np.uint8)[..., None]
     if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -86,6 +101,10 @@ def reason(path: Path, error: Exception) -> str:
         return "the file cannot be opened"
     if type(error).__name__ == "UnidentifiedImageError":
         return "not a picture that Pillow can read"
+    if type(error).__name__ == "DecompressionBombError":
+        return f"too many pixels (at most {LARGEST_NUM_PIXELS:,} can be read)"
     if isinstance(error, PermissionError):
         return "no permission to read it"
+    if isinstance(error, IsADirectoryError):
+        return "a folder, not a file"
     return f"damaged ({' '.join(str(error).split()) or type(error).__name__})"

@@ -191,13 +191,13 @@ def groups_from_paths(paths: list[str], pattern: str | None) -> tuple[list[str |
     except re.error as error:
         raise UserError(f"--group-by {pattern}: not a regular expression ({error}).") from None
     matches = [compiled.search(path) for path in paths]
-    if not any(matches):
+    keys = [None if match is None else match.group(1 if compiled.groups else 0) for match in matches]
+    missing = sum(key is None for key in keys)
+    if missing == len(paths):
         raise UserError(
             f"--group-by {pattern} matches none of the {len(paths)} paths.",
             f"It is searched in paths such as {paths[0]!r}; its first capture group is the key.",
         )
-    keys = [None if match is None else match.group(1 if compiled.groups else 0) for match in matches]
-    missing = sum(key is None for key in keys)
     notes = (
         [f"--group-by matched no key in {missing} paths; each of these is its own group."] if missing else []
     )

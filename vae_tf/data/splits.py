@@ -102,30 +102,31 @@ def added_misfit(
 ) -> NDArray[np.float64]:
     """How much `counts` more pictures would raise each part's χ² distance from its targets [parts].
 
-    Classes and the part's whole size weigh alike: by classes alone, many small classes would each be rounded the
-    same way, and the parts would miss their shares.
+    The part's whole size counts as well, √classes times: without it many small classes would each be rounded the
+    same way and the parts would miss their shares; with more, single classes would miss theirs.
     """
     present = np.flatnonzero(counts)
     more = np.append(counts[present], counts.sum())
     have = np.column_stack([dealt[:, present], dealt.sum(1)])
     want = np.column_stack([targets[:, present], targets.sum(1)])
+    weight = np.append(np.ones(len(present)), np.sqrt(np.count_nonzero(targets.any(0))))
     used = want[:, -1] > 0
     misfit = np.full(len(targets), np.inf)
-    misfit[used] = (more * (2 * (have[used] - want[used]) + more) / want[used]).sum(1)
+    misfit[used] = (more * (2 * (have[used] - want[used]) + more) / want[used]) @ weight
     return misfit
 
 
 def fill_small_parts(
     unit_part: NDArray[np.int64], counts: NDArray[np.int64], targets: NDArray[np.float64], seed: int
-) -> tuple[NDArray[np.int64], list[int]]:
-    """Moves units into wanted parts that hold too few pictures, those first that fit best; and which parts grew.
+) -> tuple[NDArray[np.int64], bool]:
+    """Moves units into wanted parts that hold too few pictures, those first that fit best; and whether any moved.
 
     No wanted part stays empty, and none of one picture where there are ten pictures or more and another part can
     spare one.
     """
     sizes = counts.sum(1)
     generator = random.generator(seed, "fill")
-    unit_part, moved = unit_part.copy(), []
+    unit_part, moved = unit_part.copy(), False
     for least in (1, 2) if sizes.sum() >= 10 else (1,):
         for index in np.flatnonzero(targets.sum(1) > 0):
             while (held := np.bincount(unit_part, sizes, len(targets)))[index] < least:
@@ -133,9 +134,9 @@ def fill_small_parts(
                 if not spare.any():
                     break
                 donors = generator.permutation(np.flatnonzero(spare))
-                costs = [cost_of_moving(unit, index, unit_part, counts, targets) for unit in donors]
+                costs = [cost_of_moving(unit, index, unit_part, counts, targets) for unit in donors.tolist()]
                 unit_part[donors[int(np.argmin(np.round(costs, 9)))]] = index
-                moved.append(int(index))
+                moved = True
     return unit_part, moved
 
 
@@ -155,18 +156,18 @@ def cost_of_moving(
 
 
 def notes_about(
-    part: NDArray[np.int8], shares: tuple[float, ...], units: list[NDArray[np.int64]], moved: list[int]
+    part: NDArray[np.int8], shares: tuple[float, ...], units: list[NDArray[np.int64]], moved: bool
 ) -> list[str]:
     """What a reader must know: parts enlarged to their smallest size, and shares missed by whole groups."""
     notes = []
-    for index in sorted(set(moved)):
-        count = int(np.sum(part == index))
-        notes.append(
-            f"The {PARTS[index]} part got {count} pictures, more than its share: fewer would say nothing."
-        )
     share = np.zeros(len(PARTS))
     share[: len(shares)] = np.asarray(shares) / sum(shares)
     got = np.bincount(part, minlength=len(PARTS)) / len(part)
+    for index in np.flatnonzero(got > 1.25 * share).tolist() if moved else ():
+        count = int(np.sum(part == index))
+        notes.append(
+            f"The {PARTS[index]} part got {pictures(count)}, more than its share: fewer would say nothing."
+        )
     if not moved and np.abs(got - share).max() > 0.05 and len(units) < len(part):
         notes.append("Shares differ from the request by more than 5 %, because groups are never split.")
     for index in (1, 2):

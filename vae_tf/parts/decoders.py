@@ -40,7 +40,7 @@ class ConvDecoder(Network):
     """
 
     def __init__(
-        self, image_shape: Sequence[int], widths: Sequence[int] = (256, 256, 128, 64), **kwargs: Any
+        self, image_shape: Sequence[int], widths: Sequence[int] = (256, 128, 96, 64), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
@@ -77,7 +77,7 @@ class PatchDecoder(Network):
     def __init__(
         self,
         image_shape: Sequence[int],
-        widths: Sequence[int] = (256, 256, 128, 64),
+        widths: Sequence[int] = (256, 128, 96, 64),
         patch: int = 4,
         **kwargs: Any,
     ) -> None:

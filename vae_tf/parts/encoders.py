@@ -41,7 +41,7 @@ class ConvEncoder(Network):
     """
 
     def __init__(
-        self, widths: Sequence[int] = (64, 128, 256, 256), features: int = 256, **kwargs: Any
+        self, widths: Sequence[int] = (64, 96, 128, 256), features: int = 256, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.widths = tuple(widths)
@@ -74,7 +74,7 @@ class PatchEncoder(Network):
 
     def __init__(
         self,
-        widths: Sequence[int] = (64, 128, 256, 256),
+        widths: Sequence[int] = (64, 96, 128, 256),
         patch: int = 4,
         features: int = 256,
         **kwargs: Any,

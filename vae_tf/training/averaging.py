@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -34,7 +35,16 @@ class WeightAverage:
 
     def swap(self) -> None:
         """Exchanges weights and averages; call it again to swap back."""
+        self._swap()
+
+    @tf.function
+    def _swap(self) -> None:
         for average, variable in zip(self.averages, self.variables, strict=True):
-            held = ops.convert_to_numpy(variable.value)
+            held = tf.identity(variable.value)
             variable.assign(average.value)
             average.assign(held)
+
+    def weights_of(self, model: Any) -> list[Any]:
+        """The model's weights as NumPy arrays, in the order of `set_weights`, averages in the place of weights."""
+        averages = {id(v): average for v, average in zip(self.variables, self.averages, strict=True)}
+        return [np.array(averages.get(id(weight), weight)) for weight in model.weights]

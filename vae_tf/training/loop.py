@@ -116,9 +116,7 @@ class Loop(keras.callbacks.Callback):
         value = record.get("val_loss")
         if value is not None and not value < self.facts["best_value"]:
             return False
-        self.model.weight_average.swap()
-        self.best = [weight.copy() for weight in self.model.get_weights()]
-        self.model.weight_average.swap()
+        self.best = self.model.weight_average.weights_of(self.model)
         self.best_is_saved = False
         self.facts.update(best_epoch=record["epoch"], best_value=float("inf") if value is None else value)
         return True

@@ -1,0 +1,139 @@
+"""The index of a run's pictures: it survives JSON and CSV whatever the files are called."""
+
+import csv
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from PIL import Image
+
+from vae_tf.config import DataConfig
+from vae_tf.data.dataset import Index, encode_names, load_pictures
+from vae_tf.data.splits import PARTS
+from vae_tf.errors import UserError
+
+# Any file name: commas, quotes, line breaks, and bytes that are no UTF-8 (surrogate escapes).
+NAMES = st.text(
+    st.one_of(
+        st.sampled_from("\",;'\n= a\\"),
+        st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=("Cs",)),
+        st.characters(exclude_categories=("Cs", "Cc")),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@st.composite
+def indices(draw: st.DrawFn) -> Index:
+    paths = draw(st.lists(NAMES, min_size=1, max_size=6))
+    optional = st.lists(st.none() | NAMES, min_size=len(paths), max_size=len(paths))
+    labels, class_names = encode_names(draw(optional))
+    groups, group_names = encode_names(draw(optional))
+    parts = np.array([draw(st.integers(0, 3)) for _ in paths], dtype=np.int8)
+    facts = {"smile": [draw(st.floats(-1, 1)) for _ in paths], "hair, colour": [draw(NAMES) for _ in paths]}
+    return Index(paths, labels, class_names, groups, group_names, parts, facts)
+
+
+@hypothesis.given(indices())
+@hypothesis.settings(max_examples=60)
+def test_json_round_trip(index: Index) -> None:
+    text = json.dumps(index.to_json())
+    text.encode("utf-8")
+    again = Index.from_json(json.loads(text))
+    for field in dataclasses.fields(Index):
+        before, after = getattr(index, field.name), getattr(again, field.name)
+        assert np.array_equal(before, after) if isinstance(before, np.ndarray) else before == after
+        assert getattr(before, "dtype", None) == getattr(after, "dtype", None)
+
+
+def readable(name: str) -> str:
+    return "".join(f"\\u{ord(c):04x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in name)
+
+
+@hypothesis.given(indices())
+@hypothesis.settings(max_examples=60)
+def test_csv_round_trip(index: Index) -> None:
+    text = index.to_csv().encode("utf-8").decode("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert len(rows) == len(index.paths)
+    for i, row in enumerate(rows):
+        label, group = int(index.labels[i]), int(index.groups[i])
+        assert row["path"] == readable(index.paths[i])
+        assert row["split"] == PARTS[index.parts[i]]
+        assert row["label"] == (readable(index.class_names[label]) if label >= 0 else "")
+        assert row["group"] == (readable(index.group_names[group]) if group >= 0 else "")
+        assert float(row["smile"]) == index.facts["smile"][i]
+        assert row["hair, colour"] == readable(index.facts["hair, colour"][i])
+
+
+@hypothesis.given(st.lists(st.none() | st.sampled_from(["a", "b", "s2", "s10", "", "é"])))
+def test_names_become_positions(names: list[str | None]) -> None:
+    positions, distinct = encode_names(names)
+    assert len(set(distinct)) == len(distinct) == len({*names} - {None})
+    assert [None if p < 0 else distinct[p] for p in positions] == names
+    assert positions.dtype == np.int64
+
+
+def write_faces(root: Path, constant: bool = False) -> Path:
+    random = np.random.default_rng(0)
+    for label in ("happy", "angry"):
+        (root / label).mkdir(parents=True)
+        for person in range(10):
+            for picture in range(2):
+                pixels = random.integers(0, 1 if constant else 256, (16, 16), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / label / f"p{person}-{picture}.png")
+    return root
+
+
+def test_a_folder_becomes_pictures_with_all_facts_in_one_order(tmp_path: Path) -> None:
+    root = write_faces(tmp_path / "faces")
+    (root / "angry" / "p0-0.png").write_bytes(b"")
+    Image.new("L", (16, 16)).save(root / "stray.png")
+    pictures = load_pictures(DataConfig(source=str(root), group_by=r"(p\d)-"), 7, tmp_path / "cache")
+    index = pictures.index
+    assert pictures.images.shape == (40, 16, 16, 1)
+    assert pictures.skipped == [("angry/p0-0.png", "the file is empty")]
+    for i, path in enumerate(index.paths):
+        assert np.array_equal(pictures.images[i, ..., 0], np.asarray(Image.open(root / path)))
+        assert index.class_of(i) == (path.split("/")[0] if "/" in path else "")
+        assert index.group_of(i) == (path.split("/")[1][:2] if "/" in path else "")
+    for person in range(10):
+        members = [i for i in range(40) if index.group_of(i) == f"p{person}"]
+        assert len({int(index.parts[i]) for i in members}) == 1
+    assert sorted(np.concatenate([index.where(part) for part in PARTS]).tolist()) == list(range(40))
+    notes = " ".join(pictures.notes)
+    assert "matched no key in 1 paths" in notes and "1 pictures lie beside the class folders" in notes
+    other = load_pictures(DataConfig(source=str(root), group_by=r"(p\d)-"), 8, tmp_path / "cache")
+    assert other.fingerprint == pictures.fingerprint
+    assert not np.array_equal(other.index.parts, index.parts)
+
+
+def test_equal_pictures_are_refused(tmp_path: Path) -> None:
+    root = write_faces(tmp_path / "faces", constant=True)
+    with pytest.raises(UserError, match="All pictures are equal"):
+        load_pictures(DataConfig(source=str(root)), 0, tmp_path / "cache")
+    pixels = np.zeros((16, 16), np.uint8)
+    pixels[5, 5] = 1
+    Image.fromarray(pixels).save(root / "happy" / "p3-0.png")
+    assert len(load_pictures(DataConfig(source=str(root)), 0, tmp_path / "cache").images) == 40
+
+
+def test_the_demo_keeps_its_factors_beside_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vae_tf.data import dataset, sources
+
+    monkeypatch.setattr(dataset, "open_source", lambda text, group_by: sources.DemoFaces(6, 2, size=32))
+    pictures = load_pictures(DataConfig(source="demo:faces"), 0, tmp_path / "cache")
+    index = pictures.index
+    assert pictures.images.shape == (12, 32, 32, 3)
+    assert index.facts["expression"] == [index.class_of(i) for i in range(12)]
+    assert [f"person{person:03d}" for person in index.facts["person"]] == [
+        index.group_of(i) for i in range(12)
+    ]

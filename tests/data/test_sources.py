@@ -1,0 +1,151 @@
+"""Folders as sources: classes from subfolders, groups from paths, what is counted and what is ignored."""
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vae_tf.data.sources import FolderSource, labels_from_folders, open_source
+from vae_tf.errors import UserError
+
+
+def folder_of(root: Path, *names: str) -> Path:
+    for number, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (9, 8), number).save(path)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("paths", "labels"),
+    [
+        (["a.png", "b.png"], [None, None]),
+        (["happy/1.png", "angry/1.png"], ["happy", "angry"]),
+        (["images/1.png", "images/2.png"], [None, None]),
+        (
+            ["download/images/happy/1.png", "download/images/angry/p1/1.png", "download/images/angry/2.png"],
+            ["happy", "angry", "angry"],
+        ),
+        (["happy/p1/1.png", "angry/p1/1.png"], ["happy", "angry"]),
+        (["1.png", "happy/2.png", "angry/3.png"], [None, "happy", "angry"]),
+        (["in/1.png", "in/happy/2.png", "in/angry/3.png"], [None, "happy", "angry"]),
+        (["ha/1.png", "happy/2.png"], ["ha", "happy"]),
+        (["only/one.png"], [None]),
+    ],
+)
+def test_the_class_is_the_first_folder_in_which_paths_differ(
+    paths: list[str], labels: list[str | None]
+) -> None:
+    assert labels_from_folders(paths) == labels
+
+
+def test_entries_have_posix_paths_in_order_with_their_classes(tmp_path: Path) -> None:
+    source = FolderSource(folder_of(tmp_path, "x/happy/2.png", "x/happy/1.PNG", "x/angry/deep/9.png"))
+    found = [(entry.path, entry.label, entry.group) for entry in source.entries]
+    assert found == [
+        ("x/angry/deep/9.png", "angry", None),
+        ("x/happy/1.PNG", "happy", None),
+        ("x/happy/2.png", "happy", None),
+    ]
+    assert source.read(1)[0, 0, 0] == 1
+    assert source.shape(1) == (8, 9, 1)
+
+
+def test_hidden_files_are_ignored_and_other_files_are_counted(tmp_path: Path) -> None:
+    folder_of(tmp_path, "1.png", ".hidden.png", ".thumbnails/1.png", "sub/.DS_Store.png")
+    for name in ("a.txt", "b.TXT", "LICENSE", ".gitignore"):
+        (tmp_path / name).write_text("text")
+    source = FolderSource(tmp_path)
+    assert [entry.path for entry in source.entries] == ["1.png"]
+    (note,) = source.notes
+    assert note.startswith("3 other files") and "2 .txt" in note and "1 without suffix" in note
+
+
+def test_a_folder_named_like_a_picture_is_a_folder(tmp_path: Path) -> None:
+    source = FolderSource(folder_of(tmp_path, "x.png/1.png", "y.png/1.png"))
+    assert [entry.label for entry in source.entries] == ["x.png", "y.png"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "keys"),
+    [
+        (r"(p\d+)-", ["p1", "p1", "p22"]),
+        (r"p\d+", ["p1", "p1", "p22"]),
+        (r"(p\d)(\d?)", ["p1", "p1", "p2"]),
+        (r"/(?:p)(\d+)", ["1", "1", "22"]),
+    ],
+)
+def test_the_first_capture_group_is_the_key(tmp_path: Path, pattern: str, keys: list[str]) -> None:
+    folder_of(tmp_path, "angry/p1-0.png", "happy/p1-1.png", "happy/p22-0.png")
+    source = FolderSource(tmp_path, pattern)
+    assert [entry.group for entry in source.entries] == keys
+    assert source.notes == []
+
+
+def test_paths_without_a_key_are_said(tmp_path: Path) -> None:
+    source = FolderSource(folder_of(tmp_path, "p1-0.png", "p2-0.png", "other.png"), r"(p\d)")
+    assert [entry.group for entry in source.entries] == [None, "p1", "p2"]
+    assert "in 1 paths" in source.notes[0]
+
+
+@pytest.mark.parametrize("pattern", [r"person(\d+)", r"(person\d)?\.png"])
+def test_a_pattern_without_any_key_names_a_path(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(UserError, match="matches none of the 2 paths") as caught:
+        FolderSource(folder_of(tmp_path, "a.png", "b.png"), pattern)
+    assert "'a.png'" in caught.value.hint
+
+
+def test_an_invalid_pattern_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--group-by \(x: not a regular expression"):
+        FolderSource(folder_of(tmp_path, "a.png"), "(x")
+
+
+def test_a_missing_folder_offers_make_faces(tmp_path: Path) -> None:
+    missing = str(tmp_path / "faces")
+    with pytest.raises(UserError) as caught:
+        open_source(missing)
+    assert missing in caught.value.message
+    assert f"make-faces {missing}" in caught.value.hint
+
+
+def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
+    folder_of(tmp_path, "a.png")
+    with pytest.raises(UserError, match="is a file") as caught:
+        open_source(str(tmp_path / "a.png"))
+    assert str(tmp_path) in caught.value.hint
+
+
+def test_a_folder_without_pictures_names_the_formats(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("none")
+    with pytest.raises(UserError, match="holds no pictures") as caught:
+        open_source(str(tmp_path))
+    assert ".pgm" in caught.value.hint
+
+
+def test_an_unknown_demo_names_the_known_one() -> None:
+    with pytest.raises(UserError, match="demo:cats") as caught:
+        open_source("demo:cats")
+    assert "demo:faces" in caught.value.hint
+
+
+def test_the_fingerprint_changes_with_the_files_only(tmp_path: Path) -> None:
+    folder_of(tmp_path, "a/1.png", "b/2.png")
+    first = FolderSource(tmp_path).fingerprint()
+    (tmp_path / "notes.txt").write_text("not a picture")
+    assert FolderSource(tmp_path).fingerprint() == first
+    assert FolderSource(tmp_path, r"(\d)").fingerprint() == first
+
+    os.utime(tmp_path / "a/1.png", ns=(0, 1))
+    touched = FolderSource(tmp_path).fingerprint()
+    (tmp_path / "b/2.png").rename(tmp_path / "b/3.png")
+    renamed = FolderSource(tmp_path).fingerprint()
+    folder_of(tmp_path, "b/4.png")
+    added = FolderSource(tmp_path).fingerprint()
+    stat = (tmp_path / "a/1.png").stat()
+    with open(tmp_path / "a/1.png", "ab") as file:
+        file.write(b"more")
+    os.utime(tmp_path / "a/1.png", ns=(0, stat.st_mtime_ns))
+    grown = FolderSource(tmp_path).fingerprint()
+    assert len({first, touched, renamed, added, grown}) == 5
