@@ -29,7 +29,7 @@ Recipe = Annotated[str, typer.Option(help="conv or mlp.")]
 Likelihood = Annotated[str | None, typer.Option(help="gaussian (learned σ) or bernoulli.")]
 Beta = Annotated[float, typer.Option(help="Weight of the KL; 1 is the plain ELBO.")]
 Epochs = Annotated[
-    int | None, typer.Option(help="Passes over the pictures; about 2,000 steps where left out.")
+    int | None, typer.Option(help="Passes over the pictures; about 1,500 steps where left out.")
 ]
 BatchSize = Annotated[int | None, typer.Option(help="Pictures per step.")]
 LearningRate = Annotated[float, typer.Option(help="Adam's step size after warm-up.")]

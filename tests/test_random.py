@@ -14,10 +14,9 @@ from vae_tf import random
 
 def test_purposes_have_the_same_key_in_every_process() -> None:
     assert random.purpose_key("posterior") == zlib.crc32(b"posterior") & 0x7FFFFFFF
-    program = "from vae_tf import random; print(random.purpose_key('shuffle'), random.generator(3, 'shuffle', 4).integers(1 << 40))"
-    output = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout
+    draws = "random.purpose_key('shuffle'), random.generator(3, 'shuffle', 4).integers(1 << 40)"
+    program = [sys.executable, "-c", f"from vae_tf import random; print({draws})"]
+    output = subprocess.run(program, capture_output=True, text=True, check=True).stdout
     expected = [random.purpose_key("shuffle"), random.generator(3, "shuffle", 4).integers(1 << 40)]
     assert [int(word) for word in output.split()] == expected
 

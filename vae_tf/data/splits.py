@@ -128,31 +128,32 @@ def fill_small_parts(
     generator = random.generator(seed, "fill")
     unit_part, moved = unit_part.copy(), False
     for least in (1, 2) if sizes.sum() >= 10 else (1,):
-        for index in np.flatnonzero(targets.sum(1) > 0):
+        for index in np.flatnonzero(targets.sum(1) > 0).tolist():
             while (held := np.bincount(unit_part, sizes, len(targets)))[index] < least:
                 spare = (unit_part != index) & (held[unit_part] - sizes >= least)
                 if not spare.any():
                     break
                 donors = generator.permutation(np.flatnonzero(spare))
-                costs = [cost_of_moving(unit, index, unit_part, counts, targets) for unit in donors.tolist()]
+                dealt = np.zeros_like(targets)
+                np.add.at(dealt, unit_part, counts)
+                costs = [cost_of_moving(counts[i], unit_part[i], index, dealt, targets) for i in donors]
                 unit_part[donors[int(np.argmin(np.round(costs, 9)))]] = index
                 moved = True
     return unit_part, moved
 
 
 def cost_of_moving(
-    unit: int,
-    index: int,
-    unit_part: NDArray[np.int64],
     counts: NDArray[np.int64],
+    origin: int,
+    index: int,
+    dealt: NDArray[np.float64],
     targets: NDArray[np.float64],
 ) -> float:
-    """By how much the χ² distance from the targets rises when `unit` goes to the part `index`."""
-    dealt = np.zeros_like(targets)
-    np.add.at(dealt, unit_part, counts)
-    dealt[unit_part[unit]] -= counts[unit]
-    misfit = added_misfit(dealt, counts[unit], targets)
-    return float(misfit[index] - misfit[unit_part[unit]])
+    """By how much the χ² distance from the targets rises when `counts` pictures go from `origin` to `index`."""
+    dealt = dealt.copy()
+    dealt[origin] -= counts
+    misfit = added_misfit(dealt, counts, targets)
+    return float(misfit[index] - misfit[origin])
 
 
 def notes_about(

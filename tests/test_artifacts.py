@@ -1,0 +1,326 @@
+"""The run directory: what exists is whole, what was computed is found again, and runs are found by any handle."""
+
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vae_tf import artifacts
+from vae_tf.artifacts import Run, find_run, new_run
+from vae_tf.errors import UserError
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return new_run("faces conv z30", {"seed": 1}, tmp_path / "runs")
+
+
+def write(run: Run, kind: str, inputs: dict[str, Any], text: str = "x") -> None:
+    with run.writing(kind, inputs) as stage:
+        (stage.folder / "file.txt").write_text(text)
+        stage.results["text"] = text
+
+
+def everything(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def finish_training(run: Run) -> None:
+    run.partial_train.mkdir()
+    artifacts.finish_stage(run.partial_train, "train", {}, 0.0, {})
+    artifacts.replace_folder(run.partial_train, run.folder / "train")
+
+
+def test_a_stage_is_whole_with_its_record(run: Run) -> None:
+    inputs = {"model": "abc", "size": (2, 3), "path": Path("a/b"), "weights": np.arange(2), "k": np.int64(4)}
+    with run.writing("clusters", inputs) as stage:
+        assert run.stage("clusters") is None and run.stages("clusters") == []
+        (stage.folder / "deep").mkdir()
+        (stage.folder / "deep" / "file.txt").write_text("text")
+        stage.results["score"] = np.float32(0.5)
+    found = run.stage("clusters")
+    assert found is not None and found.name == "clusters"
+    assert (found.folder / "deep" / "file.txt").read_text() == "text"
+    assert found.record["inputs"] == {
+        "model": "abc",
+        "size": [2, 3],
+        "path": "a/b",
+        "weights": [0, 1],
+        "k": 4,
+    }
+    assert found.record["results"] == {"score": 0.5}
+    assert found.record["started"] <= found.record["finished"]
+    assert re.fullmatch("[0-9a-f]{12}", found.hash)
+    assert everything(run.folder) == {
+        "run.json",
+        *(f"clusters{name}" for name in ("", "/stage.json", "/deep", "/deep/file.txt")),
+    }
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_error_inside_leaves_nothing(run: Run, error: type[BaseException]) -> None:
+    before = everything(run.folder)
+    with pytest.raises(error), run.writing("embed", {}) as stage:
+        (stage.folder / "half.txt").write_text("half")
+        raise error
+    assert everything(run.folder) == before
+    with pytest.raises(TypeError, match="object does not go into JSON"), run.writing("embed", {}) as stage:
+        stage.results["thing"] = object()
+    assert everything(run.folder) == before
+
+
+def test_what_a_killed_process_left_is_no_stage(run: Run) -> None:
+    for name in (".clusters.partial-1", ".clusters.old-2", "train.partial"):
+        (run.folder / name).mkdir()
+        artifacts.finish_stage(run.folder / name, name.strip(".").split(".")[0], {}, 0.0, {})
+    assert run.stages("clusters") == run.stages("train") == []
+    assert run.newest("clusters") is None and run.finished("clusters", {}) is None
+    assert not run.is_trained
+    write(run, "clusters", {})
+    assert [stage.name for stage in run.stages("clusters")] == ["clusters"]
+
+
+def test_unchanged_inputs_are_found_and_others_lie_beside(run: Run) -> None:
+    write(run, "clusters", {"k": 2, "latents": [0.1, 0.2]}, "two")
+    write(run, "clusters", {"k": 3}, "three")
+    write(run, "clusters", {"k": 4}, "four")
+    stages = {
+        text: run.finished("clusters", inputs)
+        for text, inputs in [
+            ("two", {"latents": (0.1, 0.2), "k": 2}),
+            ("three", {"k": 3}),
+            ("four", {"k": 4}),
+        ]
+    }
+    for text, stage in stages.items():
+        assert stage is not None and (stage.folder / "file.txt").read_text() == text
+        assert stage.name == (
+            "clusters" if text == "two" else f"clusters-{artifacts.hash_of(stage.record['inputs'])}"
+        )
+    assert run.finished("clusters", {"k": 5}) is None
+    assert run.finished("embed", {"k": 2}) is None
+    assert [stage.record["results"]["text"] for stage in run.stages("clusters")] == ["two", "three", "four"]
+    newest = run.newest("clusters")
+    assert newest is not None and newest.record["inputs"] == {"k": 4}
+    assert len({stage.hash for stage in run.stages("clusters")}) == 3
+
+
+def test_two_at_once_do_not_overwrite_each_other(run: Run) -> None:
+    with run.writing("clusters", {"k": 2}) as stage:
+        (stage.folder / "file.txt").write_text("slow")
+        # Another process finishes the same kind in the meantime.
+        program = textwrap.dedent("""
+            import sys
+            from pathlib import Path
+            from vae_tf.artifacts import Run
+            with Run(Path(sys.argv[1])).writing("clusters", {"k": 3}) as stage:
+                (stage.folder / "file.txt").write_text("fast")
+        """)
+        subprocess.run([sys.executable, "-c", program, str(run.folder)], check=True)
+    for k, text in [(2, "slow"), (3, "fast")]:
+        found = run.finished("clusters", {"k": k})
+        assert found is not None and (found.folder / "file.txt").read_text() == text
+
+
+def test_writes_are_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    artifacts.write_json(path, {"old": 1})
+
+    def check_then_fail(source: Any, target: Any) -> None:
+        assert artifacts.read_json(path) == {"old": 1}
+        assert json.loads(Path(source).read_text()) == {"new": 2}
+        raise OSError("killed here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", check_then_fail)
+        with pytest.raises(OSError, match="killed here"):
+            artifacts.write_json(path, {"new": 2})
+    assert artifacts.read_json(path) == {"old": 1}
+    artifacts.write_json(path, {"new": 2})
+    assert artifacts.read_json(path) == {"new": 2}
+    with pytest.raises(TypeError):
+        artifacts.write_json(path, {"new": object()})
+    assert artifacts.read_json(path) == {"new": 2}
+
+
+def test_replacing_a_folder_leaves_only_the_new_one(tmp_path: Path) -> None:
+    for name in ("new", "target"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    artifacts.replace_folder(tmp_path / "new", tmp_path / "target")
+    assert everything(tmp_path) == {"target", "target/new"}
+
+
+def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
+    arrays = {
+        "mean": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
+        "index": np.arange(3),
+        "path": np.array(["a", "ü,\"'"]),
+        "empty": np.zeros((0, 4), np.uint8),
+    }
+    artifacts.save_arrays(tmp_path / "a.npz", **arrays)
+    loaded = artifacts.load_arrays(tmp_path / "a.npz")
+    assert loaded.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert loaded[name].dtype == array.dtype and np.array_equal(loaded[name], array)
+    assert everything(tmp_path) == {"a.npz"}
+
+
+def test_objects_are_neither_pickled_nor_unpickled(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="names holds Python objects"):
+        artifacts.save_arrays(tmp_path / "a.npz", names=np.array(["a", None], dtype=object))
+    assert everything(tmp_path) == set()
+    np.savez(tmp_path / "b.npz", names=np.array(["a", None], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        artifacts.load_arrays(tmp_path / "b.npz")
+
+
+def test_hashes_ignore_the_order_of_keys_only() -> None:
+    first = artifacts.hash_of({"a": 1, "b": [1, 2]})
+    assert artifacts.hash_of({"b": (1, 2), "a": np.int64(1)}) == first
+    assert (
+        len({first, artifacts.hash_of({"a": 1, "b": [2, 1]}), artifacts.hash_of({"a": 2, "b": [1, 2]})}) == 3
+    )
+
+
+def test_files_are_hashed_by_content(tmp_path: Path) -> None:
+    for name, content in [("a", b"1"), ("b", b"1"), ("c", b"2")]:
+        (tmp_path / name).write_bytes(content)
+    hashes = [artifacts.hash_of_file(tmp_path / name) for name in "abc"]
+    # sha256("1") begins so.
+    assert hashes[0] == hashes[1] == "6b86b273ff34" != hashes[2]
+
+
+def test_a_new_run_has_the_next_number_and_a_record(tmp_path: Path) -> None:
+    root = tmp_path / "deep" / "runs"
+    first = new_run("Faces / conv, Z=30!", {"seed": 3}, root)
+    assert first.name == "00001-faces-conv-z-30"
+    assert first.record["seed"] == 3 and first.record["schema_version"] == artifacts.SCHEMA_VERSION
+    (root / "00041-gone").mkdir()
+    (root / "cache").mkdir()
+    second = new_run("???", {}, root)
+    assert second.name == "00042-run"
+    assert [run.name for run in artifacts.all_runs(root)] == [first.name, second.name]
+    assert not list(root.glob(".*"))
+
+
+def test_a_claim_left_by_a_killed_process_does_not_stop_new_runs(tmp_path: Path) -> None:
+    (tmp_path / ".00001").mkdir()
+    assert new_run("a", {}, tmp_path).name == "00002-a"
+
+
+@pytest.mark.parametrize("name", ["'same'", "f'name{i}'"])
+def test_twenty_processes_get_twenty_numbers(tmp_path: Path, name: str) -> None:
+    # In a process of its own: forking this one, with TensorFlow's threads, would be unsafe.
+    program = textwrap.dedent(f"""
+        import multiprocessing, sys
+        from pathlib import Path
+        from vae_tf.artifacts import new_run
+        context = multiprocessing.get_context("fork")
+        barrier = context.Barrier(20)
+        def work(i):
+            barrier.wait()
+            new_run({name}, {{"i": i}}, Path(sys.argv[1]))
+        processes = [context.Process(target=work, args=(i,)) for i in range(20)]
+        [process.start() for process in processes]
+        [process.join() for process in processes]
+        sys.exit(any(process.exitcode for process in processes))
+    """)
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60)
+    runs = artifacts.all_runs(tmp_path)
+    assert len({run.name[:5] for run in runs}) == len(runs) == 20
+    assert sorted(run.record["i"] for run in runs) == list(range(20))
+
+
+def test_another_schema_is_refused(run: Run) -> None:
+    document = artifacts.read_json(run.folder / "run.json")
+    artifacts.write_json(run.folder / "run.json", {**document, "schema_version": 99})
+    with pytest.raises(UserError, match="schema 99; this version reads 1"):
+        _ = run.record
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    """Number 2 has not finished training; 13 is number four."""
+    root = tmp_path / "runs"
+    made = [new_run(name, {}, root) for name in ("faces-conv-z30", "faces-mlp-z30", "cells-conv-z30")]
+    (root / "00012-gone").mkdir()
+    made.append(new_run("digits-3", {}, root))
+    for i in (0, 2, 3):
+        finish_training(made[i])
+    return made
+
+
+def test_runs_are_found_by_number_name_part_and_path(
+    runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = runs[0].folder.parent
+    for text, i in [
+        ("1", 0),
+        ("00003", 2),
+        ("13", 3),
+        ("00001-faces-conv-z30", 0),
+        ("cells", 2),
+        ("digits", 3),
+        (str(runs[2].folder), 2),
+        (f"{runs[2].folder}/", 2),
+    ]:
+        assert find_run(text, root).folder == runs[i].folder
+    monkeypatch.chdir(root)
+    assert find_run("00003-cells-conv-z30", Path("elsewhere")).name == runs[2].name
+
+
+def test_without_a_name_the_newest_complete_run_is_taken(runs: list[Run]) -> None:
+    root = runs[0].folder.parent
+    assert find_run(None, root).name == "00013-digits-3"
+    unfinished = new_run("later", {}, root)
+    assert find_run(None, root).name == "00013-digits-3"
+    assert find_run(None, root, trained=False).name == unfinished.name
+    finish_training(unfinished)
+    assert find_run(None, root).name == unfinished.name
+
+
+@pytest.mark.parametrize("text", ["30", "5", "0", "²"])
+def test_a_number_that_no_run_has_is_not_searched_in_names(runs: list[Run], text: str) -> None:
+    with pytest.raises(UserError, match=f"There is no run '{text}'") as caught:
+        find_run(text, runs[0].folder.parent)
+    for run in runs:
+        assert run.name in caught.value.hint
+
+
+def test_several_matches_are_listed(runs: list[Run]) -> None:
+    with pytest.raises(UserError, match="Several runs match 'conv'") as caught:
+        find_run("conv", runs[0].folder.parent)
+    assert caught.value.hint == "Runs: 00001-faces-conv-z30, 00003-cells-conv-z30."
+
+
+def test_an_unfinished_run_says_how_to_go_on(runs: list[Run]) -> None:
+    root = runs[0].folder.parent
+    with pytest.raises(UserError, match="has not finished training") as caught:
+        find_run("2", root)
+    assert "train --resume 00002-faces-mlp-z30" in caught.value.hint
+    assert find_run("2", root, trained=False).name == "00002-faces-mlp-z30"
+
+
+def test_no_run_at_all(tmp_path: Path) -> None:
+    for root in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(UserError, match="no trained run") as caught:
+            find_run(None, root)
+        assert "cli.py train" in caught.value.hint
+        with pytest.raises(UserError, match="There is no run 'x'"):
+            find_run("x", root)
+
+
+def test_roots_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAE_TF_RUNS", "/a/runs")
+    assert artifacts.runs_root() == Path("/a/runs") and artifacts.cache_root() == Path("/a/runs/cache")
+    monkeypatch.setenv("VAE_TF_CACHE", "/b")
+    assert artifacts.cache_root() == Path("/b")
+    monkeypatch.delenv("VAE_TF_RUNS")
+    assert artifacts.runs_root() == Path("runs")
