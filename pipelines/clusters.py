@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipelines.embed import embed
 from pipelines.evaluate import fit_pca
 from pipelines.run_data import load_run_pictures
-from vae_tf.artifacts import Run, Stage, load_arrays, save_arrays, write_json
+from vae_tf.artifacts import Run, Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.errors import UserError
 
@@ -33,20 +33,19 @@ def cluster(run: Run, options: ClusterOptions) -> Stage:
     """Maps, clusterings and separation of the latents, with PCA and pixels beside them."""
     embedded = embed(run)
     inputs = {"embed": embedded.hash, "options": dataclasses.asdict(options)}
-    done = run.finished("clusters", inputs)
-    if done is not None:
-        return done
+    return run.compute("clusters", inputs, lambda stage: write_clusters(run, embedded, options, stage))
+
+
+def write_clusters(run: Run, embedded: Stage, options: ClusterOptions, stage: StageWriter) -> None:
     pictures = load_run_pictures(run)
     latents = load_arrays(embedded.folder / "latents.npz")["mean"]
-    with run.writing("clusters", inputs) as stage:
-        maps, arrays = draw_maps(latents, options)
-        clusterings = find_clusters(latents, options.seed, arrays)
-        separation = separate_classes(run, pictures, latents, options)
-        save_arrays(stage.folder / "maps.npz", **arrays)
-        scores = {"maps": maps, "clusterings": clusterings, "separation": separation}
-        write_json(stage.folder / "scores.json", scores)
-        stage.results.update(headline=separation["headline"], num_pictures=len(latents))
-    return run.finished("clusters", inputs) or Stage(run.folder / "clusters", {})
+    maps, arrays = draw_maps(latents, options)
+    clusterings = find_clusters(latents, options.seed, arrays)
+    separation = separate_classes(run, pictures, latents, options)
+    save_arrays(stage.folder / "maps.npz", **arrays)
+    scores = {"maps": maps, "clusterings": clusterings, "separation": separation}
+    write_json(stage.folder / "scores.json", scores)
+    stage.results.update(headline=separation["headline"], num_pictures=len(latents))
 
 
 def draw_maps(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.evaluate import model_hash
+from pipelines.evaluate import model_inputs
 from pipelines.run_data import load_model, load_run_pictures
-from vae_tf.artifacts import Run, Stage, save_arrays
+from vae_tf.artifacts import Run, Stage, StageWriter, save_arrays
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 from vae_tf.evaluation.latents import Embedding
@@ -17,20 +17,18 @@ BATCH_SIZE = 128
 
 def embed(run: Run) -> Stage:
     """Encodes all pictures of the run, trained-on and unseen, and writes latents.npz and latents.csv."""
-    inputs = {"fingerprint": run.record["fingerprint"], "model": model_hash(run)}
-    done = run.finished("embed", inputs)
-    if done is not None:
-        return done
-    pictures, model = load_run_pictures(run), load_model(run)
-    embedding = encode_all(model, pictures)
-    with run.writing("embed", inputs) as stage:
-        write_latents(stage.folder, embedding, pictures.index)
-        stage.results.update(
-            num_pictures=len(embedding.mean),
-            latent=embedding.mean.shape[1],
-            num_active=int(embedding.active.sum()),
-        )
-    return run.finished("embed", inputs) or Stage(run.folder / "embed", {})
+    return run.compute("embed", model_inputs(run), lambda stage: write_embedding(run, stage))
+
+
+def write_embedding(run: Run, stage: StageWriter) -> None:
+    pictures = load_run_pictures(run)
+    embedding = encode_all(load_model(run), pictures)
+    write_latents(stage.folder, embedding, pictures.index)
+    stage.results.update(
+        num_pictures=len(embedding.mean),
+        latent=embedding.mean.shape[1],
+        num_active=int(embedding.active.sum()),
+    )
 
 
 def encode_all(model: object, pictures: Pictures) -> Embedding:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.run_data import config_of, load_model, load_run_pictures
 from vae_tf import random
-from vae_tf.artifacts import Run, Stage, save_arrays, write_json
+from vae_tf.artifacts import Run, Stage, StageWriter, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.evaluation.reconstruction import Interval, Quality, mean_interval, quality, reconstruct
 
@@ -19,26 +19,28 @@ NUM_SAMPLES = 64
 
 def evaluate(run: Run) -> Stage:
     """Scores VAE and PCA on every part; keeps some reconstructions and prior samples to look at."""
-    inputs = {"fingerprint": run.record["fingerprint"], "model": model_hash(run)}
-    done = run.finished("evaluate", inputs)
-    if done is not None:
-        return done
+    return run.compute("evaluate", model_inputs(run), lambda stage: write_scores(run, stage))
+
+
+def write_scores(run: Run, stage: StageWriter) -> None:
     pictures, model = load_run_pictures(run), load_model(run)
     baseline = fit_pca(run, pictures)
-    with run.writing("evaluate", inputs) as stage:
-        arrays: dict[str, Any] = {
-            "samples": to_uint8(model.sample(NUM_SAMPLES, seed=config_of(run).training.seed))
-        }
-        scores: dict[str, Any] = {"num_components": int(baseline.decomposition.n_components_)}
-        for part in ("test", "validation", "train"):
-            positions = choose(pictures.index, part, LARGEST_NUM_SCORED)
-            if len(positions):
-                scores[part] = score(model, baseline, pictures, positions, arrays, part)
-        scores["kl_per_dimension"] = kl_per_dimension(model, pictures)
-        save_arrays(stage.folder / "pictures.npz", **arrays)
-        write_json(stage.folder / "scores.json", scores)
-        stage.results["scores"] = scores
-    return run.finished("evaluate", inputs) or Stage(run.folder / "evaluate", {})
+    samples = model.sample(NUM_SAMPLES, seed=config_of(run).training.seed)
+    arrays: dict[str, Any] = {"samples": to_uint8(samples)}
+    scores: dict[str, Any] = {"num_components": int(baseline.decomposition.n_components_)}
+    for part in ("test", "validation", "train"):
+        positions = choose(pictures.index, part, LARGEST_NUM_SCORED)
+        if len(positions):
+            scores[part] = score(model, baseline, pictures, positions, arrays, part)
+    scores["kl_per_dimension"] = kl_per_dimension(model, pictures)
+    save_arrays(stage.folder / "pictures.npz", **arrays)
+    write_json(stage.folder / "scores.json", scores)
+    stage.results["scores"] = scores
+
+
+def model_inputs(run: Run) -> dict[str, str]:
+    """What every stage that reads the pictures and the model depends on."""
+    return {"fingerprint": run.record["fingerprint"], "model": model_hash(run)}
 
 
 def model_hash(run: Run) -> str:

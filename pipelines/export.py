@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.evaluate import choose, model_hash
+from pipelines.evaluate import choose, model_inputs
 from pipelines.run_data import load_model, load_run_pictures
-from vae_tf.artifacts import Run, Stage, write_json
+from vae_tf.artifacts import Run, Stage, StageWriter, write_json
 from vae_tf.errors import UserError
 
 NUM_CHECKED = 16
@@ -19,30 +19,27 @@ def export(run: Run) -> Stage:
     Raises:
         UserError: The exported model does not give the run's outputs.
     """
+    return run.compute("export", model_inputs(run), lambda stage: write_export(run, stage))
+
+
+def write_export(run: Run, stage: StageWriter) -> None:
     from vae_tf.serving import parity
     from vae_tf.serving.export import export as write_saved_model
 
-    inputs = {"fingerprint": run.record["fingerprint"], "model": model_hash(run)}
-    done = run.finished("export", inputs)
-    if done is not None:
-        return done
     pictures, model = load_run_pictures(run), load_model(run)
     part = "test" if len(pictures.index.where("test")) else "train"
     positions = choose(pictures.index, part, NUM_CHECKED)
-    with run.writing("export", inputs) as stage:
-        folder = stage.folder / VERSION
-        signatures = write_saved_model(model, folder)
-        try:
-            results = parity.check(model, folder, np.asarray(pictures.images[positions]))
-        except parity.ParityError as error:
-            raise UserError(str(error), "Nothing was exported. Please report this with run.json.") from None
-        write_json(stage.folder / "signatures.json", signatures)
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        stage.results.update(
-            signatures=signatures,
-            parity=[{**dataclasses.asdict(result), "holds": result.holds} for result in results],
-            largest_difference=max(result.largest_difference for result in results),
-            checked_on=f"{len(positions)} {'unseen' if part == 'test' else 'trained-on'} pictures",
-            num_bytes=size,
-        )
-    return run.finished("export", inputs) or Stage(run.folder / "export", {})
+    folder = stage.folder / VERSION
+    signatures = write_saved_model(model, folder)
+    try:
+        results = parity.check(model, folder, np.asarray(pictures.images[positions]))
+    except parity.ParityError as error:
+        raise UserError(str(error), "Nothing was exported. Please report this with run.json.") from None
+    write_json(stage.folder / "signatures.json", signatures)
+    stage.results.update(
+        signatures=signatures,
+        parity=[{**dataclasses.asdict(result), "holds": result.holds} for result in results],
+        largest_difference=max(result.largest_difference for result in results),
+        checked_on=f"{len(positions)} {'unseen' if part == 'test' else 'trained-on'} pictures",
+        num_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipelines.embed import embed
 from pipelines.evaluate import to_uint8
 from pipelines.run_data import load_model, load_run_pictures
-from vae_tf.artifacts import Run, Stage, load_arrays, save_arrays, write_json
+from vae_tf.artifacts import Run, Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index
 from vae_tf.errors import UserError
 
@@ -33,9 +33,10 @@ def interpolate(run: Run, options: InterpolationOptions) -> Stage:
     """Decodes paths between pictures and class means, a four-corner grid, and the manifold of 1 or 2 latents."""
     embedded = embed(run)
     inputs = {"embed": embedded.hash, "options": dataclasses.asdict(options)}
-    done = run.finished("interpolation", inputs)
-    if done is not None:
-        return done
+    return run.compute("interpolation", inputs, lambda stage: write_paths(run, embedded, options, stage))
+
+
+def write_paths(run: Run, embedded: Stage, options: InterpolationOptions, stage: StageWriter) -> None:
     index, model = load_run_pictures(run).index, load_model(run)
     means = load_arrays(embedded.folder / "latents.npz")["mean"]
     pairs = named_pairs(index, options) or chosen_pairs(index, means, options)
@@ -48,12 +49,10 @@ def interpolate(run: Run, options: InterpolationOptions) -> Stage:
     classes = class_paths(model, index, means, options, arrays)
     corners = corner_grid(model, means, pairs, arrays)
     add_manifold(model, arrays)
-    with run.writing("interpolation", inputs) as stage:
-        save_arrays(stage.folder / "frames.npz", **arrays)
-        write_json(stage.folder / "paths.json", {"pairs": paths, "classes": classes, "corners": corners})
-        save_pngs(stage.folder, arrays)
-        stage.results.update(num_pairs=len(paths), num_class_paths=len(classes))
-    return run.finished("interpolation", inputs) or Stage(run.folder / "interpolation", {})
+    save_arrays(stage.folder / "frames.npz", **arrays)
+    write_json(stage.folder / "paths.json", {"pairs": paths, "classes": classes, "corners": corners})
+    save_pngs(stage.folder, arrays)
+    stage.results.update(num_pairs=len(paths), num_class_paths=len(classes))
 
 
 def named_pairs(index: Index, options: InterpolationOptions) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,17 @@ class Run:
             if stage.record["inputs"] == json.loads(json.dumps(inputs, default=jsonable)):
                 return stage
         return None
+
+    def compute(self, kind: str, inputs: Mapping[str, Any], work: Callable[["StageWriter"], None]) -> Stage:
+        """The stage of this kind from these inputs: the finished one, or a new one that `work` fills."""
+        done = self.finished(kind, inputs)
+        if done is not None:
+            return done
+        with self.writing(kind, inputs) as writer:
+            work(writer)
+        made = self.finished(kind, inputs)
+        assert made is not None, "a stage that was written is found by its inputs"
+        return made
 
     @contextlib.contextmanager
     def writing(self, kind: str, inputs: Mapping[str, Any]) -> Iterator["StageWriter"]:

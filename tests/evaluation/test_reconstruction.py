@@ -73,7 +73,8 @@ def test_small_pictures_get_a_smaller_window(height: int, width: int) -> None:
         expected = ssim_with_one_window(
             pictures[i, ..., 0] / 255.0, reconstructions[i, ..., 0].astype(float), min(11, height)
         )
-        assert result.ssim[i] == pytest.approx(expected, abs=2e-5)
+        # Variances as differences of float32 means, over one or a few windows only.
+        assert result.ssim[i] == pytest.approx(expected, abs=2e-4)
 
 
 def test_equal_pictures_score_perfectly_and_worse_ones_less() -> None:

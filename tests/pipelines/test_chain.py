@@ -212,6 +212,7 @@ def test_extension_is_a_child_that_goes_on(in_runs, capsys):
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
     page = (child.report / "index.html").read_text()
     assert in_runs.name in page and "Extends" in page
+    assert f"VAE after 2 epochs ({in_runs.name})" in page
     subprocess.run(["rm", "-r", str(child.folder)], check=True)
 
 

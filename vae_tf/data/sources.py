@@ -94,11 +94,17 @@ class FolderSource:
 class DemoFaces:
     """The embedded source: rendered happy and angry faces, several pictures per person."""
 
-    def __init__(self, num_people: int = 40, per_person: int = 10, size: int = 64, seed: int = 0) -> None:
+    def __init__(
+        self,
+        num_people: int = 40,
+        per_person: int = 10,
+        size: int = 64,
+        seed: int = 0,
+        group_by: str | None = None,
+    ) -> None:
         from vae_tf.data import faces
 
         self.name = "demo-faces"
-        self.notes: list[str] = []
         self._size = size
         self._key = f"{num_people}-{per_person}-{size}-{seed}"
         self._factors = [
@@ -106,14 +112,10 @@ class DemoFaces:
             for person in range(num_people)
             for picture in range(per_person)
         ]
-        self.entries = [
-            Entry(
-                f"{f.expression}/person{f.person:03d}-{f.picture:02d}.png",
-                f.expression,
-                f"person{f.person:03d}",
-            )
-            for f in self._factors
-        ]
+        paths = [f"{f.expression}/person{f.person:03d}-{f.picture:02d}.png" for f in self._factors]
+        groups, self.notes = groups_from_paths(paths, group_by or "(person[0-9]+)")
+        labels = [f.expression for f in self._factors]
+        self.entries = [Entry(*row) for row in zip(paths, labels, groups, strict=True)]
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(self._key.encode())
@@ -142,7 +144,7 @@ def open_source(text: str, group_by: str | None = None) -> Source:
         UserError: There is no such folder or demo, or it holds no pictures.
     """
     if text == DEMO_FACES:
-        return DemoFaces()
+        return DemoFaces(group_by=group_by)
     if text.startswith("demo:"):
         raise UserError(f"There is no source {text!r}.", f"The embedded source is {DEMO_FACES}.")
     root = Path(text).expanduser()
