@@ -9,9 +9,7 @@ from vae_tf.evaluation import pca as pca_module
 from vae_tf.evaluation.pca import PCA
 
 
-def low_rank_pictures(
-    count: int, noise: float = 0.01, shape: tuple[int, ...] = (10, 12, 3)
-) -> NDArray[np.uint8]:
+def low_rank_pictures(count: int, noise: float = 0.01) -> NDArray[np.uint8]:
     random = np.random.default_rng(0)
     factors = random.normal(size=(count, 5)) * [0.2, 0.1, 0.08, 0.05, 0.03]
     directions = np.linalg.qr(random.normal(size=(360, 5)))[0] * 10
