@@ -13,7 +13,7 @@ from vae_tf.data.dataset import Index, Pictures
 from vae_tf.evaluation.reconstruction import Interval, Quality, mean_interval, quality, reconstruct
 
 LARGEST_NUM_SCORED = 2000
-NUM_SHOWN = 12
+NUM_SHOWN = 9
 NUM_SAMPLES = 64
 
 

@@ -114,9 +114,6 @@ def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Pic
     projections = []
     for drawn in maps:
         settings = drawn["settings"]
-        note = ", ".join(
-            f"{key}: {value}" for key, value in settings.items() if isinstance(value, str | int | float)
-        )
         neighbours = settings.get("trustworthiness_neighbors", 5)
         projections.append(
             Projection(
@@ -124,7 +121,7 @@ def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Pic
                 xy=arrays[drawn["asked"]],
                 trustworthiness=drawn["trustworthiness"],
                 neighbours=int(neighbours) if isinstance(neighbours, int) else 5,
-                note=note,
+                note=map_note(settings),
             )
         )
     return MapRecord(
@@ -134,6 +131,24 @@ def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Pic
         splits=split_names(index, range(len(index.paths))),
         color_by=color_columns(index, arrays),
     )
+
+
+def map_note(settings: dict[str, Any]) -> str:
+    """How the map was drawn, in a few words."""
+    words = []
+    if "fallback" in settings:
+        words.append(str(settings["fallback"]))
+    if "perplexity" in settings:
+        words.append(f"perplexity {settings['perplexity']:g} ({settings.get('perplexity_reason', 'chosen')})")
+    if "num_neighbors" in settings:
+        words.append(f"{settings['num_neighbors']} neighbours ({settings.get('num_neighbors_reason', 'chosen')})")
+    if "variance_explained" in settings:
+        explained = np.sum(np.asarray(settings["variance_explained"], dtype=np.float64))
+        words.append(f"the two components explain {explained:.0%} of the variance")
+    if "trustworthiness_pictures" in settings:
+        words.append(f"trustworthiness from {settings['trustworthiness_pictures']:,} pictures")
+    text = "; ".join([*words, f"seed {settings['seed']}"])
+    return text[:1].upper() + text[1:] + "."
 
 
 def color_columns(index: Index, arrays: dict[str, Any]) -> list[ColorBy]:

@@ -36,7 +36,7 @@ class PCA:
         rows = self._rows(pictures, augmentation, copies=max(1, limit // len(pictures)))
         components = max(1, min(self.num_components, len(rows) - 1, rows.shape[1]))
         self.decomposition = sklearn.decomposition.PCA(
-            components, svd_solver="randomized", random_state=self.seed
+            components, svd_solver="randomized", iterated_power=7, random_state=self.seed
         )
         self.decomposition.fit(rows)
         return self
