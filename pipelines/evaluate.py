@@ -24,6 +24,7 @@ def evaluate(run: Run) -> Stage:
 
 def write_scores(run: Run, stage: StageWriter) -> None:
     pictures, model = load_run_pictures(run), load_model(run)
+    model.compile()
     baseline = fit_pca(run, pictures)
     samples = model.sample(NUM_SAMPLES, seed=config_of(run).training.seed)
     arrays: dict[str, Any] = {"samples": to_uint8(samples)}
@@ -104,7 +105,6 @@ def plain_elbo(model: Any, pictures: Pictures, positions: NDArray[np.int64]) -> 
     """Mean ELBO in nats, β and warm-up left out."""
     from vae_tf.data.batches import ordered_batches
 
-    model.compile()
     batches = ordered_batches(pictures.images, pictures.index.labels, positions, 64)
     return float(model.evaluate(batches, verbose=0, return_dict=True)["elbo"])
 

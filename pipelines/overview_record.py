@@ -41,7 +41,10 @@ def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
         trained_on=trained_on(run, pictures),
         next_command=next_command(run),
         headline=headline(run),
-        facts=fact_list(run, train.record["results"], scores),
+        facts=[
+            *fact_list(run, train.record["results"], scores),
+            *(("Beside the pictures", note) for note in pictures.source_notes),
+        ],
         counts=split_counts(pictures.index),
         unseen=None if unseen is None else reconstructions(arrays, pictures, unseen),
         trained=reconstructions(arrays, pictures, "train"),

@@ -31,6 +31,7 @@ def save_index(run: Run, pictures: Pictures) -> None:
                 "shape": dataclasses.asdict(pictures.shape),
                 "skipped": pictures.skipped,
                 "notes": pictures.notes,
+                "source_notes": pictures.source_notes,
                 "fingerprint": pictures.fingerprint,
             },
         )
@@ -59,7 +60,9 @@ def load_run_pictures(run: Run) -> Pictures:
     else:
         images = decode_again(run, shape, facts["fingerprint"])
     skipped = [(path, why) for path, why in facts["skipped"]]
-    return Pictures(images, index, shape, skipped, facts["notes"], facts["fingerprint"])
+    return Pictures(
+        images, index, shape, skipped, facts["notes"], facts["source_notes"], facts["fingerprint"]
+    )
 
 
 def decode_again(run: Run, shape: Shape, fingerprint: str) -> Any:

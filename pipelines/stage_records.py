@@ -141,7 +141,9 @@ def map_note(settings: dict[str, Any]) -> str:
     if "perplexity" in settings:
         words.append(f"perplexity {settings['perplexity']:g} ({settings.get('perplexity_reason', 'chosen')})")
     if "num_neighbors" in settings:
-        words.append(f"{settings['num_neighbors']} neighbours ({settings.get('num_neighbors_reason', 'chosen')})")
+        words.append(
+            f"{settings['num_neighbors']} neighbours ({settings.get('num_neighbors_reason', 'chosen')})"
+        )
     if "variance_explained" in settings:
         explained = np.sum(np.asarray(settings["variance_explained"], dtype=np.float64))
         words.append(f"the two components explain {explained:.0%} of the variance")

@@ -55,7 +55,7 @@ def describe_data(pictures: Pictures) -> None:
     if pictures.skipped:
         warn(f"{len(pictures.skipped)} files could not be used; the report lists them, the first is")
         say(f"    {pictures.skipped[0][0]}: {pictures.skipped[0][1]}")
-    for note in pictures.notes:
+    for note in [*pictures.source_notes, *pictures.notes]:
         say(f"  {note}", style="dim")
 
 

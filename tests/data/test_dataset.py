@@ -106,8 +106,8 @@ def test_a_folder_becomes_pictures_with_all_facts_in_one_order(tmp_path: Path) -
         members = [i for i in range(40) if index.group_of(i) == f"p{person}"]
         assert len({int(index.parts[i]) for i in members}) == 1
     assert sorted(np.concatenate([index.where(part) for part in PARTS]).tolist()) == list(range(40))
-    notes = " ".join(pictures.notes)
-    assert "matched no key in 1 paths" in notes and "1 pictures lie beside the class folders" in notes
+    assert "matched no key in 1 paths" in " ".join(pictures.source_notes)
+    assert "1 picture lies beside the class folders" in " ".join(pictures.notes)
     other = load_pictures(DataConfig(source=str(root), group_by=r"(p\d)-"), 8, tmp_path / "cache")
     assert other.fingerprint == pictures.fingerprint
     assert not np.array_equal(other.index.parts, index.parts)

@@ -91,7 +91,7 @@ def test_every_stage_leaves_its_record_and_page(trained):
 
 def test_nothing_but_our_own_lines_is_printed(trained):
     _, process, _ = trained
-    assert "oneDNN" not in process.stderr and "Warning" not in process.stderr, process.stderr
+    assert not process.stderr.strip(), process.stderr
 
 
 def test_broken_file_is_skipped_counted_and_listed(trained):
@@ -107,13 +107,14 @@ def test_run_records_what_decided_it(trained):
     run, _, _ = trained
     record = run.record
     assert record["schema_version"] == 1
-    assert record["config"]["model"]["latent"] == 2 and record["config"]["training"]["batch_size"] == 14
+    assert record["config"]["model"]["latent"] == 2
     assert record["config"]["data"]["size"] == [16, 16]
     assert set(record["versions"]) >= {"tensorflow", "keras", "vae_tf"}
     assert "run" in record["command"]
     with open(run.folder / "data" / "pictures.csv") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 24
+    assert record["config"]["training"]["batch_size"] == sum(row["split"] == "train" for row in rows)
     parts = {}
     for row in rows:
         parts.setdefault(row["group"], set()).add(row["split"])

@@ -90,7 +90,8 @@ class Pictures:
         index: Facts about each picture.
         shape: How the pictures got their shape, and why.
         skipped: (path, reason) of every file that could not be used.
-        notes: What the user should know, one line each.
+        notes: What a reader of the figures must know, one line each.
+        source_notes: What was found beside the pictures, one line each.
         fingerprint: Key of files and options.
     """
 
@@ -99,6 +100,7 @@ class Pictures:
     shape: Shape
     skipped: list[tuple[str, str]]
     notes: list[str]
+    source_notes: list[str]
     fingerprint: str
 
 
@@ -136,8 +138,8 @@ def load_pictures(
         [entry.path for entry in entries], labels, class_names, groups, group_names, parts.part, facts
     )
     check_not_constant(cache.images)
-    notes = [*source.notes, *parts.notes, *notes_about_labels(labels, class_names)]
-    return Pictures(cache.images, index, shape, cache.skipped, notes, cache.fingerprint)
+    notes = [*parts.notes, *notes_about_labels(labels, class_names)]
+    return Pictures(cache.images, index, shape, cache.skipped, notes, source.notes, cache.fingerprint)
 
 
 def check_not_constant(images: NDArray[np.uint8]) -> None:
@@ -150,5 +152,6 @@ def check_not_constant(images: NDArray[np.uint8]) -> None:
 def notes_about_labels(labels: NDArray[np.int64], class_names: list[str]) -> list[str]:
     unlabelled = int(np.sum(labels < 0))
     if class_names and unlabelled:
-        return [f"{unlabelled} pictures lie beside the class folders and have no class."]
+        lie = "1 picture lies" if unlabelled == 1 else f"{unlabelled} pictures lie"
+        return [f"{lie} beside the class folders, without a class."]
     return []

@@ -47,7 +47,7 @@ def embed(model: Any, batches: Any) -> Embedding:
         batches: Dataset of batch dictionaries.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[batches.element_spec["x"]])
     def step(x: Any) -> tuple[Any, Any, Any]:
         parameters = model.encode(x)
         posterior: Normal = model.posterior.distribution(parameters)

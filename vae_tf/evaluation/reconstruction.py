@@ -39,8 +39,8 @@ def quality(pictures: NDArray[np.uint8], reconstructions: NDArray[np.float32]) -
 
 def reconstruct(model: Any, pictures: NDArray[np.uint8], batch_size: int = 128) -> NDArray[np.float32]:
     """Reconstructions from the posterior means [N, H, W, C], float32 in [0, 1]."""
-    step = tf.function(model.reconstruct, reduce_retracing=True)
-    parts = [step(pictures[i : i + batch_size]).numpy() for i in range(0, len(pictures), batch_size)]
+    starts = range(0, len(pictures), batch_size)
+    parts = [np.asarray(model.reconstruct(pictures[start : start + batch_size])) for start in starts]
     return np.concatenate(parts) if parts else np.zeros((0, *model.image_shape), np.float32)
 
 
