@@ -180,7 +180,11 @@ def list_pictures(root: Path) -> tuple[list[tuple[Path, os.stat_result]], Counte
 def labels_from_folders(paths: list[str]) -> list[str | None]:
     """The first folder in which the paths differ is the class; None for all where there is none."""
     folders = [PurePosixPath(path).parts[:-1] for path in paths]
-    shared = len(os.path.commonprefix([list(parts) for parts in folders]))
+    # A stray picture above the class folders must not make their parent the class of all.
+    inside = [list(parts) for parts in folders if parts]
+    shared = len(os.path.commonprefix(inside))
+    if len({tuple(parts) for parts in inside}) < 2:
+        shared = 0 if len(inside) < len(folders) else shared
     return [parts[shared] if len(parts) > shared else None for parts in folders]
 
 
