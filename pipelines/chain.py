@@ -61,7 +61,8 @@ def show_quality(run: Run) -> None:
     from pipelines.evaluate import evaluate, verdict
 
     scores = evaluate(run).record["results"]["scores"]
-    for part, words in (("test", "unseen"), ("train", "trained on")):
+    shown = "test" if "test" in scores else "validation"
+    for part, words in ((shown, "unseen" if shown == "test" else shown), ("train", "trained on")):
         if part in scores:
             vae, pca = scores[part]["vae"], scores[part]["pca"]
             say(

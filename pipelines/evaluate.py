@@ -127,16 +127,20 @@ def to_uint8(pictures: Any) -> NDArray[np.uint8]:
 
 
 def verdict(scores: dict[str, Any]) -> str:
-    """Which of the two reconstructs unseen pictures better, in one sentence; empty where none are unseen."""
+    """Which of the two reconstructs unseen pictures better, in one sentence.
+
+    Validation pictures serve where there is no test part, and are called so; empty where there is neither.
+    """
     part = "test" if "test" in scores else "validation" if "validation" in scores else None
     if part is None:
         return ""
     vae, pca = (scores[part][name]["mse"]["value"] for name in ("vae", "pca"))
     difference = scores[part]["mse_difference"]
     figures = f"mean squared error {vae:.4f} against {pca:.4f} with {scores['num_components']} components"
+    which = "unseen pictures" if part == "test" else "validation pictures"
     change = abs(vae / pca - 1.0) if pca > 0 else 0.0
     if difference["high"] is not None and difference["high"] < 0:
-        return f"The VAE reconstructs unseen pictures better than PCA does ({figures}, {change:.0%} less)."
+        return f"The VAE reconstructs {which} better than PCA does ({figures}, {change:.0%} less)."
     if difference["low"] is not None and difference["low"] > 0:
-        return f"PCA is better here: it reconstructs unseen pictures with less error ({figures})."
-    return f"On unseen pictures VAE and PCA cannot be told apart ({figures})."
+        return f"PCA is better here: it reconstructs {which} with less error ({figures})."
+    return f"On {which} VAE and PCA cannot be told apart ({figures})."

@@ -34,7 +34,6 @@ def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
     arrays = load_arrays(stage.folder / "pictures.npz")
     train = run.stage("train")
     assert train is not None, "find_run gives trained runs only"
-    unseen = "test" if "test" in scores else "validation" if "validation" in scores else None
     return OverviewRecord(
         run=facts,
         answer=verdict(scores) or "No pictures were kept apart, so nothing can be said about unseen ones.",
@@ -46,7 +45,7 @@ def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
             *(("Beside the pictures", note) for note in pictures.source_notes),
         ],
         counts=split_counts(pictures.index),
-        unseen=None if unseen is None else reconstructions(arrays, pictures, unseen),
+        unseen=reconstructions(arrays, pictures, "test"),
         trained=reconstructions(arrays, pictures, "train"),
         quality=quality_cells(scores) + ancestors(run),
         verdict=verdict(scores),

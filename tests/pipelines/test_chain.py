@@ -206,8 +206,9 @@ def test_decoded_pictures_are_made_again_when_the_cache_is_gone(in_runs, trained
 
 
 def test_extension_is_a_child_that_goes_on(in_runs, capsys):
-    assert cli.main(["train", "--extend", in_runs.name, "--epochs", "2"]) == 0
+    assert cli.main(["train", "--extend", in_runs.name, "--epochs", "2", "--tensorboard"]) == 0
     child = artifacts.all_runs()[-1]
+    assert list((child.folder / "train" / "tensorboard").rglob("*tfevents*"))
     assert child.record["parent"] == in_runs.name
     lines = [json.loads(line) for line in (child.folder / "train" / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]

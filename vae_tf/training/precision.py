@@ -50,9 +50,7 @@ def resolve(requested: str, recipe: str, device: str | None = None, capable: boo
         policy = "mixed_bfloat16" if capable else "mixed_float16"
         return Precision(policy, jit_compile, name, f"{policy}: the GPU's fast arithmetic")
     if dense:
-        return Precision(
-            "float32", jit_compile, name, "float32 with XLA: fastest for dense models on a CPU"
-        )
+        return Precision("float32", jit_compile, name, "float32 with XLA: fastest for dense models on a CPU")
     if capable:
         return Precision(
             "mixed_bfloat16", jit_compile, name, "mixed_bfloat16: this CPU has bfloat16 instructions"
