@@ -93,8 +93,25 @@ def configuration(options: dict[str, Any]) -> Any:
     )
 
 
+def refuse_other_options(context: typer.Context, allowed: tuple[str, ...]) -> None:
+    """What a run was started with decides how it goes on; an option without effect must not look as if it had one.
+
+    Raises:
+        UserError: An option outside `allowed` was typed.
+    """
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in allowed and source is not None and source.name == "COMMANDLINE":
+            raise UserError(
+                f"--{name.replace('_', '-').replace('settings', 'set')} cannot be changed in a run that goes on.",
+                f"With --{allowed[0]} come: {', '.join('--' + other for other in allowed[1:])}. "
+                "For another configuration train a new run.",
+            )
+
+
 @app.command(rich_help_panel="Chain")
 def train(
+    context: typer.Context,
     source: Annotated[str | None, typer.Argument(help="A folder of pictures, or demo:faces.")] = None,
     latent: Latent = 30,
     recipe: Recipe = "conv",
@@ -125,6 +142,7 @@ def train(
 ) -> None:
     """Train a VAE on a folder of pictures and write its report."""
     options = dict(locals())
+    del options["context"]
     modes = [value for value in (source, resume, extend) if value is not None]
     if len(modes) != 1:
         raise UserError(
@@ -135,6 +153,11 @@ def train(
         raise UserError(
             "--extend needs --epochs: how many more.", f"python cli.py train --extend {extend} --epochs 100"
         )
+    if source is None:
+        allowed = (
+            ("resume", "tensorboard") if resume is not None else ("extend", "epochs", "name", "tensorboard")
+        )
+        refuse_other_options(context, allowed)
     config = None if source is None else configuration(options)
     from pipelines import chain
 

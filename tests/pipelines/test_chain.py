@@ -233,6 +233,8 @@ def test_extension_is_a_child_that_goes_on(in_runs, capsys):
         (["train", "demo:faces", "--set", "betta=4"], "AXIS.ARGUMENT"),
         (["train", "demo:faces", "--resume", "x"], "Give one of"),
         (["train", "--extend", "x"], "--epochs"),
+        (["train", "--extend", "x", "--epochs", "2", "--latent", "3"], "--latent cannot be changed"),
+        (["train", "--resume", "x", "--set", "objective.beta=2"], "--set cannot be changed"),
         (["embed"], "Train one first"),
         (["embed", "nobody"], "There is no run 'nobody'"),
         (["no-such-command"], "No such command"),
