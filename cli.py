@@ -47,7 +47,9 @@ GroupBy = Annotated[
         help="Regular expression on the path; its first capture group names the person.", metavar="REGEX"
     ),
 ]
-SplitOption = Annotated[str, typer.Option(help="train/validation/test[/calibration].")]
+SplitOption = Annotated[
+    str, typer.Option(help="Shares of train/validation/test, and /calibration where a fourth is given.")
+]
 Name = Annotated[str | None, typer.Option(help="Name of the run.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="AXIS.ARGUMENT=VALUE, such as likelihood.scale=0.1.")

@@ -60,12 +60,12 @@ class TrainingDisplay:
         self.started = time.monotonic()
         self.first_step: int | None = None
         self.last_line = 0.0
-        self.text = ""
+        self.text = self.short_text = ""
         self.progress: Progress | None = None
 
     def __enter__(self) -> "TrainingDisplay":
         if console.is_terminal:
-            columns = (BarColumn(bar_width=24), TextColumn("{task.description}"))
+            columns = (BarColumn(bar_width=12), TextColumn("{task.description}"))
             self.progress = Progress(*columns, console=console, transient=True)
             self.progress.start()
             self.task = self.progress.add_task("", total=self.num_steps)
@@ -80,6 +80,7 @@ class TrainingDisplay:
             self.first_step = event["step"]
         if event["event"] == "epoch":
             self.text = self.describe(event)
+            self.short_text = self.describe_shortly(event)
             if self.progress is None and self.is_due(event):
                 self.last_line = time.monotonic()
                 say(self.text)
@@ -100,12 +101,24 @@ class TrainingDisplay:
         if "val_loss" in event:
             best = " (best)" if event["is_best"] else ""
             parts.append(f"validation {event['val_loss']:,.1f}{best}")
-        parts += [f"{event['speed']:,.0f} pictures/s", f"{seconds(self.left(event))} left"]
-        return "  ".join(parts)
+        return "  ".join([*parts, *self.pace(event)])
+
+    def pace(self, event: dict[str, Any]) -> list[str]:
+        """Pictures per second and time left, once there is something to reckon with."""
+        if event["step"] <= (self.first_step or 0):
+            return []
+        return [f"{event['speed']:,.0f} pictures/s", f"{seconds(self.left(event))} left"]
+
+    def describe_shortly(self, event: dict[str, Any]) -> str:
+        """What fits beside the bar in a terminal of 80 columns; the most wanted first."""
+        left = self.pace(event)[1:]
+        validation = [f"val {event['val_loss']:,.0f}"] if "val_loss" in event else []
+        parts = [f"{event['epoch']}/{self.num_epochs}", *left, f"loss {event['loss']:,.0f}", *validation]
+        return "  ".join([*parts, f"KL {event['kl']:,.0f}", f"{event['speed']:,.0f}/s"])
 
     def live(self, event: dict[str, Any]) -> str:
-        if self.text:
-            return self.text
+        if self.short_text:
+            return self.short_text
         return f"step {event['step']}  loss {event.get('loss', float('nan')):,.1f}"
 
     def left(self, event: dict[str, Any]) -> float:

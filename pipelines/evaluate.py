@@ -143,4 +143,6 @@ def verdict(scores: dict[str, Any]) -> str:
         return f"The VAE reconstructs {which} better than PCA does ({figures}, {change:.0%} less)."
     if difference["low"] is not None and difference["low"] > 0:
         return f"PCA is better here: it reconstructs {which} with less error ({figures})."
+    if difference["low"] is None:
+        return f"There are too few {which} to tell VAE and PCA apart ({figures})."
     return f"On {which} VAE and PCA cannot be told apart ({figures})."

@@ -19,6 +19,7 @@ from vae_tf.artifacts import Run, load_arrays
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 
+FEW_STEPS = 500
 NEXT = (
     ("embed", "python cli.py embed {run}"),
     ("clusters", "python cli.py cluster-report {run}"),
@@ -54,9 +55,23 @@ def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
         best_epoch=train.record["results"]["best_epoch"] or None,
         samples=arrays["samples"],
         kl_per_dimension=np.asarray(scores["kl_per_dimension"]),
-        warnings=list(pictures.notes),
+        warnings=warnings(pictures, train.record["results"]),
         skipped=pictures.skipped,
     )
+
+
+def warnings(pictures: Pictures, results: dict[str, Any]) -> list[str]:
+    """What a reader must know before believing a figure."""
+    found = list(pictures.notes)
+    if pictures.skipped:
+        files = "1 file" if len(pictures.skipped) == 1 else f"{len(pictures.skipped)} files"
+        found.insert(0, f"{files} could not be used; each is listed below with its reason.")
+    if results["step"] < FEW_STEPS:
+        found.append(
+            f"Training took only {results['step']} steps; a model that has hardly learned yet says little about "
+            "the pictures. About 1,500 are usual."
+        )
+    return found
 
 
 def trained_on(run: Run, pictures: Pictures) -> str:

@@ -83,6 +83,12 @@ def load_model(run: Run) -> Any:
     """The run's VAE, in float32, with its best averaged weights."""
     import keras
 
+    path = run.folder / "train" / "vae.keras"
+    if not path.exists():
+        raise UserError(
+            f"{run.name} is damaged: train/vae.keras is missing.",
+            f"Put the file back, or train anew: python cli.py train {config_of(run).data.source}",
+        )
     import vae_tf.model  # noqa: F401  (registers the classes that the file names)
 
-    return keras.models.load_model(run.folder / "train" / "vae.keras", compile=False)
+    return keras.models.load_model(path, compile=False)

@@ -28,6 +28,11 @@ def row_of(run: Run) -> list[str]:
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["created"]))
     stages = run.stage_names()
     shown = ", ".join(name for name in stages if name not in ("data", "train"))
-    state = "trained" if run.is_trained else "interrupted" if run.partial_train.exists() else "not trained"
+    if run.is_trained:
+        state = "trained"
+    elif run.is_training:
+        state = "training"
+    else:
+        state = "interrupted" if run.partial_train.exists() else "not trained"
     model = record["config"]["model"]
     return [run.name, made, model["recipe"], str(model["latent"]), state, shown]

@@ -191,7 +191,11 @@ def work(run: Run, model: Any, pictures: Pictures, tensorboard: bool) -> Run:
     plan = Plan(**{**machine["plan"], "notes": tuple(machine["plan"]["notes"])})
     folder = run.partial_train
     started = time.time()
-    with TrainingDisplay(plan.epochs, plan.num_steps) as display, stop_on_signals() as wants_stop:
+    with (
+        run.training_lock(),
+        TrainingDisplay(plan.epochs, plan.num_steps) as display,
+        stop_on_signals() as wants_stop,
+    ):
         outcome, best = loop.fit(
             model,
             plan,

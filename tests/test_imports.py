@@ -87,6 +87,19 @@ def test_help_loads_nothing_heavy(arguments):
     assert not modules_of(f"import cli; cli.main({arguments!r})") & HEAVY
 
 
+def test_every_command_has_help(capsys):
+    import cli
+
+    names = [
+        command.name or command.callback.__name__.replace("_", "-") for command in cli.app.registered_commands
+    ]
+    assert {"train", "run", "cluster-report", "runs"} <= set(names)
+    for name in names:
+        assert cli.main([name, "--help"]) == 0, name
+        captured = capsys.readouterr()
+        assert "Usage" in captured.out and not captured.err
+
+
 def test_listing_runs_loads_no_tensorflow():
     loaded = modules_of("import cli; cli.main(['runs'])")
     assert not loaded & (HEAVY - {"numpy"})

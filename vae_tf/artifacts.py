@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
@@ -131,6 +132,32 @@ class Run:
     def partial_train(self) -> Path:
         """Where training goes on; it becomes the stage `train` when the plan is done."""
         return self.folder / "train.partial"
+
+    @contextlib.contextmanager
+    def training_lock(self) -> Iterator[None]:
+        """Held while a process trains this run; the system releases it however the process ends.
+
+        Raises:
+            UserError: Another process holds it.
+        """
+        with open(self.folder / ".training.lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    f"{self.name} is being trained by another process.",
+                    "Wait for it, or stop it with Ctrl-C.",
+                ) from None
+            yield
+
+    @property
+    def is_training(self) -> bool:
+        """Whether some process trains this run now."""
+        try:
+            with self.training_lock():
+                return False
+        except UserError:
+            return True
 
     @property
     def report(self) -> Path:

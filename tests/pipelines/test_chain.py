@@ -15,6 +15,7 @@ from PIL import Image
 
 import cli
 from vae_tf import artifacts
+from vae_tf.errors import UserError
 
 ROOT = Path(__file__).parent.parent.parent
 QUICK = [
@@ -290,3 +291,21 @@ def test_ctrl_c_keeps_the_state_and_resume_finishes_the_plan(tmp_path, own_runs,
     assert cli.main(["train", "--resume", run.name]) == 0
     assert run.is_trained and not run.partial_train.exists()
     assert run.stage("train").record["results"]["epoch"] == record["machine"]["plan"]["epochs"]
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(in_runs):
+    with in_runs.training_lock():
+        assert in_runs.is_training
+        with pytest.raises(UserError, match="another process"), in_runs.training_lock():
+            pass
+    assert not in_runs.is_training
+
+
+def test_missing_model_is_said_to_be_missing(in_runs, capsys):
+    model = in_runs.folder / "train" / "vae.keras"
+    held = model.rename(model.with_name("held.keras"))
+    try:
+        assert cli.main(["sample"]) == 2
+        assert "train/vae.keras is missing" in capsys.readouterr().err
+    finally:
+        held.rename(model)

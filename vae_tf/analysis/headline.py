@@ -73,7 +73,7 @@ def _clustered(statistic: Statistic, sample: str) -> str:
     # Adding zero turns "-0.00" into "0.00".
     measured = f"ARI {round(statistic.value, 2) + 0.0:.2f}"
     if statistic.p_value > ALPHA:
-        if statistic.critical_value is None:
+        if statistic.critical_value is None and statistic.minimum_p > ALPHA:
             return f"{measured}, {format_p(statistic.p_value)}: {_limit(statistic, sample)}."
         return f"{measured}, no."
     if statistic.value < _CLEAR_ARI:

@@ -173,6 +173,9 @@ def list_pictures(root: Path) -> tuple[list[tuple[Path, os.stat_result]], Counte
                 ignored[path.suffix.lower()] += 1
             elif path.is_file():
                 found.append((path, path.stat()))
+            elif path.is_symlink() and not path.exists():
+                # Reading it will fail, and so it is listed with its reason.
+                found.append((path, path.lstat()))
     found.sort(key=lambda item: item[0].relative_to(root).as_posix())
     return found, ignored
 
