@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from vae_tf.data.pictures import UnusablePicture
 from vae_tf.data.sources import FolderSource, labels_from_folders, open_source
 from vae_tf.errors import UserError
 
@@ -149,3 +150,11 @@ def test_the_fingerprint_changes_with_the_files_only(tmp_path: Path) -> None:
     os.utime(tmp_path / "a/1.png", ns=(0, stat.st_mtime_ns))
     grown = FolderSource(tmp_path).fingerprint()
     assert len({first, touched, renamed, added, grown}) == 5
+
+
+def test_a_dangling_link_is_listed_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    source = FolderSource(tmp_path)
+    assert [entry.path for entry in source.entries] == ["gone.png"]
+    with pytest.raises(UnusablePicture, match="cannot be opened"):
+        source.read(0)
