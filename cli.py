@@ -48,7 +48,11 @@ GroupBy = Annotated[
     ),
 ]
 SplitOption = Annotated[
-    str, typer.Option(help="Shares of train/validation/test, and /calibration where a fourth is given.")
+    str | None,
+    typer.Option(
+        help="Shares of train/validation/test, and of calibration as a fourth; 80/10/10, with --only 60/10/15/15.",
+        metavar="SHARES",
+    ),
 ]
 Name = Annotated[str | None, typer.Option(help="Name of the run.")]
 Settings = Annotated[
@@ -69,7 +73,7 @@ def configuration(options: dict[str, Any]) -> Any:
                 "fit": options["fit"],
                 "channels": None if grey is None else 1 if grey else 3,
                 "group_by": options["group_by"],
-                "split": config.parse_split(options["split"]),
+                "split": None if options["split"] is None else config.parse_split(options["split"]),
             },
             "model": {
                 "recipe": options["recipe"],
@@ -131,7 +135,7 @@ def train(
     fit: Fit = "crop",
     grey: Grey = None,
     group_by: GroupBy = None,
-    split: SplitOption = "80/10/10",
+    split: SplitOption = None,
     name: Name = None,
     settings: Settings = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would be done, and stop.")] = False,
@@ -247,7 +251,7 @@ def run_all(
     fit: Fit = "crop",
     grey: Grey = None,
     group_by: GroupBy = None,
-    split: SplitOption = "80/10/10",
+    split: SplitOption = None,
     name: Name = None,
     settings: Settings = None,
 ) -> None:

@@ -13,7 +13,7 @@ def train(config: Any, name: str | None, dry_run: bool, tensorboard: bool) -> No
     from vae_tf.data.sources import open_source
 
     # A wrong folder is told before TensorFlow's seconds of import.
-    open_source(config.data.source, config.data.group_by)
+    open_source(config.data)
     import_tensorflow_quietly()
     from pipelines import train as stage
 
@@ -176,7 +176,7 @@ def run(config: Any, name: str | None) -> None:
     """The whole chain on one source."""
     from vae_tf.data.sources import open_source
 
-    open_source(config.data.source, config.data.group_by)
+    open_source(config.data)
     import_tensorflow_quietly()
     from pipelines import train as stage
 

@@ -12,6 +12,7 @@ from pipelines.run_data import load_run_pictures
 from vae_tf.artifacts import Run, Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.errors import UserError
+from vae_tf.pixels import to_unit
 
 METHODS: tuple[Literal["tsne", "umap", "pca"], ...] = ("tsne", "umap", "pca")
 # The pixels of more pictures than this would not fit into memory as floats; the tests say how many served.
@@ -157,7 +158,7 @@ def feature_spaces(
     run: Run, pictures: Pictures, latents: NDArray[np.float32], kept: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float32]]:
     originals = np.asarray(pictures.images[kept])
-    pixels = originals.reshape(len(kept), -1).astype(np.float32) / 255.0
+    pixels = to_unit(originals).reshape(len(kept), -1)
     return {"VAE latents": latents[kept], "PCA": fit_pca(run, pictures).encode(originals), "pixels": pixels}
 
 

@@ -11,6 +11,7 @@ from vae_tf import random
 from vae_tf.artifacts import Run, Stage, StageWriter, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.evaluation.reconstruction import Interval, Quality, mean_interval, quality, reconstruct
+from vae_tf.pixels import to_uint8
 
 LARGEST_NUM_SCORED = 2000
 NUM_SHOWN = 9
@@ -119,11 +120,6 @@ def kl_per_dimension(model: Any, pictures: Pictures) -> list[float]:
         positions = choose(pictures.index, "train", LARGEST_NUM_SCORED)
     batches = ordered_batches(pictures.images, pictures.index.labels, positions, 128)
     return [float(value) for value in embed(model, batches).kl_per_dimension]
-
-
-def to_uint8(pictures: Any) -> NDArray[np.uint8]:
-    """Floats in [0, 1] to uint8, rounded."""
-    return np.clip(np.rint(np.asarray(pictures) * 255.0), 0, 255).astype(np.uint8)
 
 
 def verdict(scores: dict[str, Any]) -> str:

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.embed import embed
-from pipelines.evaluate import to_uint8
 from pipelines.run_data import load_model, load_run_pictures
 from vae_tf.artifacts import Run, Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index
 from vae_tf.errors import UserError
+from vae_tf.pixels import to_uint8
 
 LARGEST_NUM_CLASSES = 6
 MANIFOLD_SIDE = 15

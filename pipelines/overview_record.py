@@ -149,7 +149,7 @@ def reconstructions(arrays: dict[str, Any], pictures: Pictures, part: str) -> Re
         return None
     positions = arrays[f"{part}_positions"]
     return Reconstructions(
-        originals=np.asarray(pictures.images[positions]),
+        originals=pictures.to_look_at[positions],
         vae=arrays[f"{part}_vae"],
         vae_mse=arrays[f"{part}_vae_mse"].tolist(),
         pca=arrays[f"{part}_pca"],

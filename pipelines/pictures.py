@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluate import to_uint8
 from pipelines.run_data import config_of, load_model
 from vae_tf.artifacts import Run
 from vae_tf.data.pictures import UnusablePicture, read_picture
 from vae_tf.errors import UserError
+from vae_tf.pixels import to_uint8
 
 
 def sample(run: Run, num: int, temperature: float, seed: int, to: Path | None) -> Path:

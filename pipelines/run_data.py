@@ -3,13 +3,11 @@
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from pipelines.console import counting
 from vae_tf import artifacts
 from vae_tf.artifacts import Run
 from vae_tf.config import Config, parse_config
-from vae_tf.data.cache import Shape, choose_shape, open_cache
+from vae_tf.data.cache import Shape, load_cache, open_cache
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.sources import open_source
 from vae_tf.errors import UserError
@@ -54,9 +52,9 @@ def load_run_pictures(run: Run) -> Pictures:
     index = Index.from_json(artifacts.read_json(folder / "index.json"))
     facts["shape"]["reasons"] = tuple(facts["shape"]["reasons"])
     shape = Shape(**facts["shape"])
-    pixels = artifacts.cache_root() / facts["fingerprint"] / "pixels.u8"
-    if pixels.exists():
-        images = np.memmap(pixels, dtype=np.uint8, mode="r", shape=(len(index.paths), *shape.image_shape))
+    folder = artifacts.cache_root() / facts["fingerprint"]
+    if (folder / "index.json").exists():
+        images = load_cache(folder).images
     else:
         images = decode_again(run, shape, facts["fingerprint"])
     skipped = [(path, why) for path, why in facts["skipped"]]
@@ -67,8 +65,7 @@ def load_run_pictures(run: Run) -> Pictures:
 
 def decode_again(run: Run, shape: Shape, fingerprint: str) -> Any:
     config = config_of(run).data
-    source = open_source(config.source, config.group_by)
-    shape = choose_shape(source, (shape.height, shape.width), shape.channels, shape.fit)
+    source = open_source(config)
     with counting("decoding") as progress:
         cache = open_cache(source, shape, artifacts.cache_root(), progress)
     if cache.fingerprint != fingerprint:

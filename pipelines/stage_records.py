@@ -73,7 +73,7 @@ def strip(values: NDArray[np.float32], dimension: int, pictures: Pictures) -> Di
     return DimensionStrip(
         dimension=dimension,
         values=values[chosen].tolist(),
-        pictures=np.asarray(pictures.images[chosen]),
+        pictures=pictures.to_look_at[chosen],
         splits=split_names(pictures.index, chosen),
         paths=[pictures.index.paths[i] for i in chosen],
     )
@@ -126,7 +126,7 @@ def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Pic
         )
     return MapRecord(
         projections=projections,
-        pictures=pictures.images,
+        pictures=pictures.to_look_at,
         paths=index.paths,
         splits=split_names(index, range(len(index.paths))),
         color_by=color_columns(index, arrays),
@@ -234,7 +234,7 @@ def cluster_contents(
             ClusterContents(
                 name=f"cluster {i + 1}",
                 size=int(np.sum(assignments == i)),
-                pictures=np.asarray(pictures.images[positions]),
+                pictures=pictures.to_look_at[positions],
                 splits=split_names(index, positions),
                 classes={name: count for name, count in counts.items() if count},
                 paths=[index.paths[p] for p in positions],
@@ -291,8 +291,8 @@ def picture_path(path: dict[str, Any], arrays: dict[str, Any], pictures: Picture
         spherical=arrays[path["spherical"]],
         split_a=PARTS[index.parts[a]],
         split_b=PARTS[index.parts[b]],
-        original_a=np.asarray(pictures.images[a]),
-        original_b=np.asarray(pictures.images[b]),
+        original_a=pictures.to_look_at[a],
+        original_b=pictures.to_look_at[b],
     )
 
 

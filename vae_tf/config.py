@@ -19,11 +19,37 @@ class DataConfig(Section):
     """Where the pictures come from and how they are brought to one shape. None means: choose from the data."""
 
     source: str
+    test: str | None = pydantic.Field(None, description="a source whose pictures are the test part")
+    key: str | None = pydantic.Field(None, description="name of the pictures in a file of arrays, or in tfds")
+    frames: Literal["first", "all"] = "first"
+    labels: str | None = pydantic.Field(None, description="file of classes, groups, parts and further facts")
+    file_column: str | None = None
+    label_column: str | None = None
+    group_column: str | None = None
+    split_column: str | None = None
+    group_by: str | None = None
+    only: tuple[str, ...] = pydantic.Field((), description="classes to train on; the rest is put aside")
+    split: tuple[float, ...] | None = None
     size: tuple[int, int] | None = None
     fit: Literal["crop", "pad", "stretch"] = "crop"
     channels: Literal[1, 3] | None = None
-    group_by: str | None = None
-    split: tuple[float, ...] = (80.0, 10.0, 10.0)
+    value_range: tuple[float, float] | None = pydantic.Field(None, description="values of black and white")
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Shares of train, validation, test and, as a fourth, calibration."""
+        if self.split is not None:
+            return self.split
+        return (60.0, 10.0, 15.0, 15.0) if self.only else (80.0, 10.0, 10.0)
+
+    @pydantic.field_validator("value_range")
+    @classmethod
+    def _range_is_one(cls, value_range: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value_range is not None and not (
+            all(math.isfinite(end) for end in value_range) and value_range[0] < value_range[1]
+        ):
+            raise ValueError("two finite numbers are expected, the smaller first")
+        return value_range
 
     @pydantic.field_validator("size")
     @classmethod
@@ -34,7 +60,9 @@ class DataConfig(Section):
 
     @pydantic.field_validator("split")
     @classmethod
-    def _split_is_complete(cls, split: tuple[float, ...]) -> tuple[float, ...]:
+    def _split_is_complete(cls, split: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if split is None:
+            return None
         usable = all(math.isfinite(share) and share >= 0 for share in split)
         if len(split) not in (3, 4) or not usable or split[0] <= 0:
             raise ValueError(

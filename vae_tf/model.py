@@ -10,6 +10,7 @@ from keras import ops
 from vae_tf import random
 from vae_tf.errors import UserError
 from vae_tf.parts import ElboTerms, objectives
+from vae_tf.pixels import WHITE
 
 PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood")
 TERMS = ("reconstruction", "kl", "gradient")
@@ -46,7 +47,7 @@ class Health:
 class VAE(keras.Model):
     """A variational autoencoder composed of parts (Kingma & Welling 2014).
 
-    Pictures are [B, H, W, C], uint8 or floats in [0, 1]. Losses are in nats per picture: reconstruction summed
+    Pictures are [B, H, W, C], uint8, uint16 or floats in [0, 1]. Losses are in nats per picture: reconstruction summed
     over pixels, KL summed over latent dimensions, both averaged over the batch.
 
     Args:
@@ -107,7 +108,7 @@ class VAE(keras.Model):
         return list(self.trackers.values())
 
     def pixels(self, x: Any) -> Any:
-        """Pictures as float32 in [0, 1]; uint8 is divided by 255.
+        """Pictures as float32 in [0, 1]; uint8 is divided by 255, uint16 by 65535.
 
         Raises:
             UserError: The pictures' shape is not the model's.
@@ -119,9 +120,9 @@ class VAE(keras.Model):
                 "Resize them to the model's (height, width, channels).",
             )
         x = ops.convert_to_tensor(x)
-        if keras.backend.standardize_dtype(x.dtype) == "uint8":
-            return ops.cast(x, "float32") / 255.0
-        return ops.cast(x, "float32")
+        white = WHITE.get(keras.backend.standardize_dtype(x.dtype), 1.0)
+        x = ops.cast(x, "float32")
+        return x if white == 1.0 else x / white
 
     def encode(self, x: Any) -> dict[str, Any]:
         """Posterior parameters of pictures [B, H, W, C]: {"mean": [B, d], "log_variance": [B, d]}."""

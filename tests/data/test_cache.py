@@ -13,7 +13,7 @@ from PIL import Image
 from vae_tf.data import cache as cache_module
 from vae_tf.data.cache import Cache, Shape, choose_shape, choose_size, open_cache
 from vae_tf.data.resize import resize
-from vae_tf.data.sources import FolderSource
+from vae_tf.data.sources.folder import FolderSource
 from vae_tf.errors import UserError
 
 SHAPE = Shape(16, 16, 3, "crop")
@@ -96,7 +96,7 @@ def test_every_option_and_every_file_is_in_the_key(source: FolderSource, tmp_pat
     assert len(caches[-1].images) == 9
     assert len({cache.fingerprint for cache in caches}) == 6
     same = open_cache(
-        FolderSource(source.root, r"(\d)"), Shape(16, 16, 3, "crop", ("why",)), tmp_path / "cache"
+        FolderSource(source.root, r"(\d)"), Shape(16, 16, 3, "crop", reasons=("why",)), tmp_path / "cache"
     )
     assert same.fingerprint == caches[-1].fingerprint
 
@@ -125,7 +125,7 @@ def test_what_a_killed_build_left_is_not_taken_for_a_cache(source: FolderSource,
     fingerprint = open_cache(source, SHAPE, tmp_path / "elsewhere").fingerprint
     left = tmp_path / "cache" / f"{fingerprint}.partial-1"
     left.mkdir(parents=True)
-    (left / "pixels.u8").write_bytes(b"half")
+    (left / "pixels.raw").write_bytes(b"half")
     cache = open_cache(source, SHAPE, tmp_path / "cache")
     assert np.array_equal(cache.images, expected_pixels(source, SHAPE))
 

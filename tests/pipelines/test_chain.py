@@ -200,10 +200,10 @@ def test_decoded_pictures_are_made_again_when_the_cache_is_gone(in_runs, trained
 
     cache = trained[2] / "runs" / "cache"
     (key,) = cache.iterdir()
-    held = np.fromfile(key / "pixels.u8", np.uint8)
+    held = np.fromfile(key / "pixels.raw", np.uint8)
     shutil.rmtree(key)
     assert cli.main(["report"]) == 0
-    np.testing.assert_array_equal(np.fromfile(key / "pixels.u8", np.uint8), held)
+    np.testing.assert_array_equal(np.fromfile(key / "pixels.raw", np.uint8), held)
 
 
 def test_extension_is_a_child_that_goes_on(in_runs, capsys):

@@ -1,4 +1,4 @@
-"""Batches from a memory map: indices first, then one gather per batch, uint8 to the device."""
+"""Batches from a memory map: indices first, then one gather per batch, stored pixels to the device."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,16 +38,16 @@ def position_stream(count: int, batch_size: int, seed: int) -> Callable[[int], N
     return positions
 
 
-def gather(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Callable[[Any], dict[str, Any]]:
+def gather(images: NDArray[Any], labels: NDArray[np.int64]) -> Callable[[Any], dict[str, Any]]:
     """A tf.data function from indices [B] to a batch dictionary."""
 
-    def read(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(indices: NDArray[np.int64]) -> NDArray[Any]:
         return np.ascontiguousarray(images[indices])
 
     constant_labels = tf.constant(labels)
 
     def batch(indices: Any) -> dict[str, Any]:
-        x = tf.numpy_function(read, [indices], tf.uint8, stateful=False)
+        x = tf.numpy_function(read, [indices], images.dtype, stateful=False)
         x = tf.ensure_shape(x, (indices.shape[0], *images.shape[1:]))
         return {"x": x, "label": tf.gather(constant_labels, indices), "index": indices}
 
@@ -55,7 +55,7 @@ def gather(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Callable[[An
 
 
 def training_batches(
-    images: NDArray[np.uint8],
+    images: NDArray[Any],
     labels: NDArray[np.int64],
     indices: NDArray[np.int64],
     batch_size: int,
@@ -65,7 +65,7 @@ def training_batches(
     """An endless stream of shuffled batches, beginning at `first_step`.
 
     Args:
-        images: uint8 [N, H, W, C], memory-mapped or not.
+        images: Stored pixels [N, H, W, C], memory-mapped or not.
         labels: Class of each picture [N].
         indices: Which of the N pictures to train on.
         batch_size: Pictures per batch; may exceed the number of indices.
@@ -86,7 +86,7 @@ def training_batches(
 
 
 def ordered_batches(
-    images: NDArray[np.uint8], labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int
+    images: NDArray[Any], labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int
 ) -> tf.data.Dataset:
     """The pictures at `indices` once, in order; the last batch may be smaller."""
     dataset = tf.data.Dataset.from_tensor_slices(np.asarray(indices, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""Decoded pictures on disk: one memory-mapped uint8 array per (files, options), built once, in parallel."""
+"""Decoded pictures on disk: one memory-mapped array per (files, options), built once, in parallel."""
 
 import dataclasses
 import hashlib
@@ -15,23 +15,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_tf.data.pictures import UnusablePicture
-from vae_tf.data.sources import Source
+from vae_tf.data.sources.base import Source
 from vae_tf.errors import UserError
+from vae_tf.pixels import WHITE, rescale
 
 # Part of the cache's key: a change in how pixels are made must not meet pixels made the old way.
-FORMAT = 1
+FORMAT = 2
 LARGEST_NATIVE_SIDE = 128
 NUM_PROBES = 400
+PIXELS, HASHES = "pixels.raw", "hashes.u64"
 
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """The shape that all pictures of a run get, and why."""
+    """The shape and the depth that all pictures of a run get, and why.
+
+    Args:
+        height, width: Pixels.
+        channels: 1 or 3.
+        fit: "crop", "pad" or "stretch".
+        dtype: Stored type: "uint8", "uint16" or "float32".
+        value_range: The source's values that become black and white; None where they are the type's own.
+        reasons: How each choice was made.
+    """
 
     height: int
     width: int
     channels: int
     fit: str
+    dtype: str = "uint8"
+    value_range: tuple[float, float] | None = None
     reasons: tuple[str, ...] = ()
 
     @property
@@ -44,26 +57,37 @@ class Cache:
     """Pixels [N, H, W, C] of the usable pictures, with the position of each in the source.
 
     Args:
-        images: Memory map, uint8.
+        images: Memory map of uint8, uint16 or float32, see `vae_tf.pixels`.
         positions: Position in `source.entries` of each row.
         skipped: (path, reason) of every file that could not be used.
+        sizes: (height, width, channels, number of pictures) as the source has them, the most frequent first.
+        hashes: One 64-bit hash of each picture's pixels [N]; equal pictures have equal hashes.
         fingerprint: Key of the files and options.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     positions: NDArray[np.int64]
     skipped: list[tuple[str, str]]
+    sizes: list[tuple[int, int, int, int]]
+    hashes: NDArray[np.uint64]
     fingerprint: str
 
 
-def choose_shape(source: Source, size: tuple[int, int] | None, channels: int | None, fit: str) -> Shape:
-    """Size and channels as asked, or chosen from a sample of the pictures' headers.
+def choose_shape(
+    source: Source,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    fit: str,
+    value_range: tuple[float, float] | None = None,
+) -> Shape:
+    """Size, channels and values as asked, or chosen from a sample of the pictures' headers.
 
     Raises:
         UserError: None of the sampled files is a picture.
     """
+    value_range = value_range or source.value_range
     if size is not None and channels is not None:
-        return Shape(*size, channels, fit)
+        return Shape(*size, channels, fit, source.dtype, value_range)
     probes = probe(source)
     reasons = []
     if size is None:
@@ -72,7 +96,7 @@ def choose_shape(source: Source, size: tuple[int, int] | None, channels: int | N
     if channels is None:
         channels = 1 if all(c == 1 for _, _, c in probes) or looks_grey(source) else 3
         reasons.append("grey, as the pictures are" if channels == 1 else "colour, as the pictures are")
-    return Shape(*size, channels, fit, tuple(reasons))
+    return Shape(*size, channels, fit, source.dtype, value_range, tuple(reasons))
 
 
 def probe(source: Source) -> list[tuple[int, int, int]]:
@@ -94,10 +118,10 @@ def looks_grey(source: Source) -> bool:
     count = len(source.entries)
     for position in np.unique(np.linspace(0, count - 1, min(count, 24)).astype(int)):
         try:
-            pixels = source.read(int(position)).astype(np.int16)
+            pixels = source.read(int(position)).astype(np.float32)
         except UnusablePicture:
             continue
-        if pixels.shape[-1] == 3 and np.abs(pixels - pixels[..., :1]).max() > 2:
+        if pixels.shape[-1] == 3 and np.ptp(pixels, axis=-1).max() > 2 / 255 * np.ptp(pixels):
             return False
     return True
 
@@ -126,22 +150,44 @@ def open_cache(
     Raises:
         UserError: No usable picture.
     """
-    options = [FORMAT, source.fingerprint(), *shape.image_shape, shape.fit]
-    fingerprint = hashlib.sha256(json.dumps(options).encode()).hexdigest()[:16]
+    fingerprint = cache_key(source, shape)
     folder = root / fingerprint
     if not (folder / "index.json").exists():
         build(source, shape, folder, progress)
-    index = json.loads((folder / "index.json").read_text())
-    positions = np.asarray(index["positions"], dtype=np.int64)
-    if not len(positions):
+    cache = load_cache(folder)
+    if not len(cache.positions):
         raise UserError(
             f"None of the {len(source.entries)} files is a usable picture.",
-            f"The first: {index['skipped'][0][0]}: {index['skipped'][0][1]}",
+            f"The first: {cache.skipped[0][0]}: {cache.skipped[0][1]}",
         )
-    images = np.memmap(
-        folder / "pixels.u8", dtype=np.uint8, mode="r", shape=(len(positions), *shape.image_shape)
+    return cache
+
+
+def cache_key(source: Source, shape: Shape) -> str:
+    """Names everything that decides the stored pixels."""
+    options = [FORMAT, source.fingerprint(), *shape.image_shape, shape.fit, shape.dtype, shape.value_range]
+    return hashlib.sha256(json.dumps(options).encode()).hexdigest()[:16]
+
+
+def load_cache(folder: Path) -> Cache:
+    """A finished cache; its pixels stay on disk until they are read."""
+    index = json.loads((folder / "index.json").read_text())
+    positions = np.asarray(index["positions"], dtype=np.int64)
+    shape = (len(positions), *index["shape"])
+    # A file of no bytes cannot be mapped.
+    images = (
+        np.memmap(folder / PIXELS, dtype=index["dtype"], mode="r", shape=shape)
+        if len(positions)
+        else np.zeros(shape, index["dtype"])
     )
-    return Cache(images, positions, [(path, why) for path, why in index["skipped"]], fingerprint)
+    return Cache(
+        images=images,
+        positions=positions,
+        skipped=[(path, why) for path, why in index["skipped"]],
+        sizes=[(h, w, c, count) for h, w, c, count in index["sizes"]],
+        hashes=np.fromfile(folder / HASHES, dtype=np.uint64),
+        fingerprint=folder.name,
+    )
 
 
 def build(
@@ -151,24 +197,8 @@ def build(
     partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    decode = decoder(source, shape)
-    positions: list[int] = []
-    skipped: list[tuple[str, str]] = []
-    total = len(source.entries)
     try:
-        with open(partial / "pixels.u8", "wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
-            for start in range(0, total, 256):
-                block = range(start, min(start + 256, total))
-                for position, result in zip(block, pool.map(decode, block), strict=True):
-                    if isinstance(result, str):
-                        skipped.append((source.entries[position].path, result))
-                    else:
-                        file.write(result.tobytes())
-                        positions.append(position)
-                if progress is not None:
-                    progress(block.stop, total)
-        document = {"positions": positions, "skipped": skipped, "shape": shape.image_shape}
-        (partial / "index.json").write_text(json.dumps(document))
+        write_cache(source, shape, partial, progress)
         partial.rename(folder)
     except OSError:
         # Another process may have finished the same cache first; then its folder serves.
@@ -178,25 +208,80 @@ def build(
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def decoder(source: Source, shape: Shape) -> Callable[[int], Any]:
+def write_cache(
+    source: Source, shape: Shape, folder: Path, progress: Callable[[int, int], None] | None
+) -> None:
+    decode = decoder(source, shape)
+    positions: list[int] = []
+    skipped: list[tuple[str, str]] = []
+    sizes: Counter[tuple[int, ...]] = Counter()
+    total = len(source.entries)
+    with (
+        open(folder / PIXELS, "wb") as pixels,
+        open(folder / HASHES, "wb") as hashes,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        for start in range(0, total, 256):
+            block = range(start, min(start + 256, total))
+            for position, result in zip(block, pool.map(decode, block), strict=True):
+                if isinstance(result, str):
+                    skipped.append((source.entries[position].path, result))
+                else:
+                    pixels.write(result.pixels)
+                    hashes.write(hashlib.blake2b(result.pixels, digest_size=8).digest())
+                    positions.append(position)
+                    sizes[result.size] += 1
+            if progress is not None:
+                progress(block.stop, total)
+    document = {
+        "positions": positions,
+        "skipped": skipped,
+        "sizes": [[*size, count] for size, count in sizes.most_common()],
+        "shape": shape.image_shape,
+        "dtype": shape.dtype,
+    }
+    (folder / "index.json").write_text(json.dumps(document))
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """The bytes that go into the cache, and the size that the picture had."""
+
+    pixels: bytes
+    size: tuple[int, int, int]
+
+
+def decoder(source: Source, shape: Shape) -> Callable[[int], Decoded | str]:
     """A function from a position to pixels, or to the reason (a string) why there are none."""
     import tensorflow as tf
 
     from vae_tf.data.resize import resize
 
     def make(num_channels: int) -> Any:
-        signature = [tf.TensorSpec((None, None, num_channels), tf.uint8)]
+        signature = [tf.TensorSpec((None, None, num_channels), shape.dtype)]
         return tf.function(lambda pixels: resize(pixels, *shape.image_shape, shape.fit), signature)
 
     resizers = {1: make(1), 3: make(3)}
 
-    def decode(position: int) -> Any:
+    def decode(position: int) -> Decoded | str:
         try:
-            pixels = source.read(position)
+            values = source.read(position)
         except UnusablePicture as error:
             return str(error)
-        if pixels.shape == shape.image_shape:
-            return pixels
-        return resizers[pixels.shape[-1]](pixels).numpy()
+        if values.dtype == np.float32 and not np.isfinite(values).all():
+            return "holds values that are no finite numbers"
+        pixels = rescale(to_dtype(values, shape.dtype), shape.value_range)
+        if pixels.shape != shape.image_shape:
+            pixels = resizers[pixels.shape[-1]](pixels).numpy()
+        height, width, channels = values.shape
+        return Decoded(pixels.tobytes(), (height, width, channels))
 
     return decode
+
+
+def to_dtype(values: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """Values of another depth (an 8-bit picture for a model of 16-bit ones) at the stored one."""
+    if values.dtype.name == dtype:
+        return values
+    unit = values.astype(np.float64) / WHITE[values.dtype.name] * WHITE[dtype]
+    return (unit if dtype == "float32" else np.clip(np.rint(unit), 0, WHITE[dtype])).astype(dtype)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from vae_tf.config import DataConfig
 from vae_tf.data.cache import Shape, choose_shape, open_cache
-from vae_tf.data.sources import Entry, open_source
+from vae_tf.data.sources import Entry, Source, open_source
 from vae_tf.data.splits import PARTS, Split, split
 from vae_tf.errors import UserError
+from vae_tf.pixels import EightBitView
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Pictures:
     """What a run is about.
 
     Args:
-        images: uint8 [N, H, W, C], a memory map.
+        images: uint8, uint16 or float32 [N, H, W, C], a memory map, see `vae_tf.pixels`.
         index: Facts about each picture.
         shape: How the pictures got their shape, and why.
         skipped: (path, reason) of every file that could not be used.
@@ -95,13 +96,19 @@ class Pictures:
         fingerprint: Key of files and options.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     index: Index
     shape: Shape
     skipped: list[tuple[str, str]]
     notes: list[str]
     source_notes: list[str]
     fingerprint: str
+
+    @property
+    def to_look_at(self) -> NDArray[np.uint8]:
+        """The images as uint8, converted as they are read where they are deeper."""
+        # The view has what pages need of an array: length, shape and slices.
+        return self.images if self.images.dtype == np.uint8 else EightBitView(self.images)  # type: ignore[return-value]
 
 
 def encode_names(names: list[str | None]) -> tuple[NDArray[np.int64], list[str]]:
@@ -118,22 +125,25 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 
 
 def load_pictures(
-    config: DataConfig, seed: int, cache_root: Path, progress: Callable[[int, int], None] | None = None
+    config: DataConfig,
+    seed: int,
+    cache_root: Path,
+    progress: Callable[[int, int], None] | None = None,
+    source: Source | None = None,
 ) -> Pictures:
-    """Reads, shapes, labels and splits the pictures that `config` names.
+    """Reads, shapes, labels and splits the pictures that `config` names; `source` where it is open already.
 
     Raises:
         UserError: No such source, nothing usable in it, or too few pictures.
     """
-    source = open_source(config.source, config.group_by)
-    shape = choose_shape(source, config.size, config.channels, config.fit)
+    source = source or open_source(config)
+    shape = choose_shape(source, config.size, config.channels, config.fit, config.value_range)
     cache = open_cache(source, shape, cache_root, progress)
     entries: list[Entry] = [source.entries[i] for i in cache.positions]
     labels, class_names = encode_names([entry.label for entry in entries])
     groups, group_names = encode_names([entry.group for entry in entries])
-    parts = split(labels, groups, config.split, seed)
-    all_facts: dict[str, list[Any]] = source.facts() if hasattr(source, "facts") else {}
-    facts = {name: [column[i] for i in cache.positions] for name, column in all_facts.items()}
+    parts = split(labels, groups, config.shares, seed)
+    facts = {name: [column[i] for i in cache.positions] for name, column in source.facts.items()}
     index = Index(
         [entry.path for entry in entries], labels, class_names, groups, group_names, parts.part, facts
     )
@@ -142,7 +152,7 @@ def load_pictures(
     return Pictures(cache.images, index, shape, cache.skipped, notes, source.notes, cache.fingerprint)
 
 
-def check_not_constant(images: NDArray[np.uint8]) -> None:
+def check_not_constant(images: NDArray[Any]) -> None:
     """Raises: UserError: All of a sample of the pictures are equal, so that nothing varies in them."""
     sample = images[np.unique(np.linspace(0, len(images) - 1, min(len(images), 64)).astype(int))]
     if np.all(sample == sample[:1]):

@@ -4,12 +4,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from vae_tf.pixels import WHITE
+
 
 def resize(picture: Any, height: int, width: int, channels: int, fit: str) -> Any:
-    """uint8 [h, w, 1 or 3] to uint8 [height, width, channels]: bilinear, antialiased, rounded.
+    """Stored pixels [h, w, 1 or 3] to [height, width, channels] of the same type: bilinear, antialiased, rounded.
 
     Args:
-        picture: uint8 tensor; its shape may be known only when the graph runs.
+        picture: Tensor of uint8, uint16 or float32 (never rounded); its shape may be known only when the graph runs.
         height, width, channels: The shape to reach; channels is 1 or 3.
         fit: "crop" cuts the middle part of the right proportions, "pad" adds black borders, "stretch" ignores
             proportions.
@@ -41,11 +43,20 @@ def match_channels(picture: Any, channels: int) -> Any:
     if picture.shape[-1] == 1:
         return picture
     luma = tf.tensordot(tf.cast(picture, tf.float32), tf.constant([0.299, 0.587, 0.114]), 1)
-    return tf.cast(tf.round(luma), tf.uint8)[..., None]
+    return to_type(luma, picture.dtype)[..., None]
 
 
 def to_size(picture: Any, height: Any, width: Any, channels: int) -> Any:
-    resized = tf.image.resize(picture, (height, width), method="bilinear", antialias=True)
-    pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+    values = tf.cast(picture, tf.float32)
+    pixels = to_type(
+        tf.image.resize(values, (height, width), method="bilinear", antialias=True), picture.dtype
+    )
     known = height if isinstance(height, int) else None, width if isinstance(width, int) else None
     return tf.ensure_shape(pixels, (*known, channels))
+
+
+def to_type(values: Any, dtype: tf.DType) -> Any:
+    """float32 values as stored pixels: rounded and kept between black and white, floats left as they are."""
+    if dtype == tf.float32:
+        return values
+    return tf.cast(tf.clip_by_value(tf.round(values), 0.0, WHITE[dtype.name]), dtype)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from vae_tf.data.augmentation import Augmentation
+from vae_tf.pixels import to_unit
 
 # Bounds of the matrix that is decomposed: rows, and float32 values (2 GB).
 LARGEST_NUM_ROWS = 4000
@@ -25,7 +26,7 @@ class PCA:
         self.num_components = num_components
         self.seed = seed
 
-    def fit(self, pictures: NDArray[np.uint8], augmentation: Augmentation | None) -> "PCA":
+    def fit(self, pictures: NDArray[Any], augmentation: Augmentation | None) -> "PCA":
         """Fits on pictures [N, H, W, C] and, with augmentation, on as many augmented copies as fit."""
         import sklearn.decomposition
 
@@ -42,9 +43,9 @@ class PCA:
         return self
 
     def _rows(
-        self, pictures: NDArray[np.uint8], augmentation: Augmentation | None, copies: int
+        self, pictures: NDArray[Any], augmentation: Augmentation | None, copies: int
     ) -> NDArray[np.float32]:
-        pixels = tf.cast(np.asarray(pictures), tf.float32) / 255.0
+        pixels = tf.constant(to_unit(pictures))
         if augmentation is None:
             return pixels.numpy().reshape(len(pictures), -1)
         # Sixteen copies sample mirror and shift well; more only cost time.
@@ -53,13 +54,13 @@ class PCA:
             blocks.append(augmentation(pixels, self.seed, tf.constant(copy, tf.int64)).numpy())
         return np.concatenate(blocks).reshape(len(blocks) * len(pictures), -1)
 
-    def encode(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores [N, num_components] of uint8 pictures."""
-        rows = np.asarray(pictures, dtype=np.float32).reshape(len(pictures), -1) / 255.0
+    def encode(self, pictures: NDArray[Any]) -> NDArray[np.float32]:
+        """Scores [N, num_components] of stored pictures."""
+        rows = to_unit(pictures).reshape(len(pictures), -1)
         scores: NDArray[np.float32] = self.decomposition.transform(rows)
         return scores
 
-    def reconstruct(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Reconstructions in [0, 1] of uint8 pictures [N, H, W, C], same shape."""
+    def reconstruct(self, pictures: NDArray[Any]) -> NDArray[np.float32]:
+        """Reconstructions in [0, 1] of stored pictures [N, H, W, C], same shape."""
         rows: Any = self.decomposition.inverse_transform(self.encode(pictures))
         return np.clip(rows, 0.0, 1.0).reshape(pictures.shape).astype(np.float32)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from vae_tf import random
+from vae_tf.pixels import to_unit
 
 SSIM_WINDOW = 11
 
@@ -20,15 +21,15 @@ class Quality:
     ssim: NDArray[np.float64]
 
 
-def quality(pictures: NDArray[np.uint8], reconstructions: NDArray[np.float32]) -> Quality:
-    """Compares uint8 pictures [N, H, W, C] with reconstructions in [0, 1] of the same shape.
+def quality(pictures: NDArray[Any], reconstructions: NDArray[np.float32]) -> Quality:
+    """Compares stored pictures [N, H, W, C] with reconstructions in [0, 1] of the same shape.
 
     SSIM is that of Wang et al. 2004 with an 11-pixel Gaussian window, smaller where the picture is.
     """
     window = min(SSIM_WINDOW, *pictures.shape[1:3])
     mse, ssim = [], []
     for start in range(0, len(pictures), 256):
-        x = tf.cast(pictures[start : start + 256], tf.float32) / 255.0
+        x = tf.constant(to_unit(pictures[start : start + 256]))
         y = tf.convert_to_tensor(reconstructions[start : start + 256])
         mse.append(tf.reduce_mean(tf.square(x - y), axis=(1, 2, 3)).numpy())
         ssim.append(tf.image.ssim(x, y, max_val=1.0, filter_size=window).numpy())
@@ -37,7 +38,7 @@ def quality(pictures: NDArray[np.uint8], reconstructions: NDArray[np.float32]) -
     return Quality(np.concatenate(mse).astype(np.float64), np.concatenate(ssim).astype(np.float64))
 
 
-def reconstruct(model: Any, pictures: NDArray[np.uint8], batch_size: int = 128) -> NDArray[np.float32]:
+def reconstruct(model: Any, pictures: NDArray[Any], batch_size: int = 128) -> NDArray[np.float32]:
     """Reconstructions from the posterior means [N, H, W, C], float32 in [0, 1]."""
     starts = range(0, len(pictures), batch_size)
     parts = [np.asarray(model.reconstruct(pictures[start : start + batch_size])) for start in starts]

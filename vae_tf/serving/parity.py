@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_tf.pixels import to_unit
+
 # float32 sums in another order; a real mistake (scaling, another layer's weights) is orders larger.
 TOLERANCE = 1e-4
 
@@ -51,13 +53,13 @@ class ParityError(Exception):
     """The export could not be loaded, or does not give the run's outputs."""
 
 
-def check(model: Any, folder: Path, pictures: NDArray[np.uint8]) -> list[Parity]:
+def check(model: Any, folder: Path, pictures: NDArray[Any]) -> list[Parity]:
     """Compares every signature's outputs on `pictures` [N, H, W, C] with the model's own.
 
     Raises:
         ParityError: The export cannot be loaded without our code, or differs by more than the tolerance.
     """
-    x = pictures.astype(np.float32) / 255.0
+    x = to_unit(pictures)
     parameters = {name: np.asarray(value) for name, value in model.encode(x).items()}
     latents = parameters["mean"]
     given = {

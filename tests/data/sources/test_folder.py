@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from vae_tf.config import DataConfig
 from vae_tf.data.pictures import UnusablePicture
-from vae_tf.data.sources import FolderSource, labels_from_folders, open_source
+from vae_tf.data.sources import open_source
+from vae_tf.data.sources.folder import FolderSource, labels_from_folders
 from vae_tf.errors import UserError
 
 
@@ -106,7 +108,7 @@ def test_an_invalid_pattern_is_named(tmp_path: Path) -> None:
 def test_a_missing_folder_offers_make_faces(tmp_path: Path) -> None:
     missing = str(tmp_path / "faces")
     with pytest.raises(UserError) as caught:
-        open_source(missing)
+        open_source(DataConfig(source=missing))
     assert missing in caught.value.message
     assert f"make-faces {missing}" in caught.value.hint
 
@@ -114,20 +116,20 @@ def test_a_missing_folder_offers_make_faces(tmp_path: Path) -> None:
 def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
     folder_of(tmp_path, "a.png")
     with pytest.raises(UserError, match="is a file") as caught:
-        open_source(str(tmp_path / "a.png"))
+        open_source(DataConfig(source=str(tmp_path / "a.png")))
     assert str(tmp_path) in caught.value.hint
 
 
 def test_a_folder_without_pictures_names_the_formats(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("none")
     with pytest.raises(UserError, match="holds no pictures") as caught:
-        open_source(str(tmp_path))
+        open_source(DataConfig(source=str(tmp_path)))
     assert ".pgm" in caught.value.hint
 
 
 def test_an_unknown_demo_names_the_known_one() -> None:
     with pytest.raises(UserError, match="demo:cats") as caught:
-        open_source("demo:cats")
+        open_source(DataConfig(source="demo:cats"))
     assert "demo:faces" in caught.value.hint
 
 

@@ -1,49 +1,19 @@
-"""Where pictures come from: a list of entries, and a way to read one of them as uint8 pixels."""
+"""Picture files in a folder, flat or in class subfolders."""
 
-import dataclasses
 import hashlib
 import os
 import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_tf.data.sources.base import Entry
 from vae_tf.errors import UserError
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm")
-DEMO_FACES = "demo:faces"
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One picture: its path relative to the source (POSIX), its class and the key of its group, where known."""
-
-    path: str
-    label: str | None = None
-    group: str | None = None
-
-
-class Source(Protocol):
-    """What the cache needs of a source of pictures."""
-
-    name: str
-    entries: list[Entry]
-    notes: list[str]
-
-    def fingerprint(self) -> str:
-        """Changes whenever any picture may have changed."""
-        ...
-
-    def read(self, position: int) -> NDArray[np.uint8]:
-        """Pixels [H, W, 1 or 3] of the entry at `position`; raises UnusablePicture."""
-        ...
-
-    def shape(self, position: int) -> tuple[int, int, int]:
-        """(height, width, channels) without decoding the pixels; raises UnusablePicture."""
-        ...
 
 
 class FolderSource:
@@ -52,7 +22,11 @@ class FolderSource:
     The class is the first folder in which the paths differ: `faces/happy/…`, but also `download/images/happy/…`.
     """
 
+    dtype = "uint8"
+    value_range: tuple[float, float] | None = None
+
     def __init__(self, root: Path, group_by: str | None = None) -> None:
+        self.facts: dict[str, list[Any]] = {}
         self.root = root
         self.name = root.resolve().name or "root"
         files, ignored = list_pictures(root)
@@ -89,74 +63,6 @@ class FolderSource:
         from vae_tf.data.pictures import picture_shape
 
         return picture_shape(self.root / self.entries[position].path)
-
-
-class DemoFaces:
-    """The embedded source: rendered happy and angry faces, several pictures per person."""
-
-    def __init__(
-        self,
-        num_people: int = 40,
-        per_person: int = 10,
-        size: int = 64,
-        seed: int = 0,
-        group_by: str | None = None,
-    ) -> None:
-        from vae_tf.data import faces
-
-        self.name = "demo-faces"
-        self._size = size
-        self._key = f"{num_people}-{per_person}-{size}-{seed}"
-        self._factors = [
-            faces.sample_factors(seed, person, picture)
-            for person in range(num_people)
-            for picture in range(per_person)
-        ]
-        paths = [f"{f.expression}/person{f.person:03d}-{f.picture:02d}.png" for f in self._factors]
-        groups, self.notes = groups_from_paths(paths, group_by or "(person[0-9]+)")
-        labels = [f.expression for f in self._factors]
-        self.entries = [Entry(*row) for row in zip(paths, labels, groups, strict=True)]
-
-    def fingerprint(self) -> str:
-        digest = hashlib.sha256(self._key.encode())
-        for module in ("faces", "portraits", "easel"):
-            digest.update(Path(__file__).with_name(f"{module}.py").read_bytes())
-        return digest.hexdigest()
-
-    def read(self, position: int) -> NDArray[np.uint8]:
-        from vae_tf.data import faces
-
-        return faces.render(self._factors[position], self._size)
-
-    def shape(self, position: int) -> tuple[int, int, int]:
-        return (self._size, self._size, 3)
-
-    def facts(self) -> dict[str, list[Any]]:
-        """Every generative factor as a column, in the order of the entries."""
-        rows = [dataclasses.asdict(factors) for factors in self._factors]
-        return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def open_source(text: str, group_by: str | None = None) -> Source:
-    """The source that a user named: a folder, or `demo:faces`.
-
-    Raises:
-        UserError: There is no such folder or demo, or it holds no pictures.
-    """
-    if text == DEMO_FACES:
-        return DemoFaces(group_by=group_by)
-    if text.startswith("demo:"):
-        raise UserError(f"There is no source {text!r}.", f"The embedded source is {DEMO_FACES}.")
-    root = Path(text).expanduser()
-    if not root.exists():
-        raise UserError(
-            f"There is no folder {text!r}.",
-            f"Give a folder of pictures, try the embedded faces with `python cli.py demo`,\n"
-            f"or write them out first: python cli.py make-faces {text}",
-        )
-    if not root.is_dir():
-        raise UserError(f"{text} is a file; a folder of pictures was expected.", f"Try {root.parent}.")
-    return FolderSource(root, group_by)
 
 
 def list_pictures(root: Path) -> tuple[list[tuple[Path, os.stat_result]], Counter[str]]:
