@@ -12,15 +12,19 @@ from reports.records import ClusterContents, ClustersRecord, Score
 
 def write_clusters(folder: Path, record: ClustersRecord) -> Path:
     """Writes clusters.html into `folder`."""
-    data = map_data(folder, record.map)
+    form = record.run.form
+    beside = form.beside(folder)
+    data = map_data(beside, record.map, form.pictures)
     context = {
         "record": record,
         "map": data,
         "map_json": json_for_script(data),
         "questions": [(question, by_statistic(question.scores)) for question in record.questions],
-        "bic": bic_curves(folder, record.bic) if record.bic else None,
-        "clusters": [(cluster, cluster_tiles(cluster)) for cluster in record.clusters],
-        "confusion": confusion_matrix(folder, record.confusion) if record.confusion else None,
+        "bic": bic_curves(beside, record.bic) if record.bic else None,
+        "clusters": [
+            (cluster, cluster_tiles(cluster) if form.pictures else []) for cluster in record.clusters
+        ],
+        "confusion": confusion_matrix(beside, record.confusion) if record.confusion else None,
     }
     return write_page(
         folder, "clusters", record.run, context, scripts=("map-data.js", "map.js", "map-controls.js")

@@ -109,9 +109,14 @@ def _render(draw: Draw, theme: Theme, size: tuple[float, float], narrow: bool) -
 
 
 def draw_figure(
-    folder: Path, name: str, draw: Draw, alt: str, height: float = 3.0, narrow_height: float | None = None
+    folder: Path | None,
+    name: str,
+    draw: Draw,
+    alt: str,
+    height: float = 3.0,
+    narrow_height: float | None = None,
 ) -> Figure:
-    """Draws all variants into the report's assets."""
+    """Draws all variants, as files in the report's assets or, without a folder, as part of the page."""
 
     def variant(theme: Theme, narrow: bool) -> str:
         size = (NARROW, narrow_height or height) if narrow else (WIDE, height)
@@ -121,7 +126,9 @@ def draw_figure(
     return Figure(variant(LIGHT, False), variant(DARK, False), variant(LIGHT, True), variant(DARK, True), alt)
 
 
-def learning_curves(folder: Path, segments: Sequence[CurveSegment], best_epoch: int | None) -> Figure | None:
+def learning_curves(
+    folder: Path | None, segments: Sequence[CurveSegment], best_epoch: int | None
+) -> Figure | None:
     """Objective, reconstruction, KL and ELBO per epoch; borders between runs and the epoch that was kept."""
     segments = [segment for segment in segments if len(segment.epochs)]
     present = {name for segment in segments for name in segment.series if name in SERIES}
@@ -132,10 +139,15 @@ def learning_curves(folder: Path, segments: Sequence[CurveSegment], best_epoch: 
     def draw(figure: Any, theme: Theme, narrow: bool) -> None:
         shape = (len(panels), 1) if narrow else (1, len(panels))
         grid = figure.subplots(*shape, squeeze=False, sharex=True)
+        drawn: dict[str, Any] = {}
         for axes, panel in zip(grid.flat, panels, strict=True):
-            _curve_panel(axes, panel, segments, best_epoch, theme)
+            drawn |= _curve_panel(axes, panel, segments, best_epoch, theme)
         for axes in grid[-1]:
             axes.set_xlabel("epoch")
+        # One legend above all panels: inside of one it would lie on its lines.
+        figure.legend(
+            drawn.values(), drawn.keys(), loc="outside upper left", ncols=len(drawn), handlelength=1.2
+        )
 
     epochs = sum(len(segment.epochs) for segment in segments)
     kept = f" The weights of epoch {best_epoch} were kept." if best_epoch is not None else ""
@@ -150,7 +162,8 @@ def learning_curves(folder: Path, segments: Sequence[CurveSegment], best_epoch: 
 
 def _curve_panel(
     axes: Any, panel: str, segments: Sequence[CurveSegment], best_epoch: int | None, theme: Theme
-) -> None:
+) -> dict[str, Any]:
+    """Draws the series of one panel; returns what a legend has to explain."""
     import seaborn
 
     drawn: list[Numbers] = []
@@ -169,6 +182,7 @@ def _curve_panel(
             color=getattr(theme, color),
             linewidth=1.6,
             errorbar=None,
+            legend=False,
         )
         if color == "validation" and best_epoch is not None and best_epoch in epochs:
             best = values[epochs == best_epoch][0]
@@ -178,8 +192,9 @@ def _curve_panel(
     axes.set_title(f"{panel}, nats")
     axes.set_xlabel("")
     axes.set_ylabel("")
-    axes.legend(loc="best", handlelength=1.2)
     _leave_out_the_start(axes, drawn)
+    handles, labels = axes.get_legend_handles_labels()
+    return dict(zip(labels, handles, strict=True))
 
 
 def _leave_out_the_start(axes: Any, drawn: Sequence[Numbers]) -> None:
@@ -194,7 +209,7 @@ def _leave_out_the_start(axes: Any, drawn: Sequence[Numbers]) -> None:
     axes.set_ylim(max(bottom, low - margin), min(top, high + margin))
 
 
-def kl_bars(folder: Path, kl: Numbers) -> Figure:
+def kl_bars(folder: Path | None, kl: Numbers) -> Figure:
     """KL per latent dimension, most used first, with the line below which a unit counts as unused."""
     order = np.argsort(-np.asarray(kl), kind="stable")
     used = int((kl > USED_NATS).sum())
@@ -204,14 +219,15 @@ def kl_bars(folder: Path, kl: Numbers) -> Figure:
         colors = [theme.validation if kl[i] > USED_NATS else theme.unused for i in order]
         axes.bar(np.arange(len(order)), kl[order], color=colors, width=0.8, linewidth=0)
         axes.axhline(USED_NATS, color=theme.mark, linewidth=1.2, linestyle=(0, (4, 3)))
+        # Beside the bars, since the last of them may be higher than the line.
         axes.text(
-            1,
+            1.01,
             USED_NATS,
-            "0.1 nat ",
+            "0.1 nat",
             color=theme.mark,
             transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="bottom",
+            ha="left",
+            va="center",
         )
         step = max(1, -(-len(order) // (12 if narrow else 32)))
         axes.set_xticks(np.arange(0, len(order), step), [str(i) for i in order[::step]])
@@ -224,7 +240,7 @@ def kl_bars(folder: Path, kl: Numbers) -> Figure:
     return draw_figure(folder, "kl", draw, alt, height=2.6, narrow_height=2.6)
 
 
-def bic_curves(folder: Path, curves: Sequence[BicCurve]) -> Figure:
+def bic_curves(folder: Path | None, curves: Sequence[BicCurve]) -> Figure:
     """BIC for each number of clusters tried, one panel for each method, the chosen k marked."""
 
     def draw(figure: Any, theme: Theme, narrow: bool) -> None:
@@ -258,7 +274,7 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
-def confusion_matrix(folder: Path, confusion: Confusion) -> Figure:
+def confusion_matrix(folder: Path | None, confusion: Confusion) -> Figure:
     """Counts as a heat map, written into the cells while there are few."""
     counts = np.asarray(confusion.counts)
     rows, columns = counts.shape

@@ -1,6 +1,5 @@
 """Pictures for a page: tiles, strips, grids and the sheets of thumbnails that the map looks into."""
 
-import base64
 import io
 import math
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from reports.page import data_address
 from reports.records import Pictures
 
 SMALL = 48  # up to this side a picture's own pixels are shown as squares instead of being blurred
@@ -61,8 +61,7 @@ def webp(picture: Pictures, quality: int = 88) -> bytes:
 
 def data_uri(picture: Pictures, exact: bool) -> str:
     """One picture [H, W, C] as an address that holds it; `exact` where its pixels are to be seen."""
-    data, kind = (png(picture), "png") if exact else (webp(picture), "webp")
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return data_address("png", png(picture)) if exact else data_address("webp", webp(picture))
 
 
 def tiles(pictures: Pictures, side: int = 128) -> list[str]:

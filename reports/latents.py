@@ -14,13 +14,14 @@ from reports.words import number, plural
 
 def write_latents(folder: Path, record: LatentsRecord) -> Path:
     """Writes latents.html into `folder`."""
+    form = record.run.form
     kl = np.asarray(record.kl_per_dimension, dtype=float)
     spread = np.asarray(record.spread_per_dimension, dtype=float)
     order = np.argsort(-kl, kind="stable")
     context = {
         "record": record,
         "answer": record.answer or _answer(kl),
-        "figure_kl": kl_bars(folder, kl),
+        "figure_kl": kl_bars(form.beside(folder), kl),
         "npz_literal": json.dumps(record.npz, ensure_ascii=False),
         "dimensions": [(int(i), float(kl[i]), float(spread[i]), bool(kl[i] > USED_NATS)) for i in order],
         "strips": [
@@ -37,7 +38,7 @@ def write_latents(folder: Path, record: LatentsRecord) -> Path:
                     )
                 ),
             }
-            for strip in record.strips
+            for strip in (record.strips if form.pictures else ())
         ],
     }
     return write_page(folder, "latents", record.run, context)

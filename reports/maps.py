@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from reports.images import sheets
 from reports.page import write_asset
-from reports.records import ColorBy, MapRecord, Numbers
+from reports.records import ColorBy, MapRecord, Numbers, Pictures
 from reports.words import split_label, trust
 
 MISSING = 65535  # the code of a point without a value
@@ -18,21 +19,17 @@ _TOP = 65534
 _ORDER = {"train": 0, "test": 1, "validation": 2}
 
 
-def map_data(folder: Path, record: MapRecord) -> dict[str, Any]:
-    """Writes the sheets of thumbnails and returns what the script needs to know, ready for JSON."""
+def map_data(folder: Path | None, record: MapRecord, pictures: bool = True) -> dict[str, Any]:
+    """Writes the sheets of thumbnails and returns what the script needs to know, ready for JSON.
+
+    Without `pictures` there are no sheets, and a picture is called by its position instead of its path.
+    """
     _check(record)
-    layout, encoded = sheets(record.pictures)
-    addresses = [write_asset(folder, f"sheet-{i:03}.webp", data) for i, data in enumerate(encoded)]
+    total = len(record.paths)
     names = sorted(set(record.splits), key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
     return {
-        "count": len(record.paths),
-        "tile": {
-            "width": layout.width,
-            "height": layout.height,
-            "columns": layout.columns,
-            "perSheet": layout.per_sheet,
-            "sheets": addresses,
-        },
+        "count": total,
+        "tile": _tile(folder, record.pictures) if pictures else None,
         "projections": [
             {
                 "name": projection.name,
@@ -41,14 +38,32 @@ def map_data(folder: Path, record: MapRecord) -> dict[str, Any]:
             }
             for projection in record.projections
         ],
-        "colors": [_column(column) for column in record.color_by],
+        "colors": [_column(column if pictures else numbered(column)) for column in record.color_by],
         "splits": {
             "names": names,
             "labels": [split_label(name) for name in names],
             "codes": _pack(np.array([names.index(split) for split in record.splits])),
         },
-        "paths": front_coded(record.paths),
+        "paths": front_coded(record.paths if pictures else [f"picture {i + 1}" for i in range(total)]),
     }
+
+
+def _tile(folder: Path | None, pictures: Pictures) -> dict[str, Any]:
+    layout, encoded = sheets(pictures)
+    return {
+        "width": layout.width,
+        "height": layout.height,
+        "columns": layout.columns,
+        "perSheet": layout.per_sheet,
+        "sheets": [write_asset(folder, f"sheet-{i:03}.webp", data) for i, data in enumerate(encoded)],
+    }
+
+
+def numbered(column: ColorBy) -> ColorBy:
+    """The column with numbers for categories that may name a person or a file."""
+    if column.kind == "number" or column.public:
+        return column
+    return replace(column, categories=[f"{column.name} {i + 1}" for i in range(len(column.categories))])
 
 
 def _trust_words(projection: Any) -> str:

@@ -1,8 +1,9 @@
 """The first page of a report: what was trained on, how good it is on unseen pictures, what to type next."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from reports.figures import USED_NATS, kl_bars, learning_curves
 from reports.images import SMALL, data_uri, resized, stack, tiles
 from reports.page import write_page
 from reports.records import Numbers, OverviewRecord, Pictures, Quality, Reconstructions
-from reports.words import number, plural
+from reports.words import number, plural, without_folders
 
 MAX_CLASSES_IN_TABLE = 12
 
@@ -29,6 +30,7 @@ class Comparison:
 
 def write_overview(folder: Path, record: OverviewRecord) -> Path:
     """Writes index.html into `folder`."""
+    beside, pictures = record.run.form.beside(folder), record.run.form.pictures
     kl = None if record.kl_per_dimension is None else np.asarray(record.kl_per_dimension)
     classes = list(dict.fromkeys(name for split in record.counts for name in split.classes))
     context = {
@@ -39,15 +41,25 @@ def write_overview(folder: Path, record: OverviewRecord) -> Path:
         "comparisons": [
             (split, comparisons(reconstructions), reconstructions.pca is not None)
             for split, reconstructions in (("test", record.unseen), ("train", record.trained))
-            if reconstructions is not None
+            if reconstructions is not None and pictures
         ],
         "quality": quality_table(record.quality),
-        "curves": learning_curves(folder, record.curves, record.best_epoch),
-        "samples": [] if record.samples is None else tiles(record.samples, 96),
-        "kl": None if kl is None else kl_bars(folder, kl),
+        "curves": learning_curves(beside, record.curves, record.best_epoch),
+        "samples": tiles(record.samples, 96) if record.samples is not None and pictures else [],
+        "kl": None if kl is None else kl_bars(beside, kl),
         "units": "" if kl is None else units_in_words(kl),
+        "reasons": reasons(record.skipped),
     }
     return write_page(folder, "index", record.run, context)
+
+
+def reasons(skipped: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
+    """How many files were skipped for each reason, the most frequent first, without the files' names."""
+    nameless = (
+        without_folders(reason.replace(path, "…").replace(PurePosixPath(path).name or path, "…"))
+        for path, reason in skipped
+    )
+    return Counter(nameless).most_common()
 
 
 def comparisons(record: Reconstructions) -> list[Comparison]:

@@ -1,5 +1,6 @@
 """Writes one HTML page of a report, with the styles and scripts that all pages share."""
 
+import base64
 import hashlib
 import json
 from functools import cache
@@ -15,24 +16,39 @@ from reports.words import bytes_in_words, count, number, p_value, score, split_l
 # File, title, and what a reader finds there.
 PAGES = {
     "index": ("index.html", "Overview", "how good the model is"),
+    "data": ("data.html", "Data", "what the pictures are, and what is odd about them"),
     "latents": ("latents.html", "Latents", "what each dimension describes"),
     "clusters": ("clusters.html", "Clusters", "a map of all pictures; whether classes differ"),
     "interpolation": ("interpolation.html", "Interpolation", "what lies between two pictures"),
     "export": ("export.html", "Export", "the model as a file to serve"),
 }
 
-# Pages open from the disk and must reach nothing else; whatever a file name smuggles in cannot run.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "base-uri 'none'; form-action 'none'"
-)
+MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "webp": "image/webp"}
 
 _STATIC = Path(__file__).parent / "static"
 
 
-def write_asset(folder: Path, name: str, data: bytes) -> str:
-    """Writes `data` once under a name that holds its hash; returns the address relative to the pages."""
+def policy(scripts: str, styles: str, images: str) -> str:
+    """Pages open from the disk and must reach nothing else; whatever a file name smuggles in cannot run."""
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src {images}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def data_address(suffix: str, data: bytes) -> str:
+    """An address that holds a file of this kind itself."""
+    return f"data:{MEDIA_TYPES[suffix]};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def write_asset(folder: Path | None, name: str, data: bytes) -> str:
+    """Writes `data` once under a name that holds its hash; returns the address relative to the pages.
+
+    Without a folder (see `PageForm.beside`) the address holds the data itself.
+    """
     stem, dot, suffix = name.rpartition(".")
+    if folder is None:
+        return data_address(suffix, data)
     digest = hashlib.sha256(data).hexdigest()[:12]
     address = f"assets/{stem}-{digest}{dot}{suffix}"
     path = folder / address
@@ -70,23 +86,48 @@ def _environment() -> Environment:
     return environment
 
 
+def _beside(folder: Path, scripts: tuple[str, ...]) -> dict[str, Any]:
+    """Style and scripts as files that all pages share."""
+    return {
+        "policy": policy("'self'", "'self'", "'self' data: blob:"),
+        "style": write_asset(folder, "report.css", (_STATIC / "report.css").read_bytes()),
+        "scripts": [write_asset(folder, name, (_STATIC / name).read_bytes()) for name in scripts],
+    }
+
+
+def _inside(scripts: tuple[str, ...]) -> dict[str, Any]:
+    """Style and scripts as text of the page; only what has their hashes may apply and run."""
+    style, *texts = [(_STATIC / name).read_text(encoding="utf-8") for name in ("report.css", *scripts)]
+    return {
+        "policy": policy(" ".join(map(_hash, texts)) or "'none'", _hash(style), "data:"),
+        "style": Markup(style),
+        "scripts": list(map(Markup, texts)),
+    }
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
 def write_page(
     folder: Path, key: str, run: RunFacts, context: dict[str, Any], scripts: tuple[str, ...] = ()
 ) -> Path:
     """Renders the page `key` of `PAGES` into `folder` and returns its path."""
     file, title, _ = PAGES[key]
+    # A page that is sent alone would lead nowhere else.
+    pages = [] if run.form.single_file else run.pages
     template = _environment().get_template(f"{key}.html.j2")
     html = template.render(
         context,
         run=run,
         key=key,
         title=title,
-        policy=POLICY,
-        navigation=[(name, *PAGES[name]) for name in PAGES if name in run.pages],
-        style=write_asset(folder, "report.css", (_STATIC / "report.css").read_bytes()),
-        scripts=[write_asset(folder, name, (_STATIC / name).read_bytes()) for name in scripts],
+        navigation=[(name, *PAGES[name]) for name in PAGES if name in pages],
+        **(_inside(scripts) if run.form.single_file else _beside(folder, scripts)),
     )
     path = folder / file
+    folder.mkdir(parents=True, exist_ok=True)
     # A file name that is not valid Unicode arrives with lone surrogates, which UTF-8 cannot hold.
     path.write_bytes(html.encode("utf-8", "backslashreplace"))
     return path

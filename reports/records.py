@@ -6,6 +6,7 @@ Pictures are uint8 arrays [N, H, W, C] with C 1 or 3; splits are named as in the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,24 @@ import numpy.typing as npt
 
 Pictures = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageForm:
+    """How the pages of a report are written.
+
+    Attributes:
+        single_file: Every page is one file that needs no other, to be sent by mail.
+        pictures: False leaves out every picture, also those that the model makes up (it may have learned
+            real ones by heart), and every file name, so that a report on private pictures can be shown.
+    """
+
+    single_file: bool = False
+    pictures: bool = True
+
+    def beside(self, folder: Path) -> Path | None:
+        """Where files beside the pages are to lie; None where a page must hold them itself."""
+        return None if self.single_file else folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +44,7 @@ class RunFacts:
     date: str
     versions: Mapping[str, str]
     pages: Sequence[str]
+    form: PageForm = PageForm()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,12 +159,14 @@ class ColorBy:
     """One way to colour the map.
 
     Kind "category": `values` are indices into `categories` (−1: none); "number": any floats (NaN: none).
+    `public`: the categories name no person and no file; others are numbered where pictures are left out.
     """
 
     name: str
     kind: Literal["category", "number"]
     values: npt.NDArray[Any]
     categories: Sequence[str] = ()
+    public: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,3 +320,86 @@ class ExportRecord:
     examples: Sequence[tuple[str, str]] = ()
     sizes: Sequence[tuple[str, int]] = ()
     answer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remark:
+    """A sentence that names nobody, and the pictures or people it is about, which a page may leave out."""
+
+    text: str
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Some pictures under one name, such as those of a class; `total`: how many there are in all."""
+
+    name: str
+    total: int
+    pictures: Pictures
+    splits: Sequence[str]
+    paths: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copied:
+    """Pictures that are copies of each other; `similarity` is 1 for exact ones; `classes` where they have some."""
+
+    pictures: Pictures
+    splits: Sequence[str]
+    similarity: float = 1.0
+    classes: Sequence[str] = ()
+    paths: Sequence[str] = ()
+    total: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataColumn:
+    """What is known of every picture beside its pixels; `kind`: "number" or "text"."""
+
+    name: str
+    kind: str
+    distinct: int
+    missing: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRecord:
+    """The page of the pictures themselves, for somebody who has not seen them yet.
+
+    Attributes:
+        image_shape: Height, width, channels.
+        counts: One for each part that holds pictures.
+        remarks: What is odd, the worst first; none where nothing is.
+        sheet: Some pictures of every class, or of all, where there are no classes.
+        copies: Exact ones first; `num_copies` (groups and pairs) counts those that are not shown, too.
+        search_note: How near copies were looked for.
+        constant: Pictures of one colour.
+        original_sizes: (width, height, files) as the files have them.
+        light: Rows (name, values) under `light_columns`: quantiles of brightness and contrast, from 0 to 1.
+        skipped: (path, reason).
+        notes: On the split.
+        source_notes: On what lay beside the pictures.
+        settings: The resolved configuration.
+        estimate: What training will take.
+    """
+
+    run: RunFacts
+    image_shape: tuple[int, int, int]
+    counts: Sequence[SplitCount]
+    remarks: Sequence[Remark] = ()
+    sheet: Sequence[Shown] = ()
+    copies: Sequence[Copied] = ()
+    num_copies: int = 0
+    search_note: str = ""
+    constant: Shown | None = None
+    original_sizes: Sequence[tuple[int, int, int]] = ()
+    shape_reasons: Sequence[str] = ()
+    light_columns: Sequence[str] = ()
+    light: Sequence[tuple[str, Sequence[float]]] = ()
+    skipped: Sequence[tuple[str, str]] = ()
+    columns: Sequence[DataColumn] = ()
+    notes: Sequence[str] = ()
+    source_notes: Sequence[str] = ()
+    settings: Sequence[tuple[str, str]] = ()
+    estimate: Sequence[tuple[str, str]] = ()

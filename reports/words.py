@@ -1,6 +1,7 @@
 """Numbers and splits in words, the same on every page."""
 
 import math
+import re
 
 _SPLITS = {
     "train": "trained on",
@@ -86,3 +87,30 @@ def trust(value: float, neighbours: int) -> str:
     else:
         meaning = "do not read neighbours off this map"
     return f"Trustworthiness {value:.2f} over {neighbours} neighbours (1 is perfect): {meaning}."
+
+
+# A path from the root: after a blank, a bracket or a sign, but not within a relative path or an http address;
+# with blanks only inside quotes or behind backslashes.
+_ABSOLUTE = re.compile(
+    r"""(?P<address>\b(?!file:)[a-z][a-z0-9+.-]*://[^\s'"/]\S*)"""
+    r"""|(?<=')/[^'\n]+(?=')|(?<=")/[^"\n]+(?=")"""
+    r"""|(?<![^\s'"=:,;|(\[{<>])/(?:\\.|[^\s'"\\])+""",
+    re.IGNORECASE,
+)
+
+
+def without_folders(text: str) -> str:
+    """The text with every absolute path cut down to its last name, so that it tells nothing of the machine.
+
+    "/home/anna/faces/a.png" becomes "a.png", and a home directory, whose last name is the user's, "~".
+    Relative paths and web addresses stay. An unquoted blank ends a path.
+    """
+    return _ABSOLUTE.sub(_last_name, text)
+
+
+def _last_name(match: re.Match[str]) -> str:
+    names = [name for name in match[0].split("/") if name]
+    if match["address"] or len(names) < 2:
+        return match[0]
+    home = len(names) == 2 and names[0] in ("home", "Users")
+    return "~" if home else names[-1]

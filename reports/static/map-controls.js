@@ -1,7 +1,7 @@
 // What stands around the map: its switches, its legend, and the same pictures as a table.
 (function () {
   "use strict";
-  const { NONE, SHAPES, data, total, paths, splits, get, make, valueOf } = window.vaeMap;
+  const { NONE, NAMED, SHAPES, data, total, paths, splits, get, make, valueOf } = window.vaeMap;
   const { PALETTE, RAMP, state, hiddenSplits, column, redraw, point, choose, zoomMiddle } = window.vaeMap;
   const PER_PAGE = 25;
   let page = 0;
@@ -91,6 +91,7 @@
     showLegend();
     redraw();
   });
+  get("map-thumbnails").parentElement.hidden = !data.tile;
   get("map-thumbnails").addEventListener("change", function (event) {
     state.pictures = event.target.checked;
     redraw();
@@ -109,7 +110,7 @@
     page = Math.max(0, Math.min(page, Math.ceil(found.length / PER_PAGE) - 1));
     const rows = found.slice(page * PER_PAGE, (page + 1) * PER_PAGE);
     const head = make("tr");
-    head.append(...["File", "Split", ...data.colors.map((c) => c.name)].map(function (name) {
+    head.append(...[NAMED, "Split", ...data.colors.map((c) => c.name)].map(function (name) {
       const cell = make("th", "", name);
       cell.scope = "col";
       return cell;

@@ -4,6 +4,7 @@ window.vaeMap = (function () {
   const NONE = 65535;
   const data = JSON.parse(document.getElementById("map-data").textContent);
   const total = data.count;
+  const NAMED = data.tile ? "File" : "Picture"; // without pictures there are no file names either
   const get = (id) => document.getElementById(id);
   const sheets = [];
 
@@ -91,6 +92,8 @@ window.vaeMap = (function () {
   }
 
   function showThumbnail(target, i, side) {
+    target.hidden = !data.tile;
+    if (target.hidden) return;
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = fitted(side);
     const again = () => showThumbnail(target, i, side);
@@ -104,5 +107,5 @@ window.vaeMap = (function () {
     drawTile(pen, i, 0, 0, target.width, target.height, () => Number(target.dataset.picture) === i && again());
   }
 
-  return { NONE, SHAPES, data, total, paths, splits, order, get, make, valueOf, describe, fitted, drawTile, showThumbnail };
+  return { NONE, NAMED, SHAPES, data, total, paths, splits, order, get, make, valueOf, describe, fitted, drawTile, showThumbnail };
 })();

@@ -1,7 +1,7 @@
 // The map itself: draws the marks, points at them, zooms, moves and walks by keyboard.
 (function () {
   "use strict";
-  const { NONE, SHAPES, data, total, paths, splits, order, get, make } = window.vaeMap;
+  const { NONE, NAMED, SHAPES, data, total, paths, splits, order, get, make } = window.vaeMap;
   const { valueOf, describe, fitted, drawTile, showThumbnail } = window.vaeMap;
   const PALETTE = 12;
   const RAMP = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725"]; // viridis
@@ -211,7 +211,7 @@
     const panel = get("map-panel");
     const picture = make("canvas");
     const facts = make("dl");
-    const rows = [["File", paths[i]], ["Split", data.splits.labels[splits[i]]]];
+    const rows = [[NAMED, paths[i]], ["Split", data.splits.labels[splits[i]]]];
     for (const [name, value] of rows.concat(data.colors.map((c) => [c.name, valueOf(c, i)]))) {
       facts.append(make("dt", "", name), make("dd", "", value));
     }

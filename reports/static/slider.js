@@ -5,11 +5,10 @@
     const slider = box.querySelector("input");
     const output = box.querySelector("output");
     const last = Number(slider.max);
-    const screens = Array.from(box.querySelectorAll("canvas"), function (canvas) {
-      const image = new Image();
-      image.src = canvas.dataset.strip;
-      image.onload = show;
-      return { canvas, image, context: canvas.getContext("2d") };
+    const strips = box.parentElement.querySelectorAll(".strip img");
+    const screens = Array.from(box.querySelectorAll("canvas"), function (canvas, i) {
+      strips[i].addEventListener("load", show);
+      return { canvas, image: strips[i], context: canvas.getContext("2d") };
     });
     function show() {
       const frame = Number(slider.value);

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reports.records import PageForm
 from tests.reports import chromium
 from tests.reports.synthetic import write_report
 
@@ -13,6 +14,25 @@ from tests.reports.synthetic import write_report
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="session")
+def mailed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same report, each page as one file."""
+    return write_report(tmp_path_factory.mktemp("mailed"), PageForm(single_file=True))
+
+
+@pytest.fixture(scope="session")
+def faceless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same report without pictures."""
+    return write_report(tmp_path_factory.mktemp("faceless"), PageForm(pictures=False))
+
+
+@pytest.fixture(params=["report", "mailed"])
+def pages(request: pytest.FixtureRequest) -> Path:
+    """The report with files beside it, and the one without: both do the same in a browser."""
+    folder: Path = request.getfixturevalue(request.param)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A whole report made of small coloured shapes, for the tests and for a look at the pages."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from reports.records import (
     LatentsRecord,
     MapRecord,
     OverviewRecord,
+    PageForm,
     PathBetween,
     Projection,
     Quality,
@@ -64,7 +66,7 @@ def map_record(total: int = 60, seed: int = 0) -> MapRecord:
         paths=paths,
         splits=splits,
         color_by=[
-            ColorBy(name="class", kind="category", values=labels, categories=CLASSES),
+            ColorBy(name="class", kind="category", values=labels, categories=CLASSES, public=True),
             ColorBy(
                 name="group",
                 kind="category",
@@ -291,17 +293,24 @@ def export_record() -> ExportRecord:
     )
 
 
-def write_report(folder: Path) -> Path:
-    """Writes every page; returns the folder."""
-    write_overview(folder, overview_record())
-    write_latents(folder, latents_record())
-    write_clusters(folder, clusters_record())
-    write_interpolation(folder, interpolation_record())
-    write_export(folder, export_record())
+def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
+    """Writes every page in this form; returns the folder."""
+    run = replace(RUN, form=form)
+    write_overview(folder, replace(overview_record(), run=run))
+    write_latents(folder, replace(latents_record(), run=run))
+    write_clusters(folder, replace(clusters_record(), run=run))
+    write_interpolation(folder, replace(interpolation_record(), run=run))
+    write_export(folder, replace(export_record(), run=run))
     return folder
 
 
 if __name__ == "__main__":
     import sys
 
-    write_report(Path(sys.argv[1]))
+    write_report(
+        Path(sys.argv[1]),
+        PageForm(
+            single_file="--single-file" in sys.argv,
+            pictures="--no-thumbnails" not in sys.argv,
+        ),
+    )

@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +55,11 @@ def expected_color(path: str) -> Any:
 
 @pytest.mark.parametrize("visit", [(390, "light"), (390, "dark"), (1440, "light")], indirect=True)
 @pytest.mark.parametrize("file", FILES)
-def test_pages_fit_and_all_pictures_load(visit: Visit, report: Path, file: str) -> None:
-    tab = visit.open(report / file)
+@pytest.mark.parametrize("kind", ["report", "mailed", "faceless"])
+def test_pages_fit_and_all_pictures_load(
+    visit: Visit, kind: str, file: str, request: pytest.FixtureRequest
+) -> None:
+    tab = visit.open(request.getfixturevalue(kind) / file)
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 99))"
     assert tab.evaluate(broken) == []
@@ -62,8 +67,8 @@ def test_pages_fit_and_all_pictures_load(visit: Visit, report: Path, file: str) 
     assert tab.evaluate("document.querySelectorAll('img[src=x]').length") == 0
 
 
-def test_hostile_names_stay_text(visit: Visit, report: Path) -> None:
-    tab = visit.open(report / "clusters.html")
+def test_hostile_names_stay_text(visit: Visit, pages: Path) -> None:
+    tab = visit.open(pages / "clusters.html")
     assert HOSTILE in tab.inner_text("#map-legend")
     open_list(tab)
     assert HOSTILE in tab.inner_text("#list-table")
@@ -72,8 +77,8 @@ def test_hostile_names_stay_text(visit: Visit, report: Path) -> None:
     assert tab.evaluate("document.querySelectorAll('img[src=x]').length") == 0
 
 
-def test_a_script_that_is_smuggled_in_does_not_run(visit: Visit, report: Path) -> None:
-    tab = visit.open(report / "index.html")
+def test_a_script_that_is_smuggled_in_does_not_run(visit: Visit, pages: Path) -> None:
+    tab = visit.open(pages / "index.html")
     tab.evaluate(
         "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.bad = 1\">')"
     )
@@ -83,8 +88,8 @@ def test_a_script_that_is_smuggled_in_does_not_run(visit: Visit, report: Path) -
     visit.complaints.clear()
 
 
-def test_pointing_shows_the_picture_and_a_click_keeps_it(visit: Visit, report: Path) -> None:
-    tab = visit.open(report / "clusters.html")
+def test_pointing_shows_the_picture_and_a_click_keeps_it(visit: Visit, pages: Path) -> None:
+    tab = visit.open(pages / "clusters.html")
     tab.locator("#map-canvas").scroll_into_view_if_needed()
     x, y = find_mark(tab)
     path = tab.inner_text("#map-tip .path")
@@ -96,8 +101,8 @@ def test_pointing_shows_the_picture_and_a_click_keeps_it(visit: Visit, report: P
     assert abs(picture_shown(tab, "#map-panel canvas") - expected_color(path)).max() < 25
 
 
-def test_the_legend_hides_and_shows(visit: Visit, report: Path) -> None:
-    tab = visit.open(report / "clusters.html")
+def test_the_legend_hides_and_shows(visit: Visit, pages: Path) -> None:
+    tab = visit.open(pages / "clusters.html")
     assert drawn(tab) == 60
     red = tab.get_by_role("button", name="red")
     red.click()
@@ -112,8 +117,8 @@ def test_the_legend_hides_and_shows(visit: Visit, report: Path) -> None:
     assert drawn(tab) == 60
 
 
-def test_other_maps_and_other_colours(visit: Visit, report: Path) -> None:
-    tab = visit.open(report / "clusters.html")
+def test_other_maps_and_other_colours(visit: Visit, pages: Path) -> None:
+    tab = visit.open(pages / "clusters.html")
     assert "Perplexity 12." in tab.inner_text("#map-note")
     tab.get_by_role("radio", name="UMAP").check(force=True)
     assert "Trustworthiness 0.88" in tab.inner_text("#map-note")
@@ -181,8 +186,8 @@ def test_the_list_is_searched_and_turned(visit: Visit, report: Path) -> None:
     assert tab.inner_text("#list-place") == "1 to 20 of 20"
 
 
-def test_the_slider_moves_all_frames(visit: Visit, report: Path) -> None:
-    tab = visit.open(report / "interpolation.html")
+def test_the_slider_moves_all_frames(visit: Visit, pages: Path) -> None:
+    tab = visit.open(pages / "interpolation.html")
     box = tab.locator(".scrub").first
     slider, screens = box.locator("input"), box.locator("canvas")
     slider.focus()
@@ -210,3 +215,36 @@ def test_a_map_of_many_pictures_and_sheets_is_quick(visit: Visit, tmp_path: Path
     find_mark(tab)
     path = tab.inner_text("#map-tip .path")
     assert abs(picture_shown(tab, "#map-tip canvas") - expected_color(path)).max() < 40
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_mailed_page_asks_for_nothing_and_has_its_style(
+    visit: Visit, mailed: Path, tmp_path: Path, file: str
+) -> None:
+    page = Path(shutil.copy(mailed / file, tmp_path / "attached.html"))
+    tab = visit.open(page)
+    tab.wait_for_timeout(100)
+    assert [url for url in visit.requests if not url.startswith("data:")] == [page.as_uri()]
+    assert tab.evaluate("document.styleSheets[0].cssRules.length") > 50
+    # What has not the hash of ours is refused, as it would be beside a page.
+    tab.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'bad = 1'}))")
+    assert tab.evaluate("window.bad") is None
+    assert len(visit.complaints) == 1 and "Content Security Policy" in visit.complaints.pop()
+
+
+def test_a_map_without_pictures_shows_what_is_known(visit: Visit, faceless: Path) -> None:
+    tab = visit.open(faceless / "clusters.html")
+    assert drawn(tab) == 60
+    assert tab.locator("#map-thumbnails").is_hidden()
+    tab.locator("#map-canvas").scroll_into_view_if_needed()
+    x, y = find_mark(tab)
+    shown = tab.inner_text("#map-tip")
+    assert re.match(r"picture \d+\n", shown) and "group " in shown
+    position = int(shown.split()[1]) - 1
+    assert CLASSES[map_record().color_by[0].values[position]] in shown
+    tab.mouse.click(x, y)
+    assert f"Picture\npicture {position + 1}\n" in tab.inner_text("#map-panel")
+    assert tab.locator("#map-panel canvas").is_hidden() and tab.locator("#map-tip canvas").is_hidden()
+    open_list(tab)
+    tab.fill("#list-filter", "picture 17")
+    assert tab.inner_text("#list-place") == "1 to 1 of 1"

@@ -1,0 +1,38 @@
+"""Where labels lie in the drawn figures."""
+
+import base64
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from reports.figures import Figure, kl_bars, learning_curves
+from tests.reports.synthetic import curves
+
+TEXT = re.compile(r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
+DRAWN = re.compile(r'<path d="([^"]*)"[^>]*clip-path')  # what is cut at the edges of a panel
+
+
+def wide_and_narrow(figure: Figure) -> Iterator[tuple[dict[str, tuple[float, float]], np.ndarray]]:
+    """The places of all texts by text, and all corners (x, y) of lines and bars; y grows downwards."""
+    for address in (figure.light, figure.narrow_light):
+        svg = base64.b64decode(address.partition(",")[2]).decode()
+        places = {text.strip(): (float(x), float(y)) for x, y, text in TEXT.findall(svg)}
+        corners = [pair for path in DRAWN.findall(svg) for pair in re.findall(r"([\d.-]+) ([\d.-]+)", path)]
+        yield places, np.array(corners, float)
+
+
+def test_the_legend_of_the_curves_lies_on_no_line() -> None:
+    figure = learning_curves(None, curves(), 62)
+    assert figure
+    for places, _ in wide_and_narrow(figure):
+        titles = [y for text, (_, y) in places.items() if text.endswith(", nats")]
+        assert len(titles) == 4
+        assert all(places[text][1] < min(titles) for text in ("training", "validation", "kept"))
+
+
+def test_the_label_of_the_line_lies_beside_all_bars_even_if_all_are_higher() -> None:
+    for places, corners in wide_and_narrow(kl_bars(None, np.array([3.0, 2.0, 1.5]))):
+        x, y = places["0.1 nat"]
+        assert corners[:, 0].max() < x
+        assert corners[:, 1].min() < y < corners[:, 1].max()
