@@ -1,15 +1,22 @@
+#!/usr/bin/env python3
 """The command line: parse, resolve the configuration, print it, call one stage.
 
 Nothing heavy is imported here; each command imports what it needs.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pipelines.command_line import Shared, complete_recipes, complete_runs, read_config_file, sharing
 from vae_tf.errors import UserError
+
+# Set by the shells' scripts, which Typer writes; it leaves the dot in.
+COMPLETION = "_CLI.PY_COMPLETE"
+DATA, LABELS, MODEL, TRAINING = "Pictures", "Labels, groups and facts", "Model", "Training"
 
 app = typer.Typer(
     help="What varies in a folder of pictures, whether its classes differ, and what lies between two of them: "
@@ -21,82 +28,192 @@ app = typer.Typer(
 )
 
 RunArgument = Annotated[
-    str | None, typer.Argument(help="Name, number or folder of a run; the newest where left out.")
+    str | None,
+    typer.Argument(
+        help="Name, number or folder of a run; the newest where left out.", autocompletion=complete_runs
+    ),
 ]
-SourceArgument = Annotated[str, typer.Argument(help="A folder of pictures, or demo:faces.")]
+SOURCES = (
+    "A folder of pictures, a zip or tar archive, a file of arrays (.npz, .npy, IDX, HDF5), "
+    "tfds:NAME, or demo:faces."
+)
+SourceArgument = Annotated[str, typer.Argument(help=SOURCES)]
+OtherSource = Annotated[
+    str | None,
+    typer.Argument(metavar="[SOURCE]", help="Other pictures than the run's own, as embed takes them."),
+]
 Latent = Annotated[int, typer.Option(help="Number of latent dimensions.")]
-Recipe = Annotated[str, typer.Option(help="conv or mlp.")]
-Likelihood = Annotated[str | None, typer.Option(help="gaussian (learned σ) or bernoulli.")]
-Beta = Annotated[float, typer.Option(help="Weight of the KL; 1 is the plain ELBO.")]
+Recipe = Annotated[
+    str, typer.Option(help="A named model; `recipes` lists them.", autocompletion=complete_recipes)
+]
 Epochs = Annotated[
     int | None, typer.Option(help="Passes over the pictures; about 1,500 steps where left out.")
 ]
-BatchSize = Annotated[int | None, typer.Option(help="Pictures per step.")]
-LearningRate = Annotated[float, typer.Option(help="Adam's step size after warm-up.")]
-Schedule = Annotated[str, typer.Option(help="constant, or cosine over the planned epochs.")]
-KlWarmup = Annotated[int, typer.Option(help="Steps over which the KL's weight rises to β.")]
-Augment = Annotated[str, typer.Option(help="auto, none, or some of mirror,shift,brightness.")]
 Seed = Annotated[int, typer.Option(help="Decides splits, weights, order and noise.")]
-PrecisionOption = Annotated[str, typer.Option(help="auto, float32, mixed_float16 or mixed_bfloat16.")]
-Size = Annotated[str | None, typer.Option(help="Side, or HEIGHTxWIDTH, in pixels; chosen from the data.")]
-Fit = Annotated[str, typer.Option(help="crop, pad or stretch pictures of other proportions.")]
-Grey = Annotated[bool | None, typer.Option("--grey/--rgb", help="Default: what the pictures are.")]
-GroupBy = Annotated[
-    str | None,
-    typer.Option(
-        help="Regular expression on the path; its first capture group names the person.", metavar="REGEX"
-    ),
-]
-SplitOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Shares of train/validation/test, and of calibration as a fourth; 80/10/10, with --only 60/10/15/15.",
-        metavar="SHARES",
-    ),
-]
 Name = Annotated[str | None, typer.Option(help="Name of the run.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="AXIS.ARGUMENT=VALUE, such as likelihood.scale=0.1.")
+Thumbnails = Annotated[
+    bool | None,
+    typer.Option(
+        "--thumbnails/--no-thumbnails",
+        help="Whether the run's pages show pictures and file names, from now on. Default: they do.",
+        show_default=False,
+    ),
 ]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="TOML file of options by their own names; what is typed wins.",
+        metavar="FILE",
+        is_eager=True,
+        callback=read_config_file,
+    ),
+]
+
+
+def label_options(
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="CSV, TSV or Parquet file of classes, groups, parts and further facts.",
+            metavar="FILE",
+            rich_help_panel=LABELS,
+        ),
+    ] = None,
+    file_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Its column of paths, names or stems; guessed.", metavar="NAME", rich_help_panel=LABELS
+        ),
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Its column of classes; guessed.", metavar="NAME", rich_help_panel=LABELS),
+    ] = None,
+    group_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Its column of persons (or plates …); guessed.", metavar="NAME", rich_help_panel=LABELS
+        ),
+    ] = None,
+    split_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Its column of parts: train, validation, test.", metavar="NAME", rich_help_panel=LABELS
+        ),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Regular expression on the path; its first capture group names the person.",
+            metavar="REGEX",
+            rich_help_panel=LABELS,
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the pictures in a file of arrays or a tfds set.",
+            metavar="NAME",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    frames: Annotated[
+        str, typer.Option(help="first or all, of animations and files of many pages.", rich_help_panel=DATA)
+    ] = "first",
+    range_: Annotated[
+        str | None,
+        typer.Option(
+            "--range",
+            help="Values of black and white, for 16-bit and float data; chosen from the data.",
+            metavar="LOW:HIGH",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+) -> None:
+    """How a source is read; shared by the commands that read one."""
+
+
+def training_options(
+    latent: Latent = 30,
+    recipe: Recipe = "conv",
+    likelihood: Annotated[
+        str | None, typer.Option(help="gaussian (learned σ) or bernoulli.", rich_help_panel=MODEL)
+    ] = None,
+    beta: Annotated[
+        float, typer.Option(help="Weight of the KL; 1 is the plain ELBO.", rich_help_panel=MODEL)
+    ] = 1.0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="AXIS.ARGUMENT=VALUE, such as likelihood.scale=0.1.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    epochs: Epochs = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Pictures per step.", rich_help_panel=TRAINING)
+    ] = None,
+    learning_rate: Annotated[
+        float, typer.Option(help="Adam's step size after warm-up.", rich_help_panel=TRAINING)
+    ] = 1e-3,
+    schedule: Annotated[
+        str, typer.Option(help="constant, or cosine over the planned epochs.", rich_help_panel=TRAINING)
+    ] = "constant",
+    kl_warmup: Annotated[
+        int, typer.Option(help="Steps over which the KL's weight rises to β.", rich_help_panel=TRAINING)
+    ] = 0,
+    augment: Annotated[
+        str, typer.Option(help="auto, none, or some of mirror,shift,brightness.", rich_help_panel=TRAINING)
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto, float32, mixed_float16 or mixed_bfloat16.", rich_help_panel=TRAINING)
+    ] = "auto",
+    seed: Seed = 0,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="A source whose pictures are the test part.", metavar="SOURCE", rich_help_panel=DATA
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Train on this class alone; the others are embedded and scored. Repeatable.",
+            metavar="CLASS",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Shares of train/validation/test, and of calibration as a fourth; 80/10/10, with --only 60/10/15/15.",
+            metavar="SHARES",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Side, or HEIGHTxWIDTH, in pixels; chosen from the data.", rich_help_panel=DATA),
+    ] = None,
+    fit: Annotated[
+        str, typer.Option(help="crop, pad or stretch pictures of other proportions.", rich_help_panel=DATA)
+    ] = "crop",
+    grey: Annotated[
+        bool | None,
+        typer.Option("--grey/--rgb", help="Default: what the pictures are.", rich_help_panel=DATA),
+    ] = None,
+    name: Name = None,
+    thumbnails: Thumbnails = None,
+    config: ConfigFile = None,
+) -> None:
+    """What decides a run; shared by `train` and `run`."""
 
 
 def configuration(options: dict[str, Any]) -> Any:
     """The typed configuration of what was typed."""
-    from vae_tf import config
+    from vae_tf.options import to_config
 
-    size, grey = options["size"], options["grey"]
-    return config.parse_config(
-        {
-            "data": {
-                "source": options["source"],
-                "size": None if size is None else config.parse_size(size),
-                "fit": options["fit"],
-                "channels": None if grey is None else 1 if grey else 3,
-                "group_by": options["group_by"],
-                "split": None if options["split"] is None else config.parse_split(options["split"]),
-            },
-            "model": {
-                "recipe": options["recipe"],
-                "latent": options["latent"],
-                "likelihood": options["likelihood"],
-                "beta": options["beta"],
-                "settings": config.parse_settings(options["settings"] or []),
-            },
-            "training": {
-                key: options[key]
-                for key in (
-                    "epochs",
-                    "batch_size",
-                    "learning_rate",
-                    "schedule",
-                    "kl_warmup",
-                    "augment",
-                    "seed",
-                    "precision",
-                )
-            },
-        }
-    )
+    return to_config({name.rstrip("_"): value for name, value in options.items()})
 
 
 def refuse_other_options(context: typer.Context, allowed: tuple[str, ...]) -> None:
@@ -109,36 +226,25 @@ def refuse_other_options(context: typer.Context, allowed: tuple[str, ...]) -> No
         source = context.get_parameter_source(name)
         if name not in allowed and source is not None and source.name == "COMMANDLINE":
             raise UserError(
-                f"--{name.replace('_', '-').replace('settings', 'set')} cannot be changed in a run that goes on.",
+                f"--{name.rstrip('_').replace('_', '-')} cannot be changed in a run that goes on.",
                 f"With --{allowed[0]} come: {', '.join('--' + other for other in allowed[1:])}. "
                 "For another configuration train a new run.",
             )
 
 
-@app.command(rich_help_panel="Chain")
+@app.command(
+    rich_help_panel="Chain",
+    epilog="Examples: train faces/ --latent 30 · train scans.zip --labels facts.csv --group-column patient · "
+    "train mnist.npz --recipe mlp --augment none · train good/ --test other/ · train --config run.toml --dry-run",
+)
+@sharing(label_options, training_options)
 def train(
     context: typer.Context,
-    source: Annotated[str | None, typer.Argument(help="A folder of pictures, or demo:faces.")] = None,
-    latent: Latent = 30,
-    recipe: Recipe = "conv",
-    likelihood: Likelihood = None,
-    beta: Beta = 1.0,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = 1e-3,
-    schedule: Schedule = "constant",
-    kl_warmup: KlWarmup = 0,
-    augment: Augment = "auto",
-    seed: Seed = 0,
-    precision: PrecisionOption = "auto",
-    size: Size = None,
-    fit: Fit = "crop",
-    grey: Grey = None,
-    group_by: GroupBy = None,
-    split: SplitOption = None,
-    name: Name = None,
-    settings: Settings = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and stop.")] = False,
+    options: Shared,
+    source: Annotated[str | None, typer.Argument(help=SOURCES)] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Say what would be done, look at the data, estimate the time, and stop.")
+    ] = False,
     tensorboard: Annotated[bool, typer.Option(help="Write TensorBoard logs into the run.")] = False,
     resume: Annotated[str | None, typer.Option(help="Finish this interrupted run.", metavar="RUN")] = None,
     extend: Annotated[
@@ -146,15 +252,14 @@ def train(
         typer.Option(help="Train this finished run for --epochs more, as a child run.", metavar="RUN"),
     ] = None,
 ) -> None:
-    """Train a VAE on a folder of pictures and write its report."""
-    options = dict(locals())
-    del options["context"]
+    """Train a VAE on pictures and write its report."""
     modes = [value for value in (source, resume, extend) if value is not None]
     if len(modes) != 1:
         raise UserError(
             "Give one of: a folder of pictures, --resume RUN, or --extend RUN.",
             "For example: python cli.py train faces/ --latent 30 (or demo:faces for the embedded faces)",
         )
+    epochs, name = options["epochs"], options["name"]
     if extend is not None and epochs is None:
         raise UserError(
             "--extend needs --epochs: how many more.", f"python cli.py train --extend {extend} --epochs 100"
@@ -164,28 +269,34 @@ def train(
             ("resume", "tensorboard") if resume is not None else ("extend", "epochs", "name", "tensorboard")
         )
         refuse_other_options(context, allowed)
-    config = None if source is None else configuration(options)
+    wanted = None if source is None else configuration({"source": source, **options})
     from pipelines import chain
 
-    if config is not None:
-        chain.train(config, name, dry_run, tensorboard)
+    if wanted is not None:
+        chain.train(wanted, name, options["thumbnails"], dry_run, tensorboard)
     elif resume is not None:
         chain.resume(resume, tensorboard)
     else:
-        chain.extend(str(extend), epochs or 1, name, tensorboard)
+        chain.extend(str(extend), epochs, name, tensorboard)
 
 
-@app.command(rich_help_panel="Chain")
-def embed(run: RunArgument = None) -> None:
-    """Posterior mean and standard deviation of every picture."""
+@app.command(
+    rich_help_panel="Chain",
+    epilog="Examples: embed · embed 3 new-faces/ --labels facts.csv · embed faces-conv-z30 scans.zip",
+)
+@sharing(label_options)
+def embed(options: Shared, run: RunArgument = None, source: OtherSource = None) -> None:
+    """Posterior mean and standard deviation of every picture of the run, or of another source."""
+    wanted = None if source is None else configuration({"source": source, **options})
     from pipelines import chain
 
-    chain.embed(run)
+    chain.embed(run, wanted)
 
 
 @app.command(rich_help_panel="Chain")
 def cluster_report(
     run: RunArgument = None,
+    source: OtherSource = None,
     perplexity: Annotated[
         float | None, typer.Option(help="Of t-SNE; chosen from the number of pictures.")
     ] = None,
@@ -196,12 +307,13 @@ def cluster_report(
     """Maps of the latent space, clusters, and whether the classes can be read or cluster."""
     from pipelines import chain
 
-    chain.cluster_report(run, perplexity, neighbors, permutations, seed)
+    chain.cluster_report(run, source, perplexity, neighbors, permutations, seed)
 
 
 @app.command(rich_help_panel="Chain")
 def interpolation_grid(
     run: RunArgument = None,
+    source: OtherSource = None,
     start: Annotated[
         list[str] | None, typer.Option("--from", help="Path, or a part of it, of a picture.")
     ] = None,
@@ -213,7 +325,7 @@ def interpolation_grid(
     """What lies between two pictures: grids, sliders and the paths between classes."""
     from pipelines import chain
 
-    chain.interpolation_grid(run, start or [], to or [], steps, pairs, seed)
+    chain.interpolation_grid(run, source, start or [], to or [], steps, pairs, seed)
 
 
 @app.command(rich_help_panel="Chain")
@@ -224,43 +336,36 @@ def export(run: RunArgument = None) -> None:
     chain.export(run)
 
 
-@app.command(rich_help_panel="Chain")
-def report(run: RunArgument = None) -> None:
+@app.command(
+    rich_help_panel="Chain",
+    epilog="Examples: report --single-file (one file per page, to be sent by mail) · report 3 --no-thumbnails",
+)
+def report(
+    run: RunArgument = None,
+    source: OtherSource = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Write every page as one file that needs no other.")
+    ] = False,
+    thumbnails: Thumbnails = None,
+) -> None:
     """Write the run's pages anew from what its stages left."""
     from pipelines import chain
 
-    chain.report(run)
+    chain.report(run, source, single_file, thumbnails)
 
 
-@app.command("run", rich_help_panel="Chain")
-def run_all(
-    source: SourceArgument,
-    latent: Latent = 30,
-    recipe: Recipe = "conv",
-    likelihood: Likelihood = None,
-    beta: Beta = 1.0,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = 1e-3,
-    schedule: Schedule = "constant",
-    kl_warmup: KlWarmup = 0,
-    augment: Augment = "auto",
-    seed: Seed = 0,
-    precision: PrecisionOption = "auto",
-    size: Size = None,
-    fit: Fit = "crop",
-    grey: Grey = None,
-    group_by: GroupBy = None,
-    split: SplitOption = None,
-    name: Name = None,
-    settings: Settings = None,
-) -> None:
+@app.command(
+    "run",
+    rich_help_panel="Chain",
+    epilog="Examples: run faces/ · run tfds:mnist --recipe mlp --augment none --latent 10",
+)
+@sharing(label_options, training_options)
+def run_all(options: Shared, source: SourceArgument) -> None:
     """The whole chain: train, embed, cluster-report, interpolation-grid, export."""
-    options = dict(locals())
-    config = configuration(options)
+    wanted = configuration({"source": source, **options})
     from pipelines import chain
 
-    chain.run(config, name)
+    chain.run(wanted, options["name"], options["thumbnails"])
 
 
 @app.command(rich_help_panel="Chain")
@@ -280,7 +385,7 @@ def demo(
     }
     from pipelines import chain
 
-    chain.run(config.parse_config(document), "demo-faces")
+    chain.run(config.parse_config(document), "demo-faces", None)
 
 
 @app.command(rich_help_panel="Pictures")
@@ -331,13 +436,63 @@ def list_runs() -> None:
     runs.list_runs()
 
 
+@app.command(rich_help_panel="Runs")
+def show(
+    run: RunArgument = None,
+    toml: Annotated[bool, typer.Option(help="Only the configuration, as --config reads it.")] = False,
+) -> None:
+    """A run's configuration, pictures, scores, stages and size on disk."""
+    from pipelines import runs
+
+    runs.show(run, toml)
+
+
+@app.command("open", rich_help_panel="Runs")
+def open_report(run: RunArgument = None) -> None:
+    """Open a run's report in the browser."""
+    from pipelines import runs
+
+    runs.open_report(run)
+
+
+@app.command(rich_help_panel="Runs")
+def rename(
+    run: Annotated[str, typer.Argument(help="Name, number or folder of a run.")],
+    name: Annotated[str, typer.Argument(help="What to call it; its number stays.")],
+) -> None:
+    """Give a run another name."""
+    from pipelines import runs
+
+    runs.rename(run, name)
+
+
+@app.command(rich_help_panel="Runs")
+def delete(
+    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names, numbers or folders of runs.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs, and the decoded pictures that no other run uses."""
+    from pipelines import runs
+
+    runs.delete(names, yes)
+
+
+@app.command(rich_help_panel="Model")
+def recipes() -> None:
+    """List the named models: what they are, where they come from, what to expect."""
+    from pipelines import recipes as stage
+
+    stage.list_recipes()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, 1 for a defect."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        result = app(arguments, prog_name="python cli.py", standalone_mode=False)
+        name = program_name(arguments)
+        result = app(arguments, prog_name=name, complete_var=COMPLETION, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except UserError as error:
         return complain(error.message, error.hint, 2, debug)
@@ -345,6 +500,14 @@ def main(arguments: list[str] | None = None) -> int:
         return complain("Stopped.", "", 130, debug)
     except Exception as error:
         return explain(error, debug)
+
+
+def program_name(arguments: list[str]) -> str:
+    """As usage lines name the program; shells complete the words after `./cli.py`, so there it is `cli.py`."""
+    completing = "_CLI_PY_COMPLETE" in os.environ or {"--install-completion", "--show-completion"} & set(
+        arguments
+    )
+    return "cli.py" if completing else "python cli.py"
 
 
 def explain(error: Exception, debug: bool) -> int:

@@ -9,15 +9,17 @@ from vae_tf import artifacts
 from vae_tf.artifacts import Run, Stage
 
 
-def train(config: Any, name: str | None, dry_run: bool, tensorboard: bool) -> None:
+def train(
+    config: Any, name: str | None, thumbnails: bool | None, dry_run: bool, tensorboard: bool
+) -> Run | None:
     from vae_tf.data.sources import open_source
 
     # A wrong folder is told before TensorFlow's seconds of import.
-    open_source(config.data)
+    source = open_source(config.data)
     import_tensorflow_quietly()
     from pipelines import train as stage
 
-    finish_training(lambda: stage.start(config, name, dry_run, tensorboard))
+    return finish_training(lambda: stage.start(config, source, name, dry_run, tensorboard), thumbnails)
 
 
 def resume(run: str, tensorboard: bool) -> None:
@@ -34,8 +36,10 @@ def extend(run: str, epochs: int, name: str | None, tensorboard: bool) -> None:
     finish_training(lambda: stage.extend(run, epochs, name, tensorboard))
 
 
-def finish_training(work: Any) -> Run | None:
+def finish_training(work: Any, thumbnails: bool | None = None) -> Run | None:
     """Trains, writes the report, and says what comes next; a stop by the user ends with its exit code."""
+    from pipelines.report import choose_pictures
+    from pipelines.run_data import own_pictures
     from pipelines.train import TrainingStopped
 
     try:
@@ -43,8 +47,9 @@ def finish_training(work: Any) -> Run | None:
     except TrainingStopped as stopped:
         raise Stopped(stopped.exit_code) from None
     if run is not None:
-        show_quality(run)
-        show_page(run, "index.html")
+        choose_pictures(run, thumbnails)
+        show_quality(own_pictures(run))
+        show_page(own_pictures(run), "index.html")
         next_step("python cli.py embed   (or at once: python cli.py cluster-report)")
     return run
 
@@ -57,10 +62,10 @@ class Stopped(Exception):
         self.exit_code = exit_code
 
 
-def show_quality(run: Run) -> None:
+def show_quality(subject: Any) -> None:
     from pipelines.evaluate import evaluate, verdict
 
-    scores = evaluate(run).record["results"]["scores"]
+    scores = evaluate(subject).record["results"]["scores"]
     shown = "test" if "test" in scores else "validation"
     for part, words in ((shown, "unseen" if shown == "test" else shown), ("train", "trained on")):
         if part in scores:
@@ -73,10 +78,10 @@ def show_quality(run: Run) -> None:
     say(f"  {verdict(scores)}")
 
 
-def show_page(run: Run, page: str) -> None:
+def show_page(subject: Any, page: str, single_file: bool = False) -> None:
     from pipelines.report import write_report
 
-    index = write_report(run)
+    index = write_report(subject, single_file)
     say(f"  page: {index.parent / page}", style="bold")
 
 
@@ -96,11 +101,15 @@ def told(stage: Stage, what: str, began: float) -> None:
     say(f"  {what}{how}")
 
 
-def embed(text: str | None) -> Run:
+def embed(text: str | None, other: Any = None) -> None:
+    """Encodes the run's own pictures, or those that the configuration `other` names."""
     run, began = started_with(text), time.time()
     from pipelines.embed import embed as work
+    from pipelines.other_source import list_pictures
+    from pipelines.run_data import own_pictures
 
-    stage = work(run)
+    subject = own_pictures(run) if other is None else list_pictures(run, other.data)
+    stage = work(subject)
     results = stage.record["results"]
     told(
         stage,
@@ -109,33 +118,47 @@ def embed(text: str | None) -> Run:
         began,
     )
     say(f"  files: {stage.folder / 'latents.npz'} and latents.csv")
-    show_page(run, "latents.html")
-    next_step("python cli.py cluster-report")
-    return run
+    if not subject.is_own:
+        show_quality(subject)
+    show_page(subject, "latents.html")
+    next_step(f"python cli.py cluster-report{with_source(subject)}")
+
+
+def with_source(subject: Any) -> str:
+    """What a command needs to be about the same pictures."""
+    return "" if subject.is_own else f" {subject.run.name} {subject.source_name}"
 
 
 def cluster_report(
-    text: str | None, perplexity: float | None, neighbors: int | None, permutations: int, seed: int
-) -> Run:
+    text: str | None,
+    source: str | None,
+    perplexity: float | None,
+    neighbors: int | None,
+    permutations: int,
+    seed: int,
+) -> None:
     run, began = started_with(text), time.time()
     from pipelines.clusters import ClusterOptions, cluster
+    from pipelines.other_source import subject_of
 
-    stage = cluster(run, ClusterOptions(perplexity, neighbors, permutations, seed))
+    subject = subject_of(run, source)
+    stage = cluster(subject, ClusterOptions(perplexity, neighbors, permutations, seed))
     told(stage, "maps, clusters and tests", began)
     scores = artifacts.read_json(stage.folder / "scores.json")
     say(f"  {scores['separation']['headline'] or scores['separation']['reason']}")
-    show_page(run, "clusters.html")
-    next_step("python cli.py interpolation-grid")
-    return run
+    show_page(subject, "clusters.html")
+    next_step(f"python cli.py interpolation-grid{with_source(subject)}")
 
 
 def interpolation_grid(
-    text: str | None, start: list[str], to: list[str], steps: int, pairs: int, seed: int
-) -> Run:
+    text: str | None, source: str | None, start: list[str], to: list[str], steps: int, pairs: int, seed: int
+) -> None:
     run, began = started_with(text), time.time()
     from pipelines.interpolation import InterpolationOptions, interpolate
+    from pipelines.other_source import subject_of
 
-    stage = interpolate(run, InterpolationOptions(tuple(start), tuple(to), steps, pairs, seed))
+    subject = subject_of(run, source)
+    stage = interpolate(subject, InterpolationOptions(tuple(start), tuple(to), steps, pairs, seed))
     results = stage.record["results"]
     told(
         stage,
@@ -143,48 +166,45 @@ def interpolation_grid(
         began,
     )
     say(f"  files: {stage.folder}/*.png")
-    show_page(run, "interpolation.html")
+    show_page(subject, "interpolation.html")
     next_step("python cli.py export")
-    return run
 
 
-def export(text: str | None) -> Run:
+def export(text: str | None) -> None:
     run, began = started_with(text), time.time()
     from pipelines.export import export as work
+    from pipelines.run_data import own_pictures
 
-    stage = work(run)
+    subject = own_pictures(run)
+    stage = work(subject)
     results = stage.record["results"]
     told(stage, f"SavedModel in {stage.folder / '1'}", began)
     say(
         f"  loaded in a fresh process without this project or Keras, on {results['checked_on']}: "
         f"largest difference {results['largest_difference']:.1e}"
     )
-    show_page(run, "export.html")
+    show_page(subject, "export.html")
     next_step(
         f"docker run -p 8501:8501 -v {stage.folder.resolve()}:/models/vae -e MODEL_NAME=vae tensorflow/serving"
     )
-    return run
 
 
-def report(text: str | None) -> Run:
+def report(text: str | None, source: str | None, single_file: bool, thumbnails: bool | None) -> None:
     run = started_with(text)
-    show_page(run, "index.html")
-    return run
+    from pipelines.other_source import subject_of
+    from pipelines.report import choose_pictures
+
+    choose_pictures(run, thumbnails)
+    show_page(subject_of(run, source), "index.html", single_file)
 
 
-def run(config: Any, name: str | None) -> None:
+def run(config: Any, name: str | None, thumbnails: bool | None) -> None:
     """The whole chain on one source."""
-    from vae_tf.data.sources import open_source
-
-    open_source(config.data)
-    import_tensorflow_quietly()
-    from pipelines import train as stage
-
-    trained = finish_training(lambda: stage.start(config, name))
+    trained = train(config, name, thumbnails, dry_run=False, tensorboard=False)
     assert trained is not None, "only a dry run gives no run"
     embed(trained.name)
-    cluster_report(trained.name, None, None, 999, 0)
-    interpolation_grid(trained.name, [], [], 11, 4, 0)
+    cluster_report(trained.name, None, None, None, 999, 0)
+    interpolation_grid(trained.name, None, [], [], 11, 4, 0)
     export(trained.name)
     say(f"{trained.report / 'index.html'}")
 

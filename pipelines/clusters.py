@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from pipelines.embed import embed
 from pipelines.evaluate import fit_pca
-from pipelines.run_data import load_run_pictures
-from vae_tf.artifacts import Run, Stage, StageWriter, load_arrays, save_arrays, write_json
+from pipelines.run_data import Subject, load_pictures_of
+from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.errors import UserError
 from vae_tf.pixels import to_unit
@@ -30,19 +30,21 @@ class ClusterOptions:
     seed: int = 0
 
 
-def cluster(run: Run, options: ClusterOptions) -> Stage:
+def cluster(subject: Subject, options: ClusterOptions) -> Stage:
     """Maps, clusterings and separation of the latents, with PCA and pixels beside them."""
-    embedded = embed(run)
+    embedded = embed(subject)
     inputs = {"embed": embedded.hash, "options": dataclasses.asdict(options)}
-    return run.compute("clusters", inputs, lambda stage: write_clusters(run, embedded, options, stage))
+    return subject.compute(
+        "clusters", inputs, lambda stage: write_clusters(subject, embedded, options, stage)
+    )
 
 
-def write_clusters(run: Run, embedded: Stage, options: ClusterOptions, stage: StageWriter) -> None:
-    pictures = load_run_pictures(run)
+def write_clusters(subject: Subject, embedded: Stage, options: ClusterOptions, stage: StageWriter) -> None:
+    pictures = load_pictures_of(subject)
     latents = load_arrays(embedded.folder / "latents.npz")["mean"]
     maps, arrays = draw_maps(latents, options)
     clusterings = find_clusters(latents, options.seed, arrays)
-    separation = separate_classes(run, pictures, latents, options)
+    separation = separate_classes(subject, pictures, latents, options)
     save_arrays(stage.folder / "maps.npz", **arrays)
     scores = {"maps": maps, "clusterings": clusterings, "separation": separation}
     write_json(stage.folder / "scores.json", scores)
@@ -113,7 +115,7 @@ def representatives(latents: NDArray[np.float32], assignments: NDArray[np.int64]
 
 
 def separate_classes(
-    run: Run, pictures: Pictures, latents: NDArray[np.float32], options: ClusterOptions
+    subject: Subject, pictures: Pictures, latents: NDArray[np.float32], options: ClusterOptions
 ) -> dict[str, Any]:
     """Readable and clustered, in latents, PCA scores and pixels; or why nothing can be said."""
     from vae_tf.analysis import headline, separation
@@ -126,7 +128,7 @@ def separate_classes(
         kept = tested_positions(index, options.seed)
         # The model never saw a label, so that trained-on pictures may serve as well; folds keep groups apart.
         result = separation.separate(
-            feature_spaces(run, pictures, latents, kept),
+            feature_spaces(subject, pictures, latents, kept),
             index.labels[kept],
             None if groups is None else groups[kept],
             index.class_names,
@@ -155,11 +157,15 @@ def tested_positions(index: Index, seed: int) -> NDArray[np.int64]:
 
 
 def feature_spaces(
-    run: Run, pictures: Pictures, latents: NDArray[np.float32], kept: NDArray[np.int64]
+    subject: Subject, pictures: Pictures, latents: NDArray[np.float32], kept: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float32]]:
     originals = np.asarray(pictures.images[kept])
     pixels = to_unit(originals).reshape(len(kept), -1)
-    return {"VAE latents": latents[kept], "PCA": fit_pca(run, pictures).encode(originals), "pixels": pixels}
+    return {
+        "VAE latents": latents[kept],
+        "PCA": fit_pca(subject, pictures).encode(originals),
+        "pixels": pixels,
+    }
 
 
 def describe_design(result: Any) -> str:

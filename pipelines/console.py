@@ -9,6 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
+from reports.words import bytes_in_words
+from vae_tf.errors import UserError
+
 console = Console(highlight=False, soft_wrap=True)
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -22,6 +25,15 @@ def warn(text: str) -> None:
     say(f"! {text}", style="yellow")
 
 
+def ask(question: str) -> bool:
+    """Raises: UserError: Nobody sits at a terminal to be asked."""
+    import sys
+
+    if not sys.stdin.isatty():
+        raise UserError(question, "There is no terminal to answer at: give --yes.")
+    return console.input(f"{escape(question)} [y/N] ").strip().lower() in ("y", "yes")
+
+
 def next_step(command: str) -> None:
     say(f"  next: {command}", style="dim")
 
@@ -33,6 +45,13 @@ def seconds(value: float) -> str:
     if value < 3600:
         return f"{int(value // 60)} min {int(value % 60):02d} s"
     return f"{int(value // 3600)} h {int(value % 3600 // 60):02d} min"
+
+
+def describe_estimate(estimate: Any) -> str:
+    return (
+        f"{seconds(estimate.seconds_per_epoch)} per epoch, {seconds(estimate.seconds)} in all; "
+        f"{bytes_in_words(estimate.memory)} of memory"
+    )
 
 
 @contextlib.contextmanager
@@ -55,8 +74,9 @@ def counting(description: str) -> Iterator[Callable[[int, int], None]]:
 class TrainingDisplay:
     """Epoch, loss and its two terms in nats, validation, pictures per second and time left."""
 
-    def __init__(self, num_epochs: int, num_steps: int) -> None:
+    def __init__(self, num_epochs: int, num_steps: int, stopwatch: Any) -> None:
         self.num_epochs, self.num_steps = num_epochs, num_steps
+        self.stopwatch = stopwatch
         self.started = time.monotonic()
         self.first_step: int | None = None
         self.last_line = 0.0
@@ -78,6 +98,10 @@ class TrainingDisplay:
     def __call__(self, event: dict[str, Any]) -> None:
         if self.first_step is None:
             self.first_step = event["step"]
+        if not self.stopwatch.is_done:
+            self.stopwatch(event)
+            if self.stopwatch.is_done:
+                say(f"  estimated: {describe_estimate(self.stopwatch.estimate)}", style="dim")
         if event["event"] == "epoch":
             self.text = self.describe(event)
             self.short_text = self.describe_shortly(event)

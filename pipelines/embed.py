@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.evaluate import model_inputs
-from pipelines.run_data import load_model, load_run_pictures
-from vae_tf.artifacts import Run, Stage, StageWriter, save_arrays
+from pipelines.run_data import Subject, load_model, load_pictures_of
+from vae_tf.artifacts import Stage, StageWriter, save_arrays
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 from vae_tf.evaluation.latents import Embedding
@@ -15,14 +14,14 @@ from vae_tf.evaluation.latents import Embedding
 BATCH_SIZE = 128
 
 
-def embed(run: Run) -> Stage:
-    """Encodes all pictures of the run, trained-on and unseen, and writes latents.npz and latents.csv."""
-    return run.compute("embed", model_inputs(run), lambda stage: write_embedding(run, stage))
+def embed(subject: Subject) -> Stage:
+    """Encodes all pictures, trained-on and unseen, and writes latents.npz and latents.csv."""
+    return subject.compute("embed", subject.model_inputs, lambda stage: write_embedding(subject, stage))
 
 
-def write_embedding(run: Run, stage: StageWriter) -> None:
-    pictures = load_run_pictures(run)
-    embedding = encode_all(load_model(run), pictures)
+def write_embedding(subject: Subject, stage: StageWriter) -> None:
+    pictures = load_pictures_of(subject)
+    embedding = encode_all(load_model(subject.run), pictures)
     write_latents(stage.folder, embedding, pictures.index)
     stage.results.update(
         num_pictures=len(embedding.mean),

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.run_data import config_of, load_model, load_run_pictures
+from pipelines.run_data import Subject, config_of, load_model, load_pictures_of, own_pictures
 from vae_tf import random
-from vae_tf.artifacts import Run, Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.evaluation.reconstruction import Interval, Quality, mean_interval, quality, reconstruct
 from vae_tf.pixels import to_uint8
@@ -18,16 +18,16 @@ NUM_SHOWN = 9
 NUM_SAMPLES = 64
 
 
-def evaluate(run: Run) -> Stage:
+def evaluate(subject: Subject) -> Stage:
     """Scores VAE and PCA on every part; keeps some reconstructions and prior samples to look at."""
-    return run.compute("evaluate", model_inputs(run), lambda stage: write_scores(run, stage))
+    return subject.compute("evaluate", subject.model_inputs, lambda stage: write_scores(subject, stage))
 
 
-def write_scores(run: Run, stage: StageWriter) -> None:
-    pictures, model = load_run_pictures(run), load_model(run)
+def write_scores(subject: Subject, stage: StageWriter) -> None:
+    pictures, model = load_pictures_of(subject), load_model(subject.run)
     model.compile()
-    baseline = fit_pca(run, pictures)
-    samples = model.sample(NUM_SAMPLES, seed=config_of(run).training.seed)
+    baseline = fit_pca(subject, pictures)
+    samples = model.sample(NUM_SAMPLES, seed=config_of(subject.run).training.seed)
     arrays: dict[str, Any] = {"samples": to_uint8(samples)}
     scores: dict[str, Any] = {"num_components": int(baseline.decomposition.n_components_)}
     for part in ("test", "validation", "train"):
@@ -40,17 +40,6 @@ def write_scores(run: Run, stage: StageWriter) -> None:
     stage.results["scores"] = scores
 
 
-def model_inputs(run: Run) -> dict[str, str]:
-    """What every stage that reads the pictures and the model depends on."""
-    return {"fingerprint": run.record["fingerprint"], "model": model_hash(run)}
-
-
-def model_hash(run: Run) -> str:
-    stage = run.stage("train")
-    assert stage is not None, "find_run gives trained runs only"
-    return str(stage.record["results"]["model"])
-
-
 def choose(index: Index, part: str, limit: int) -> NDArray[np.int64]:
     """Positions of the part's pictures, a keyed random choice of them where there are more than `limit`."""
     positions = index.where(part)
@@ -59,14 +48,16 @@ def choose(index: Index, part: str, limit: int) -> NDArray[np.int64]:
     return np.sort(random.generator(0, "scored", part).choice(positions, limit, replace=False))
 
 
-def fit_pca(run: Run, pictures: Pictures) -> Any:
+def fit_pca(subject: Subject, pictures: Pictures) -> Any:
+    """PCA of the pictures that the run was trained on; `pictures` are the subject's, loaded already."""
     from vae_tf.data.augmentation import Augmentation
     from vae_tf.evaluation.pca import PCA
 
-    config, plan = config_of(run), run.record["machine"]["plan"]
+    config, plan = config_of(subject.run), subject.run.record["machine"]["plan"]
+    trained_on = pictures if subject.is_own else load_pictures_of(own_pictures(subject.run))
     augmentation = Augmentation(**plan["augmentation"]) if plan["augmentation"] else None
-    positions = choose(pictures.index, "train", 4000)
-    return PCA(config.model.latent, config.training.seed).fit(pictures.images[positions], augmentation)
+    positions = choose(trained_on.index, "train", 4000)
+    return PCA(config.model.latent, config.training.seed).fit(trained_on.images[positions], augmentation)
 
 
 def score(

@@ -4,29 +4,29 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.evaluate import choose, model_inputs
-from pipelines.run_data import load_model, load_run_pictures
-from vae_tf.artifacts import Run, Stage, StageWriter, write_json
+from pipelines.evaluate import choose
+from pipelines.run_data import Subject, load_model, load_pictures_of
+from vae_tf.artifacts import Stage, StageWriter, write_json
 from vae_tf.errors import UserError
 
 NUM_CHECKED = 16
 VERSION = "1"
 
 
-def export(run: Run) -> Stage:
+def export(subject: Subject) -> Stage:
     """Writes `export/1/`; where parity fails nothing is left behind.
 
     Raises:
         UserError: The exported model does not give the run's outputs.
     """
-    return run.compute("export", model_inputs(run), lambda stage: write_export(run, stage))
+    return subject.compute("export", subject.model_inputs, lambda stage: write_export(subject, stage))
 
 
-def write_export(run: Run, stage: StageWriter) -> None:
+def write_export(subject: Subject, stage: StageWriter) -> None:
     from vae_tf.serving import parity
     from vae_tf.serving.export import export as write_saved_model
 
-    pictures, model = load_run_pictures(run), load_model(run)
+    pictures, model = load_pictures_of(subject), load_model(subject.run)
     part = "test" if len(pictures.index.where("test")) else "train"
     positions = choose(pictures.index, part, NUM_CHECKED)
     folder = stage.folder / VERSION

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.embed import embed
-from pipelines.run_data import load_model, load_run_pictures
-from vae_tf.artifacts import Run, Stage, StageWriter, load_arrays, save_arrays, write_json
+from pipelines.run_data import Subject, load_model, load_pictures_of
+from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index
 from vae_tf.errors import UserError
 from vae_tf.pixels import to_uint8
@@ -29,15 +29,17 @@ class InterpolationOptions:
     seed: int = 0
 
 
-def interpolate(run: Run, options: InterpolationOptions) -> Stage:
+def interpolate(subject: Subject, options: InterpolationOptions) -> Stage:
     """Decodes paths between pictures and class means, a four-corner grid, and the manifold of 1 or 2 latents."""
-    embedded = embed(run)
+    embedded = embed(subject)
     inputs = {"embed": embedded.hash, "options": dataclasses.asdict(options)}
-    return run.compute("interpolation", inputs, lambda stage: write_paths(run, embedded, options, stage))
+    return subject.compute(
+        "interpolation", inputs, lambda stage: write_paths(subject, embedded, options, stage)
+    )
 
 
-def write_paths(run: Run, embedded: Stage, options: InterpolationOptions, stage: StageWriter) -> None:
-    index, model = load_run_pictures(run).index, load_model(run)
+def write_paths(subject: Subject, embedded: Stage, options: InterpolationOptions, stage: StageWriter) -> None:
+    index, model = load_pictures_of(subject).index, load_model(subject.run)
     means = load_arrays(embedded.folder / "latents.npz")["mean"]
     pairs = named_pairs(index, options) or chosen_pairs(index, means, options)
     arrays: dict[str, Any] = {}

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.console import seconds
 from pipelines.evaluate import verdict
-from pipelines.run_data import config_of
+from pipelines.run_data import Subject, config_of, own_pictures
 from reports.records import (
     CurveSegment,
     OverviewRecord,
@@ -15,7 +15,7 @@ from reports.records import (
     RunFacts,
     SplitCount,
 )
-from vae_tf.artifacts import Run, load_arrays
+from vae_tf.artifacts import Run, all_runs, load_arrays
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 
@@ -28,8 +28,8 @@ NEXT = (
 )
 
 
-def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
-    stage = run.newest("evaluate")
+def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
+    run, stage = subject.run, subject.newest("evaluate")
     assert stage is not None, "the report evaluates first"
     scores = stage.record["results"]["scores"]
     arrays = load_arrays(stage.folder / "pictures.npz")
@@ -38,9 +38,10 @@ def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
     return OverviewRecord(
         run=facts,
         answer=verdict(scores) or "No pictures were kept apart, so nothing can be said about unseen ones.",
-        trained_on=trained_on(run, pictures),
-        next_command=next_command(run),
-        headline=headline(run),
+        trained_on=trained_on(subject, pictures),
+        next_command=next_command(subject),
+        headline=headline(subject),
+        elsewhere=elsewhere(subject),
         facts=[
             *fact_list(run, train.record["results"], scores),
             *(("Beside the pictures", note) for note in pictures.source_notes),
@@ -48,7 +49,7 @@ def overview(run: Run, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
         counts=split_counts(pictures.index),
         unseen=reconstructions(arrays, pictures, "test"),
         trained=reconstructions(arrays, pictures, "train"),
-        quality=quality_cells(scores) + ancestors(run),
+        quality=quality_cells(scores) + (ancestors(run) if subject.is_own else []),
         verdict=verdict(scores),
         quality_note=quality_note(run, scores),
         curves=curves(run),
@@ -74,30 +75,44 @@ def warnings(pictures: Pictures, results: dict[str, Any]) -> list[str]:
     return found
 
 
-def trained_on(run: Run, pictures: Pictures) -> str:
-    config, index = config_of(run), pictures.index
+def trained_on(subject: Subject, pictures: Pictures) -> str:
+    """What the model learned from; of other pictures, what they are as well."""
+    index = pictures.index
     height, width, channels = pictures.shape.image_shape
-    text = (
-        f"{len(index.where('train'))} of {len(index.paths)} {'grey' if channels == 1 else 'colour'} pictures"
-    )
-    text += f" of {height}×{width} pixels from {config.data.source}"
+    what = f"{'grey' if channels == 1 else 'colour'} pictures of {height}×{width} pixels from {subject.source_name}"
     if index.class_names and len(index.class_names) <= 6:
-        text += f", classes {', '.join(index.class_names)}"
+        what += f", classes {', '.join(index.class_names)}"
     elif index.class_names:
-        text += f", {len(index.class_names)} classes"
-    return text
+        what += f", {len(index.class_names)} classes"
+    if subject.is_own:
+        return f"{len(index.where('train'))} of {len(index.paths)} {what}"
+    return f"{own_pictures(subject.run).source_name}; seen here: {len(index.paths)} {what}"
 
 
-def next_command(run: Run) -> str:
-    """The first stage of the chain that this run lacks."""
+def next_command(subject: Subject) -> str:
+    """The first stage of the chain that these pictures lack."""
+    other = "" if subject.is_own else f" {subject.source_name}"
     for kind, command in NEXT:
-        if run.newest(kind) is None:
-            return command.format(run=run.name)
-    return f"python cli.py train --extend {run.name} --epochs 100"
+        if subject.newest(kind) is None and (subject.is_own or kind != "export"):
+            return command.format(run=subject.run.name) + other
+    return f"python cli.py train --extend {subject.run.name} --epochs 100"
 
 
-def headline(run: Run) -> str:
-    stage = run.newest("clusters")
+def elsewhere(subject: Subject) -> list[tuple[str, str]]:
+    """Reports on other pictures than these under the same model: (name, address relative to this report)."""
+    others = [Subject(subject.run, stage) for stage in subject.run.stages("data") if stage != subject.data]
+    return [
+        (
+            f"{other.source_name}{', the run’s own' if other.is_own else ''}",
+            f"../{other.report.name}/index.html",
+        )
+        for other in others
+        if (other.report / "index.html").exists()
+    ]
+
+
+def headline(subject: Subject) -> str:
+    stage = subject.newest("clusters")
     return "" if stage is None else str(stage.record["results"]["headline"])
 
 
@@ -180,7 +195,8 @@ def ancestors(run: Run) -> list[Quality]:
     """The unseen pictures' scores of the runs that this one extends, so that one sees what more epochs brought."""
     cells = []
     for parent in chain_of(run)[:-1]:
-        evaluated, train = parent.newest("evaluate"), parent.stage("train")
+        evaluated = own_pictures(parent).newest("evaluate") if parent.stage("data") else None
+        train = parent.stage("train")
         if evaluated is None or train is None:
             continue
         scores = evaluated.record["results"]["scores"]
@@ -205,10 +221,12 @@ def chain_of(run: Run) -> list[Run]:
     """The run and those that it extends, the oldest first; a deleted parent ends the chain."""
     chain = [run]
     while chain[0].record["parent"]:
-        folder = run.folder.parent / chain[0].record["parent"]
-        if not (folder / "run.json").exists():
+        # By number: a name may have changed since.
+        number = chain[0].record["parent"][:5]
+        parents = [other for other in all_runs(run.folder.parent) if other.name[:5] == number]
+        if not parents:
             break
-        chain.insert(0, Run(folder))
+        chain.insert(0, parents[0])
     return chain
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.run_data import config_of, load_model
+from pipelines.run_data import load_model, own_pictures
 from vae_tf.artifacts import Run
 from vae_tf.data.pictures import UnusablePicture, read_picture
 from vae_tf.errors import UserError
-from vae_tf.pixels import to_uint8
+from vae_tf.pixels import rescale, to_uint8
 
 
 def sample(run: Run, num: int, temperature: float, seed: int, to: Path | None) -> Path:
@@ -30,12 +30,13 @@ def reconstruct(run: Run, files: list[Path], to: Path | None) -> tuple[Path, lis
 
     from vae_tf.data.resize import resize
 
-    model, fit = load_model(run), config_of(run).data.fit
+    model, shape = load_model(run), own_pictures(run).shape
     originals, problems = [], []
     for file in files:
         try:
-            height, width, channels = model.image_shape
-            originals.append(resize(tf.constant(read_picture(file)), height, width, channels, fit).numpy())
+            values = read_picture(file, dtype=shape.dtype, value_range=shape.value_range)
+            pixels = tf.constant(rescale(values, shape.value_range))
+            originals.append(resize(pixels, *shape.image_shape, shape.fit).numpy())
         except UnusablePicture as error:
             problems.append(f"{file}: {error}")
     if not originals:
@@ -44,7 +45,7 @@ def reconstruct(run: Run, files: list[Path], to: Path | None) -> tuple[Path, lis
     decoded = to_uint8(model.reconstruct(stacked))
     name = f"reconstructions-{files[0].stem}" + (f"-and-{len(files) - 1}-more" if len(files) > 1 else "")
     path = to or run.folder / "pictures" / f"{name}.png"
-    return write_grid(path, np.concatenate([stacked, decoded]), columns=len(stacked)), problems
+    return write_grid(path, np.concatenate([to_uint8(stacked), decoded]), columns=len(stacked)), problems
 
 
 def write_grid(path: Path, pictures: NDArray[np.uint8], columns: int) -> Path:

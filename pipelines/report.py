@@ -7,43 +7,64 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines import overview_record, stage_records
+from pipelines import data_record, overview_record, stage_records
 from pipelines.evaluate import evaluate
-from pipelines.run_data import load_run_pictures
-from reports.records import RunFacts
-from vae_tf.artifacts import Run, replace_folder
+from pipelines.run_data import Subject, load_pictures_of
+from reports.records import PageForm, RunFacts
+from reports.words import without_folders
+from vae_tf.artifacts import Run, read_json, replace_folder, write_json
 
 KINDS = {"latents": "embed", "clusters": "clusters", "interpolation": "interpolation", "export": "export"}
 
 
-def write_report(run: Run) -> Path:
-    """Writes `report/` through a temporary sibling; returns the path of index.html."""
-    evaluate(run)
-    pictures = load_run_pictures(run)
-    facts = run_facts(run)
-    partial = run.folder / f".report.partial-{os.getpid()}"
+def write_report(subject: Subject, single_file: bool = False) -> Path:
+    """Writes the pages through a temporary sibling; returns the path of index.html.
+
+    With `single_file` they go beside the report, every page whole in itself.
+    """
+    evaluate(subject)
+    pictures = load_pictures_of(subject)
+    facts = run_facts(subject, PageForm(single_file=single_file, pictures=shows_pictures(subject.run)))
+    folder = subject.report
+    if single_file:
+        folder = folder.with_name(f"{folder.name}-single-file")
+    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         for page in facts.pages:
             writer, record = PAGES[page]()
-            writer(partial, record(run, facts, pictures))
-        replace_folder(partial, run.report)
+            writer(partial, record(subject, facts, pictures))
+        replace_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return run.report / "index.html"
+    return folder / "index.html"
 
 
-def run_facts(run: Run) -> RunFacts:
-    record = run.record
-    pages = ["index", *(page for page, kind in KINDS.items() if run.newest(kind) is not None)]
+def shows_pictures(run: Run) -> bool:
+    """Whether the run's pages show pictures and file names, as was last chosen; they do unless told otherwise."""
+    path = run.folder / "report.json"
+    return not path.exists() or bool(read_json(path)["pictures"])
+
+
+def choose_pictures(run: Run, pictures: bool | None) -> None:
+    """Keeps the choice for this and for every later report of the run."""
+    if pictures is not None:
+        write_json(run.folder / "report.json", {"pictures": pictures})
+
+
+def run_facts(subject: Subject, form: PageForm) -> RunFacts:
+    """What all pages say about the run; nothing that tells of the machine's folders."""
+    record = subject.run.record
+    shown = [page for page, kind in KINDS.items() if subject.newest(kind) is not None]
     return RunFacts(
-        name=run.name,
-        command=record["command"],
-        source=record["config"]["data"]["source"],
+        name=subject.run.name + ("" if subject.is_own else f" on {subject.source_name}"),
+        command=without_folders(record["command"]),
+        source=subject.source_name,
         date=time.strftime("%-d %B %Y, %H:%M", time.localtime(record["created"])),
         versions=record["versions"],
-        pages=pages,
+        pages=["index", "data", *shown],
+        form=form,
     )
 
 
@@ -51,6 +72,12 @@ def _index() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.overview import write_overview
 
     return write_overview, overview_record.overview
+
+
+def _data() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from reports.data import write_data
+
+    return write_data, data_record.data
 
 
 def _latents() -> tuple[Callable[..., Path], Callable[..., Any]]:
@@ -79,6 +106,7 @@ def _export() -> tuple[Callable[..., Path], Callable[..., Any]]:
 
 PAGES = {
     "index": _index,
+    "data": _data,
     "latents": _latents,
     "clusters": _clusters,
     "interpolation": _interpolation,

@@ -1,76 +1,207 @@
-"""The pictures and the model of an existing run, for every stage after training."""
+"""The pictures and the model that a stage after training is about."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pipelines.console import counting
 from vae_tf import artifacts
-from vae_tf.artifacts import Run
-from vae_tf.config import Config, parse_config
+from vae_tf.artifacts import Run, Stage, StageWriter
+from vae_tf.config import Config, DataConfig, parse_config
 from vae_tf.data.cache import Shape, load_cache, open_cache
 from vae_tf.data.dataset import Index, Pictures
+from vae_tf.data.inspection import Inspection
 from vae_tf.data.sources import open_source
 from vae_tf.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A run's model together with pictures: those it was trained on, or those of another source.
+
+    Args:
+        run: A trained run.
+        data: The stage `data` that lists the pictures.
+    """
+
+    run: Run
+    data: Stage
+
+    @property
+    def is_own(self) -> bool:
+        """Whether these are the pictures that the run was made from."""
+        return self.data.name == "data"
+
+    @property
+    def config(self) -> DataConfig:
+        """Where the pictures come from, every choice filled in."""
+        return parse_data_config(self.data.record["inputs"]["config"])
+
+    @property
+    def source_name(self) -> str:
+        """The source as pages name it: without the folders that lead to it."""
+        return short_name(self.config.source)
+
+    @property
+    def report(self) -> Path:
+        """Where the pages go; those on another source lie beside the run's own."""
+        if self.is_own:
+            return self.run.report
+        return self.run.folder / f"report-{artifacts.slug(self.source_name)}-{self.data.hash[:6]}"
+
+    @property
+    def shape(self) -> Shape:
+        """The shape and the depth of each picture."""
+        return shape_from_json(artifacts.read_json(self.data.folder / "facts.json")["shape"])
+
+    @property
+    def index(self) -> Index:
+        """Facts about each picture, without the pixels."""
+        return Index.from_json(artifacts.read_json(self.data.folder / "index.json"))
+
+    @property
+    def model_inputs(self) -> dict[str, str]:
+        """What every stage that needs nothing but pictures and model depends on, beside the pictures."""
+        return {"model": model_hash(self.run)}
+
+    def compute(self, kind: str, inputs: Mapping[str, Any], work: Callable[[StageWriter], None]) -> Stage:
+        """The stage of this kind on these pictures: the finished one, or a new one that `work` fills."""
+        inputs = {"data": self.data.hash, **inputs}
+        return self.run.compute(kind, inputs, work, plain_name=self.is_own)
+
+    def newest(self, kind: str) -> Stage | None:
+        """The newest stage of a kind that was computed on these pictures."""
+        stages = [s for s in self.run.stages(kind) if s.record["inputs"].get("data") == self.data.hash]
+        return stages[-1] if stages else None
+
+
+def own_pictures(run: Run) -> Subject:
+    """The run with the pictures that it was made from.
+
+    Raises:
+        UserError: It was stopped before these were decoded.
+    """
+    stage = run.stage("data")
+    if stage is None:
+        raise UserError(
+            f"{run.name} was stopped before its pictures were decoded.",
+            f"Train anew: python cli.py train {config_of(run).data.source}",
+        )
+    return Subject(run, stage)
 
 
 def config_of(run: Run) -> Config:
     return parse_config(run.record["config"])
 
 
-def save_index(run: Run, pictures: Pictures) -> None:
-    """The stage `data`: which pictures, classes, groups and parts this run is about."""
-    inputs = {"config": config_of(run).data.model_dump(mode="json"), "fingerprint": pictures.fingerprint}
-    with run.writing("data", inputs) as stage:
+def parse_data_config(document: dict[str, Any]) -> DataConfig:
+    return parse_config({"data": document}).data
+
+
+def short_name(source: str) -> str:
+    """A source without the folders that lead to it: `faces` for /home/anna/faces."""
+    return source if is_name(source) else Path(source).name or "pictures"
+
+
+def is_name(source: str) -> bool:
+    """Whether a source is named rather than a path: `demo:faces`, `tfds:mnist`."""
+    return source.startswith(("demo:", "tfds:"))
+
+
+def resolved_data(config: DataConfig, shape: Shape) -> DataConfig:
+    """Where the pictures are from anywhere, and how they got their shape."""
+    paths = {name: getattr(config, name) for name in ("source", "test", "labels")}
+    return config.model_copy(
+        update={
+            **{name: path and absolute(path) for name, path in paths.items()},
+            "size": (shape.height, shape.width),
+            "channels": shape.channels,
+            "value_range": shape.value_range,
+            "split": config.shares,
+        }
+    )
+
+
+def absolute(source: str) -> str:
+    return source if is_name(source) else str(Path(source).expanduser().resolve())
+
+
+def model_hash(run: Run) -> str:
+    stage = run.stage("train")
+    assert stage is not None, "find_run gives trained runs only"
+    return str(stage.record["results"]["model"])
+
+
+def save_pictures(run: Run, config: DataConfig, pictures: Pictures, inspection: Inspection) -> Stage:
+    """The stage `data`: which pictures, classes, groups and parts a run, or a further source, is about."""
+    inputs = {
+        "config": config.model_dump(mode="json"),
+        "fingerprint": pictures.fingerprint,
+        "index": artifacts.hash_of(pictures.index.to_json()),
+    }
+
+    def write(stage: StageWriter) -> None:
         artifacts.write_json(stage.folder / "index.json", pictures.index.to_json())
         (stage.folder / "pictures.csv").write_text(pictures.index.to_csv(), encoding="utf-8")
-        artifacts.write_json(
-            stage.folder / "facts.json",
-            {
-                "shape": dataclasses.asdict(pictures.shape),
-                "skipped": pictures.skipped,
-                "notes": pictures.notes,
-                "source_notes": pictures.source_notes,
-                "fingerprint": pictures.fingerprint,
-            },
-        )
+        artifacts.write_json(stage.folder / "inspection.json", inspection.to_json())
+        artifacts.save_arrays(stage.folder / "hashes.npz", hashes=pictures.hashes)
+        facts = {
+            "shape": dataclasses.asdict(pictures.shape),
+            "skipped": pictures.skipped,
+            "sizes": pictures.sizes,
+            "notes": pictures.notes,
+            "source_notes": pictures.source_notes,
+            "fingerprint": pictures.fingerprint,
+        }
+        artifacts.write_json(stage.folder / "facts.json", facts)
         stage.results.update(num_pictures=len(pictures.images), num_skipped=len(pictures.skipped))
 
+    return run.compute("data", inputs, write, plain_name=run.stage("data") is None)
 
-def load_run_pictures(run: Run) -> Pictures:
-    """The pictures as the run was trained on them, decoded anew where the cache is gone.
+
+def load_pictures_of(subject: Subject) -> Pictures:
+    """The pictures as they were first decoded; decoded anew where the cache is gone.
 
     Raises:
         UserError: The source has changed since, or is gone together with the cache.
     """
-    folder = run.folder / "data"
-    if run.stage("data") is None:
-        raise UserError(
-            f"{run.name} was stopped before its pictures were decoded.",
-            f"Train anew: python cli.py train {config_of(run).data.source}",
-        )
+    folder = subject.data.folder
     facts = artifacts.read_json(folder / "facts.json")
-    index = Index.from_json(artifacts.read_json(folder / "index.json"))
-    facts["shape"]["reasons"] = tuple(facts["shape"]["reasons"])
-    shape = Shape(**facts["shape"])
-    folder = artifacts.cache_root() / facts["fingerprint"]
-    if (folder / "index.json").exists():
-        images = load_cache(folder).images
-    else:
-        images = decode_again(run, shape, facts["fingerprint"])
-    skipped = [(path, why) for path, why in facts["skipped"]]
+    shape = shape_from_json(facts["shape"])
+    cache = artifacts.cache_root() / facts["fingerprint"]
+    whole = (cache / "index.json").exists()
     return Pictures(
-        images, index, shape, skipped, facts["notes"], facts["source_notes"], facts["fingerprint"]
+        images=load_cache(cache).images if whole else decode_again(subject, shape, facts["fingerprint"]),
+        index=subject.index,
+        shape=shape,
+        skipped=[(path, why) for path, why in facts["skipped"]],
+        notes=facts["notes"],
+        source_notes=facts["source_notes"],
+        fingerprint=facts["fingerprint"],
+        sizes=[(h, w, c, count) for h, w, c, count in facts["sizes"]],
+        hashes=artifacts.load_arrays(folder / "hashes.npz")["hashes"],
     )
 
 
-def decode_again(run: Run, shape: Shape, fingerprint: str) -> Any:
-    config = config_of(run).data
-    source = open_source(config)
+def read_inspection(subject: Subject) -> Inspection:
+    """What was found odd about the pictures when they were listed."""
+    return Inspection.from_json(artifacts.read_json(subject.data.folder / "inspection.json"))
+
+
+def shape_from_json(document: dict[str, Any]) -> Shape:
+    value_range = document["value_range"]
+    fixed = {"value_range": value_range and tuple(value_range), "reasons": tuple(document["reasons"])}
+    return Shape(**{**document, **fixed})
+
+
+def decode_again(subject: Subject, shape: Shape, fingerprint: str) -> Any:
+    config = subject.config
     with counting("decoding") as progress:
-        cache = open_cache(source, shape, artifacts.cache_root(), progress)
+        cache = open_cache(open_source(config), shape, artifacts.cache_root(), progress)
     if cache.fingerprint != fingerprint:
         raise UserError(
-            f"The pictures in {config.source} have changed since {run.name} was trained.",
+            f"The pictures in {config.source} have changed since {subject.run.name} read them.",
             f"Put them back, or train anew: python cli.py train {config.source}",
         )
     return cache.images

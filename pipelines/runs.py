@@ -1,13 +1,17 @@
-"""The list of runs."""
+"""The runs as a whole: list, show, open, rename, delete."""
 
 import time
+from typing import Any
 
-from pipelines.console import console, say
+from pipelines.console import ask, console, say, seconds, warn
+from reports.words import bytes_in_words, plural
 from vae_tf import artifacts
-from vae_tf.artifacts import Run
+from vae_tf.artifacts import Run, Stage
+from vae_tf.errors import UserError
 
 
 def list_runs() -> None:
+    """One row per run, the newest last."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -25,14 +29,164 @@ def list_runs() -> None:
 
 def row_of(run: Run) -> list[str]:
     record = run.record
-    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["created"]))
     stages = run.stage_names()
     shown = ", ".join(name for name in stages if name not in ("data", "train"))
-    if run.is_trained:
-        state = "trained"
-    elif run.is_training:
-        state = "training"
-    else:
-        state = "interrupted" if run.partial_train.exists() else "not trained"
     model = record["config"]["model"]
-    return [run.name, made, model["recipe"], str(model["latent"]), state, shown]
+    return [run.name, made(run), model["recipe"], str(model["latent"]), state(run), shown]
+
+
+def made(run: Run) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(run.record["created"]))
+
+
+def state(run: Run) -> str:
+    """trained, training, interrupted or not trained."""
+    if run.is_trained:
+        return "trained"
+    if run.is_training:
+        return "training"
+    return "interrupted" if run.partial_train.exists() else "not trained"
+
+
+def show(text: str | None, toml: bool) -> None:
+    """What is known of a run, in lines; with `toml` only its configuration, as a file for --config."""
+    from vae_tf.config import parse_config
+    from vae_tf.options import to_toml
+
+    run = artifacts.find_run(text, trained=False)
+    config = to_toml(parse_config(run.record["config"]))
+    if toml:
+        print(config)
+        return
+    record = run.record
+    say(run.name, style="bold")
+    say(f"  {state(run)}, made {made(run)}, {bytes_in_words(size_of(run))} in {run.folder}")
+    say(f"  command: {record['command']}")
+    if record["parent"]:
+        say(f"  goes on from: {record['parent']}")
+    say("pictures", style="bold")
+    describe_pictures(run)
+    say("stages", style="bold")
+    stages = filter(None, map(run.stage, run.stage_names()))
+    for stage in sorted(stages, key=lambda stage: stage.record["finished"]):
+        describe_stage(run, stage)
+    say("configuration", style="bold")
+    for line in config.splitlines():
+        say(f"  {line}" if line else "")
+
+
+def describe_pictures(run: Run) -> None:
+    stage = run.stage("data")
+    if stage is None:
+        say("  not decoded")
+        return
+    index = artifacts.read_json(stage.folder / "index.json")
+    counts = (
+        plural(len(index["paths"]), "picture"),
+        plural(len(index["class_names"]), "class", "classes"),
+        plural(len(index["group_names"]), "group"),
+        f"{plural(stage.record['results']['num_skipped'], 'file')} skipped",
+    )
+    say(f"  {', '.join(counts)}")
+    facts = artifacts.read_json(stage.folder / "facts.json")
+    for note in [*facts["source_notes"], *facts["notes"]]:
+        say(f"  {note}", style="dim")
+
+
+def describe_stage(run: Run, stage: Stage) -> None:
+    took = seconds(stage.record["finished"] - stage.record["started"])
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(stage.record["finished"]))
+    results = stage.record["results"]
+    said = results.get("headline", "")
+    if "scores" in results:
+        scores = results["scores"]
+        part = next((part for part in ("test", "validation", "train") if part in scores), None)
+        said = f"{part} MSE {scores[part]['vae']['mse']['value']:.5f}" if part else ""
+    about = source_of(run, stage)
+    name = stage.record["stage"] + (f" on {about}" if about else "")
+    say(f"  {name:24} {when}, {took}" + (f": {said}" if said else ""))
+
+
+def source_of(run: Run, stage: Stage) -> str:
+    """The other source that a stage is about; empty for the run's own pictures."""
+    from pipelines.run_data import Subject
+
+    for data in run.stages("data"):
+        if data.name != "data" and data.hash in (stage.hash, stage.record["inputs"].get("data")):
+            return Subject(run, data).source_name
+    return ""
+
+
+def size_of(run: Run) -> int:
+    return sum(
+        path.stat().st_size for path in run.folder.rglob("*") if path.is_file() and not path.is_symlink()
+    )
+
+
+def open_report(text: str | None) -> None:
+    """Opens the newest report of a run in the browser."""
+    import webbrowser
+
+    run = artifacts.find_run(text)
+    page = run.report / "index.html"
+    if not page.exists():
+        raise UserError(f"{run.name} has no report.", f"Write it: python cli.py report {run.name}")
+    say(f"{page}")
+    if not webbrowser.open(page.resolve().as_uri()):
+        warn("No browser could be opened here; open the page above.")
+
+
+def rename(text: str, name: str) -> None:
+    """Another name for a run; its number stays, by which its children find it."""
+    run = artifacts.find_run(text, trained=False)
+    renamed = artifacts.rename_run(run, name)
+    say(f"{run.name} is now {renamed.name}")
+
+
+def delete(names: list[str], yes: bool) -> None:
+    """Deletes runs, and the caches of decoded pictures that no other run uses.
+
+    Raises:
+        UserError: A run is being trained, or a deletion was not confirmed and nobody can be asked.
+    """
+    runs = list(
+        {run.folder: run for run in (artifacts.find_run(name, trained=False) for name in names)}.values()
+    )
+    for run in runs:
+        if run.is_training:
+            raise UserError(f"{run.name} is being trained.", "Stop it first with Ctrl-C.")
+    caches = unused_caches(runs)
+    for run in runs:
+        children = [
+            other.name for other in artifacts.all_runs() if is_child(other, run) and other not in runs
+        ]
+        say(
+            f"{run.name}: {bytes_in_words(size_of(run))}"
+            + (f"; extended by {', '.join(children)}" if children else "")
+        )
+    for cache in caches:
+        say(f"decoded pictures that no other run uses: {bytes_in_words(size_of(Run(cache)))}")
+    if not yes and not ask("Delete for good?"):
+        say("Nothing was deleted.")
+        return
+    for folder in [*(run.folder for run in runs), *caches]:
+        artifacts.delete_folder(folder)
+    say(f"deleted {len(runs)} {'run' if len(runs) == 1 else 'runs'}")
+
+
+def is_child(run: Run, parent: Run) -> bool:
+    return bool(run.record["parent"]) and run.record["parent"][:5] == parent.name[:5]
+
+
+def unused_caches(going: list[Run]) -> list[Any]:
+    """Caches of the pictures of these runs that no other run refers to."""
+    staying = [run for run in artifacts.all_runs() if run not in going]
+    needed = set().union(*(fingerprints(run) for run in staying))
+    wanted = set().union(*(fingerprints(run) for run in going)) - needed
+    folders = [artifacts.cache_root() / fingerprint for fingerprint in sorted(wanted)]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def fingerprints(run: Run) -> set[str]:
+    """The caches that a run refers to, its own and those of other sources."""
+    return {str(stage.record["inputs"]["fingerprint"]) for stage in run.stages("data")}

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.run_data import Subject
 from reports.records import (
     BicCurve,
     ClusterContents,
@@ -24,8 +25,8 @@ from reports.records import (
     Signature,
     Tensor,
 )
-from vae_tf.artifacts import Run, Stage, load_arrays, read_json
-from vae_tf.data.dataset import Index, Pictures
+from vae_tf.artifacts import Stage, load_arrays, read_json
+from vae_tf.data.dataset import Index, Pictures, encode_names
 from vae_tf.data.splits import PARTS
 
 NUM_STRIPS = 8
@@ -33,16 +34,17 @@ NUM_PER_STRIP = 10
 MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 CLUSTER_NAMES = {"k_means": "k-means", "gaussian_mixture": "Gaussian mixture"}
 LARGEST_NUM_FACTS = 40
+LARGEST_NUM_CATEGORIES = 200
 
 
-def newest(run: Run, kind: str) -> Stage:
-    stage = run.newest(kind)
+def newest(subject: Subject, kind: str) -> Stage:
+    stage = subject.newest(kind)
     assert stage is not None, f"the report shows {kind} only where it has run"
     return stage
 
 
-def latents(run: Run, facts: RunFacts, pictures: Pictures) -> LatentsRecord:
-    stage = newest(run, "embed")
+def latents(subject: Subject, facts: RunFacts, pictures: Pictures) -> LatentsRecord:
+    stage = newest(subject, "embed")
     arrays = load_arrays(stage.folder / "latents.npz")
     kl = arrays["kl"].mean(axis=0, dtype=np.float64)
     used = [int(i) for i in np.argsort(-kl, kind="stable")[:NUM_STRIPS] if kl[i] > 0.1]
@@ -83,8 +85,8 @@ def split_names(index: Index, positions: Any) -> list[str]:
     return [PARTS[index.parts[i]] for i in positions]
 
 
-def clusters(run: Run, facts: RunFacts, pictures: Pictures) -> ClustersRecord:
-    stage = newest(run, "clusters")
+def clusters(subject: Subject, facts: RunFacts, pictures: Pictures) -> ClustersRecord:
+    stage = newest(subject, "clusters")
     scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "maps.npz")
     separation = scores["separation"]
     headline = separation["headline"] or f"{cluster_fact(scores)} {separation['reason']}"
@@ -158,15 +160,28 @@ def color_columns(index: Index, arrays: dict[str, Any]) -> list[ColorBy]:
     columns = []
     if index.class_names:
         columns.append(
-            ColorBy(name="class", kind="category", values=index.labels, categories=index.class_names)
+            ColorBy(
+                name="class",
+                kind="category",
+                values=index.labels,
+                categories=index.class_names,
+                public=True,
+            )
         )
     for key, name in CLUSTER_NAMES.items():
         names = [f"cluster {i + 1}" for i in range(int(arrays[key].max(initial=0)) + 1)]
         columns.append(
-            ColorBy(name=f"cluster ({name})", kind="category", values=arrays[key], categories=names)
+            ColorBy(
+                name=f"cluster ({name})",
+                kind="category",
+                values=arrays[key],
+                categories=names,
+                public=True,
+            )
         )
-    parts = ["trained on", "validation", "unseen", "calibration"]
-    columns.append(ColorBy(name="split", kind="category", values=index.parts.astype(int), categories=parts))
+    parts = ["trained on", "validation", "unseen", "calibration", "other class"]
+    split = index.parts.astype(int)
+    columns.append(ColorBy(name="split", kind="category", values=split, categories=parts, public=True))
     if index.group_names:
         columns.append(
             ColorBy(name="group", kind="category", values=index.groups, categories=index.group_names)
@@ -179,13 +194,16 @@ def color_columns(index: Index, arrays: dict[str, Any]) -> list[ColorBy]:
 
 
 def fact_column(name: str, values: list[Any]) -> ColorBy | None:
-    """Numbers as a scale, words as categories; None where all values are equal."""
-    if len(set(values)) < 2:
+    """Numbers as a scale, words as categories; None where all are equal, or too many words for a legend."""
+    known = [value for value in values if value is not None]
+    if len(set(known)) < 2:
         return None
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        return ColorBy(name=name, kind="number", values=np.asarray(values, dtype=np.float64))
-    words = sorted({str(value) for value in values})
-    codes = np.array([words.index(str(value)) for value in values])
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
+        numbers = [np.nan if value is None else float(value) for value in values]
+        return ColorBy(name=name, kind="number", values=np.asarray(numbers))
+    codes, words = encode_names([None if value is None else str(value) for value in values])
+    if len(words) > LARGEST_NUM_CATEGORIES:
+        return None
     return ColorBy(name=name, kind="category", values=codes, categories=words)
 
 
@@ -243,8 +261,8 @@ def cluster_contents(
     return contents
 
 
-def interpolation(run: Run, facts: RunFacts, pictures: Pictures) -> InterpolationRecord:
-    stage = newest(run, "interpolation")
+def interpolation(subject: Subject, facts: RunFacts, pictures: Pictures) -> InterpolationRecord:
+    stage = newest(subject, "interpolation")
     arrays, paths = load_arrays(stage.folder / "frames.npz"), read_json(stage.folder / "paths.json")
     index, corners = pictures.index, paths["corners"]
     return InterpolationRecord(
@@ -296,16 +314,16 @@ def picture_path(path: dict[str, Any], arrays: dict[str, Any], pictures: Picture
     )
 
 
-def export(run: Run, facts: RunFacts, pictures: Pictures) -> ExportRecord:
-    stage = newest(run, "export")
+def export(subject: Subject, facts: RunFacts, pictures: Pictures) -> ExportRecord:
+    stage = newest(subject, "export")
     results = stage.record["results"]
     return ExportRecord(
         run=facts,
-        location=str(stage.folder),
+        location=f"{stage.folder.parent.name}/{stage.name}",
         signatures=[
             signature(name, described, results["parity"]) for name, described in results["signatures"].items()
         ],
-        examples=serving_examples(run, stage, pictures),
+        examples=serving_examples(stage, pictures),
         sizes=[
             (path.relative_to(stage.folder).as_posix(), path.stat().st_size)
             for path in sorted((stage.folder / "1").rglob("*"))
@@ -330,17 +348,21 @@ def tensor(name: str, described: dict[str, Any]) -> Tensor:
     return Tensor(name=name, shape=f"[{shape}]", dtype=described["dtype"], meaning=described["meaning"])
 
 
-def serving_examples(run: Run, stage: Stage, pictures: Pictures) -> list[tuple[str, str]]:
-    folder = stage.folder.resolve()
+def serving_examples(stage: Stage, pictures: Pictures) -> list[tuple[str, str]]:
+    """To be typed in the folder of runs: a page tells nothing of the machine that wrote it."""
+    folder = f"{stage.folder.parent.name}/{stage.name}"
     height, width, channels = pictures.shape.image_shape
     docker = (
-        f"docker run -p 8501:8501 -v '{folder}:/models/vae' -e MODEL_NAME=vae tensorflow/serving\n"
+        f'docker run -p 8501:8501 -v "$PWD/{folder}:/models/vae" -e MODEL_NAME=vae tensorflow/serving\n'
         "curl http://localhost:8501/v1/models/vae/metadata"
     )
     python = (
         "import tensorflow as tf\n\n"
-        f"model = tf.saved_model.load({str(folder / '1')!r})\n"
+        f'model = tf.saved_model.load("{folder}/1")\n'
         f"pictures = tf.zeros([1, {height}, {width}, {channels}])  # float32 in [0, 1]\n"
         'latents = model.signatures["encode"](pictures=pictures)["mean"]'
     )
-    return [("TF Serving", docker), ("Python, without this project", python)]
+    return [
+        ("TF Serving, in the folder of runs", docker),
+        ("Python, without this project, in the folder of runs", python),
+    ]

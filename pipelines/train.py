@@ -12,12 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import TrainingDisplay, counting, next_step, say, seconds, warn
-from pipelines.run_data import config_of, load_run_pictures, save_index
+from pipelines.describe import describe_data, inspect_pictures
+from pipelines.run_data import (
+    config_of,
+    load_pictures_of,
+    own_pictures,
+    read_inspection,
+    resolved_data,
+    save_pictures,
+    short_name,
+)
+from reports.words import bytes_in_words
 from vae_tf import artifacts, recipes
 from vae_tf.artifacts import Run
 from vae_tf.config import Config
 from vae_tf.data.dataset import Pictures, load_pictures
+from vae_tf.data.inspection import Inspection
+from vae_tf.data.sources import Source
 from vae_tf.errors import UserError
+from vae_tf.options import to_toml
 
 
 class TrainingStopped(Exception):
@@ -29,34 +42,12 @@ class TrainingStopped(Exception):
         self.exit_code = exit_code
 
 
-def prepare_data(config: Config) -> Pictures:
+def prepare_data(config: Config, source: Source) -> Pictures:
     """Decodes, labels and splits the pictures, and says what was found."""
     with counting("decoding") as progress:
-        pictures = load_pictures(config.data, config.training.seed, artifacts.cache_root(), progress)
+        pictures = load_pictures(config.data, config.training.seed, artifacts.cache_root(), progress, source)
     describe_data(pictures)
     return pictures
-
-
-def describe_data(pictures: Pictures) -> None:
-    index, shape = pictures.index, pictures.shape
-    parts = {name: len(index.where(name)) for name in ("train", "validation", "test", "calibration")}
-    counts = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
-    say(
-        f"{len(index.paths)} pictures of {shape.height}×{shape.width}, "
-        f"{'grey' if shape.channels == 1 else 'colour'}: {counts}"
-    )
-    for reason in shape.reasons:
-        say(f"  chosen: {reason}", style="dim")
-    if index.class_names:
-        shown = ", ".join(index.class_names[:8]) + (" …" if len(index.class_names) > 8 else "")
-        say(f"  {len(index.class_names)} classes: {shown}")
-    if index.group_names:
-        say(f"  {len(index.group_names)} groups, none of them split between parts")
-    if pictures.skipped:
-        warn(f"{len(pictures.skipped)} files could not be used; the report lists them, the first is")
-        say(f"    {pictures.skipped[0][0]}: {pictures.skipped[0][1]}")
-    for note in [*pictures.source_notes, *pictures.notes]:
-        say(f"  {note}", style="dim")
 
 
 def resolve(config: Config, pictures: Pictures, first_epoch: int = 0) -> tuple[Config, dict[str, Any]]:
@@ -67,9 +58,7 @@ def resolve(config: Config, pictures: Pictures, first_epoch: int = 0) -> tuple[C
     image_shape = pictures.shape.image_shape
     plan = plans.make_plan(config.training, len(pictures.index.where("train")), image_shape, first_epoch)
     chosen = precision.resolve(config.training.precision, config.model.recipe)
-    data = config.data.model_copy(
-        update={"size": image_shape[:2], "channels": image_shape[2], "source": absolute(config.data.source)}
-    )
+    data = resolved_data(config.data, pictures.shape)
     training = config.training.model_copy(
         update={"epochs": plan.epochs - first_epoch, "batch_size": plan.batch_size}
     )
@@ -77,28 +66,98 @@ def resolve(config: Config, pictures: Pictures, first_epoch: int = 0) -> tuple[C
     return resolved, {"plan": dataclasses.asdict(plan), "precision": dataclasses.asdict(chosen)}
 
 
-def absolute(source: str) -> str:
-    return source if source.startswith("demo:") else str(Path(source).expanduser().resolve())
-
-
-def start(config: Config, name: str | None, dry_run: bool = False, tensorboard: bool = False) -> Run | None:
-    """Trains a new run; with `dry_run` says only what it would do."""
+def start(
+    config: Config, source: Source, name: str | None, dry_run: bool = False, tensorboard: bool = False
+) -> Run | None:
+    """Trains a new run on an opened source; with `dry_run` says only what it would do, and writes the data page."""
     recipes.find_recipe(config.model.recipe)
-    pictures = prepare_data(config)
+    pictures = prepare_data(config, source)
+    check_latent(config.model.latent, pictures)
+    inspection = inspect_pictures(pictures)
     resolved, machine = resolve(config, pictures)
     model = build_model(resolved, machine)
     describe_plan(resolved, machine, model)
     if dry_run:
-        say("Nothing was written but the cache of decoded pictures: this was a dry run.")
+        preview(resolved, machine, model, pictures, inspection)
         return None
-    source = Path(resolved.data.source).name.replace("demo:", "demo-") or "pictures"
-    label = name or f"{source}-{config.model.recipe}-z{config.model.latent}"
-    run = create_run(label, resolved, machine, pictures, parent=None)
+    label = name or f"{run_label(resolved.data.source)}-{config.model.recipe}-z{config.model.latent}"
+    run = create_run(label, resolved, machine, pictures, inspection)
     return work(run, model, pictures, tensorboard)
 
 
+def run_label(source: str) -> str:
+    """The source's name for that of a run: without folders, and without the suffixes of a file."""
+    return short_name(source).split(".")[0] if Path(source).is_file() else short_name(source)
+
+
+def check_latent(latent: int, pictures: Pictures) -> None:
+    """Raises: UserError: As many numbers as a picture has values compress nothing."""
+    height, width, channels = pictures.shape.image_shape
+    values = height * width * channels
+    if latent >= values:
+        raise UserError(
+            f"--latent {latent}: a picture of {height}×{width}×{channels} has only {values:,} values itself.",
+            f"Give fewer, such as --latent {min(30, max(1, values // 10))}, or larger pictures: --size.",
+        )
+
+
+def preview(
+    config: Config, machine: dict[str, Any], model: Any, pictures: Pictures, inspection: Inspection
+) -> None:
+    """What a dry run leaves: an estimate from a few real steps, and the page about the data."""
+    from pipelines.data_record import write_preview
+
+    estimate = estimate_training(config, machine, model, pictures)
+    said = [
+        ("Training", f"{seconds(estimate.seconds_per_epoch)} per epoch, {seconds(estimate.seconds)} in all"),
+        ("Memory", bytes_in_words(estimate.memory)),
+        ("Cache of decoded pictures", bytes_in_words(pictures.images.nbytes)),
+    ]
+    for what, how_much in said:
+        say(f"  {what.lower()}: {how_much}")
+    page = write_preview(config, pictures, inspection, said)
+    say("The resolved configuration, as --config would read it:", style="bold")
+    say(to_toml(config))
+    say(f"  page: {page}", style="bold")
+    say("This was a dry run: no run was made, and nothing written but this page and the decoded pictures.")
+
+
+def estimate_training(config: Config, machine: dict[str, Any], model: Any, pictures: Pictures) -> Any:
+    """Trains a few steps and forgets them."""
+    import tempfile
+
+    from vae_tf.training import loop
+    from vae_tf.training.estimate import Stopwatch
+
+    plan = plan_of(machine)
+    stopwatch = Stopwatch(plan, len(pictures.index.where("validation")))
+    with tempfile.TemporaryDirectory() as folder:
+        loop.fit(
+            model,
+            plan,
+            batch_maker(pictures, plan),
+            None,
+            Path(folder),
+            jit_compile=machine["precision"]["jit_compile"],
+            listener=stopwatch,
+            wants_stop=lambda: stopwatch.is_done,
+        )
+    return stopwatch.finish()
+
+
+def plan_of(machine: dict[str, Any]) -> Any:
+    from vae_tf.training.plan import Plan
+
+    return Plan(**{**machine["plan"], "notes": tuple(machine["plan"]["notes"])})
+
+
 def create_run(
-    label: str, config: Config, machine: dict[str, Any], pictures: Pictures, parent: str | None
+    label: str,
+    config: Config,
+    machine: dict[str, Any],
+    pictures: Pictures,
+    inspection: Inspection,
+    parent: str | None = None,
 ) -> Run:
     record = {
         "config": config.to_json(),
@@ -109,7 +168,7 @@ def create_run(
         "versions": versions(),
     }
     run = artifacts.new_run(label, record)
-    save_index(run, pictures)
+    save_pictures(run, config.data, pictures, inspection)
     say(f"run {run.name}", style="bold")
     return run
 
@@ -122,7 +181,7 @@ def resume(text: str, tensorboard: bool = False) -> Run:
             f"{run.name} has finished its training.",
             f"To train it further: python cli.py train --extend {run.name} --epochs 100",
         )
-    pictures = load_run_pictures(run)
+    pictures = load_pictures_of(own_pictures(run))
     say(f"run {run.name} goes on", style="bold")
     model = build_model(config_of(run), run.record["machine"])
     return work(run, model, pictures, tensorboard)
@@ -131,14 +190,15 @@ def resume(text: str, tensorboard: bool = False) -> Run:
 def extend(text: str, epochs: int, name: str | None, tensorboard: bool = False) -> Run:
     """A child run that goes on from the last state of a finished one for `epochs` more."""
     parent = artifacts.find_run(text)
-    pictures = load_run_pictures(parent)
+    subject = own_pictures(parent)
+    pictures = load_pictures_of(subject)
     config = config_of(parent)
     training = config.training.model_copy(update={"epochs": epochs})
     first_epoch = parent.record["machine"]["plan"]["epochs"]
     resolved, machine = resolve(config.model_copy(update={"training": training}), pictures, first_epoch)
     machine["precision"] = parent.record["machine"]["precision"]
     label = name or f"{parent.name[6:]}-extended"
-    run = create_run(label, resolved, machine, pictures, parent=parent.name)
+    run = create_run(label, resolved, machine, pictures, read_inspection(subject), parent.name)
     run.partial_train.mkdir()
     shutil.copytree(parent.folder / "train" / "checkpoints", run.partial_train / "checkpoints")
     shutil.copy2(parent.folder / "train" / "metrics.jsonl", run.partial_train / "metrics.jsonl")
@@ -185,15 +245,16 @@ def work(run: Run, model: Any, pictures: Pictures, tensorboard: bool) -> Run:
         TrainingStopped: Ctrl-C, or a loss that is not finite; both states are on disk.
     """
     from vae_tf.training import loop
-    from vae_tf.training.plan import Plan
+    from vae_tf.training.estimate import Stopwatch
 
     config, machine = config_of(run), run.record["machine"]
-    plan = Plan(**{**machine["plan"], "notes": tuple(machine["plan"]["notes"])})
+    plan = plan_of(machine)
+    stopwatch = Stopwatch(plan, len(pictures.index.where("validation")))
     folder = run.partial_train
     started = time.time()
     with (
         run.training_lock(),
-        TrainingDisplay(plan.epochs, plan.num_steps) as display,
+        TrainingDisplay(plan.epochs, plan.num_steps, stopwatch) as display,
         stop_on_signals() as wants_stop,
     ):
         outcome, best = loop.fit(

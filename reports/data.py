@@ -34,7 +34,6 @@ def write_data(folder: Path, record: DataRecord) -> Path:
         "answer": answer(record),
         "classes": classes,
         "classes_in_table": classes if len(classes) <= MAX_CLASSES_IN_TABLE else {},
-        "has_groups": any(part.groups is not None for part in record.counts),
         "sheet": [(shown, shown_tiles(shown)) for shown in record.sheet if pictures],
         "copies": [(copied, copied_tiles(copied)) for copied in record.copies if pictures],
         "constant": shown_tiles(record.constant) if record.constant and pictures else [],
@@ -62,18 +61,16 @@ def answer(record: DataRecord) -> str:
     total = sum(part.pictures for part in record.counts)
     kind = "grey " if channels == 1 else "colour " if channels == 3 else ""
     text = f"{count(total)} {kind}{'picture' if total == 1 else 'pictures'} of {width} × {height} pixels"
-    if any(part.groups is not None for part in record.counts):
-        text += f" in {plural(sum(part.groups or 0 for part in record.counts), 'group')}"
+    if record.num_groups is not None:
+        text += f" in {plural(record.num_groups, 'group')}"
     classes = class_totals(record.counts)
     if not classes:
         return f"{text}, without classes."
-    if len(set(classes.values())) == 1 and len(classes) > 1:
-        names = f" ({', '.join(classes)})" if len(classes) <= 6 else ""
-        each = f", {plural(next(iter(classes.values())), 'picture')} in each"
-        return f"{text}; {plural(len(classes), 'class', 'classes')}{names}{each}."
     if len(classes) <= 6:
         return f"{text}: {', '.join(f'{count(amount)} {name}' for name, amount in classes.items())}."
     few, many = min(classes.values()), max(classes.values())
+    if few == many:
+        return f"{text}; {count(len(classes))} classes of {plural(many, 'picture')} each."
     return f"{text}; {count(len(classes))} classes of {count(few)} to {plural(many, 'picture')}."
 
 

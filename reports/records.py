@@ -96,13 +96,17 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class OverviewRecord:
-    """The first page: `answer` is its one sentence; `headline` what a later stage found, if it has run."""
+    """The first page: `answer` is its one sentence; `headline` what a later stage found, if it has run.
+
+    `elsewhere`: (name, address) of the reports on other pictures under the same model, or of the run's own.
+    """
 
     run: RunFacts
     answer: str
     trained_on: str
     next_command: str
     headline: str = ""
+    elsewhere: Sequence[tuple[str, str]] = ()
     facts: Sequence[tuple[str, str]] = ()
     counts: Sequence[SplitCount] = ()
     unseen: Reconstructions | None = None
@@ -370,13 +374,14 @@ class DataRecord:
     Attributes:
         image_shape: Height, width, channels.
         counts: One for each part that holds pictures.
+        num_groups: People, plates, … in all parts together; None where they are not known.
         remarks: What is odd, the worst first; none where nothing is.
         sheet: Some pictures of every class, or of all, where there are no classes.
         copies: Exact ones first; `num_copies` (groups and pairs) counts those that are not shown, too.
         search_note: How near copies were looked for.
         constant: Pictures of one colour.
         original_sizes: (width, height, files) as the files have them.
-        light: Rows (name, values) under `light_columns`: quantiles of brightness and contrast, from 0 to 1.
+        light: (name of the quantile, brightness, contrast) over the pictures, from 0 to 1.
         skipped: (path, reason).
         notes: On the split.
         source_notes: On what lay beside the pictures.
@@ -387,6 +392,7 @@ class DataRecord:
     run: RunFacts
     image_shape: tuple[int, int, int]
     counts: Sequence[SplitCount]
+    num_groups: int | None = None
     remarks: Sequence[Remark] = ()
     sheet: Sequence[Shown] = ()
     copies: Sequence[Copied] = ()
@@ -395,8 +401,7 @@ class DataRecord:
     constant: Shown | None = None
     original_sizes: Sequence[tuple[int, int, int]] = ()
     shape_reasons: Sequence[str] = ()
-    light_columns: Sequence[str] = ()
-    light: Sequence[tuple[str, Sequence[float]]] = ()
+    light: Sequence[tuple[str, float, float]] = ()
     skipped: Sequence[tuple[str, str]] = ()
     columns: Sequence[DataColumn] = ()
     notes: Sequence[str] = ()

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -194,22 +195,31 @@ class Run:
                 return stage
         return None
 
-    def compute(self, kind: str, inputs: Mapping[str, Any], work: Callable[["StageWriter"], None]) -> Stage:
+    def compute(
+        self,
+        kind: str,
+        inputs: Mapping[str, Any],
+        work: Callable[["StageWriter"], None],
+        plain_name: bool = True,
+    ) -> Stage:
         """The stage of this kind from these inputs: the finished one, or a new one that `work` fills."""
         done = self.finished(kind, inputs)
         if done is not None:
             return done
-        with self.writing(kind, inputs) as writer:
+        with self.writing(kind, inputs, plain_name) as writer:
             work(writer)
         made = self.finished(kind, inputs)
         assert made is not None, "a stage that was written is found by its inputs"
         return made
 
     @contextlib.contextmanager
-    def writing(self, kind: str, inputs: Mapping[str, Any]) -> Iterator["StageWriter"]:
+    def writing(
+        self, kind: str, inputs: Mapping[str, Any], plain_name: bool = True
+    ) -> Iterator["StageWriter"]:
         """A new stage: a temporary sibling that becomes the stage's folder when the block ends without error.
 
-        It is called `kind`, or `kind-HASH` where a stage from other inputs already has that name.
+        It is called `kind`; or `kind-HASH` where a stage from other inputs already has that name, and without
+        `plain_name`, which is for stages on other pictures than the run's own.
         """
         partial = self.folder / f".{kind}.partial-{os.getpid()}"
         shutil.rmtree(partial, ignore_errors=True)
@@ -219,10 +229,8 @@ class Run:
         try:
             yield writer
             finish_stage(partial, kind, inputs, started, writer.results)
-            try:
-                # Refused where the name is taken, even by a process that finished a moment ago.
-                os.rename(partial, self.folder / kind)
-            except OSError:
+            # Refused where the name is taken, even by a process that finished a moment ago.
+            if not (plain_name and renamed(partial, self.folder / kind)):
                 replace_folder(partial, self.folder / f"{kind}-{hash_of(inputs)}")
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -251,6 +259,15 @@ def finish_stage(
     write_json(folder / "stage.json", record)
 
 
+def renamed(new: Path, target: Path) -> bool:
+    """Whether `new` could take a name that nobody has."""
+    try:
+        os.rename(new, target)
+    except OSError:
+        return False
+    return True
+
+
 def replace_folder(new: Path, target: Path) -> None:
     """Puts `new` in the place of `target`; a folder that was there goes only after the new one is whole."""
     old = target.with_name(f".{target.name}.old-{os.getpid()}")
@@ -258,6 +275,30 @@ def replace_folder(new: Path, target: Path) -> None:
         os.replace(target, old)
     os.replace(new, target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def delete_folder(folder: Path) -> None:
+    """Takes a folder out of sight at once, then removes it, so that an interruption leaves nothing half there."""
+    doomed = folder.with_name(f".{folder.name}.deleted-{os.getpid()}")
+    os.replace(folder, doomed)
+    shutil.rmtree(doomed)
+
+
+def rename_run(run: Run, name: str) -> Run:
+    """The run under another name and its old number.
+
+    Raises:
+        UserError: The run is being trained, or the name has no letter or digit.
+    """
+    if not re.search(r"[a-z0-9]", name.lower()):
+        raise UserError(f"{name!r} is no name for a run.", "Letters, digits and dashes are kept of it.")
+    if not re.match(r"\d{5}-", run.name):
+        raise UserError(f"{run.name} has no number of its own.", "Move its folder by hand.")
+    with run.training_lock():
+        folder = run.folder.with_name(f"{run.name[:5]}-{slug(name)}")
+        if folder != run.folder:
+            run.folder.rename(folder)
+    return Run(folder)
 
 
 def slug(text: str) -> str:
@@ -275,11 +316,16 @@ def new_run(name: str, record: Mapping[str, Any], root: Path | None = None) -> R
     document = {
         "schema_version": SCHEMA_VERSION,
         "created": time.time(),
-        "command": " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command_line(sys.argv),
         **record,
     }
     write_json(folder / "run.json", document)
     return Run(folder)
+
+
+def command_line(arguments: list[str]) -> str:
+    """What was typed, to be typed again."""
+    return shlex.join(["python", Path(arguments[0]).name, *arguments[1:]])
 
 
 @contextlib.contextmanager

@@ -144,6 +144,18 @@ def parse_split(text: str) -> tuple[float, ...]:
         ) from None
 
 
+def parse_range(text: str) -> tuple[float, float]:
+    """ "0:4095" to (0.0, 4095.0)."""
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise UserError(
+            f"--range {text}: expected LOW:HIGH, the values of black and white.",
+            "For example --range 0:4095.",
+        ) from None
+    return low, high
+
+
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
     """["objective.beta=4", "prior.name=vamp"] to a dictionary; values are read as JSON where they can be."""
     settings: dict[str, Any] = {}

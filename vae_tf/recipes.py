@@ -13,9 +13,11 @@ SMALLEST_SIDE = 8
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """One row: the name of a part on each axis, with a line for `recipes` to print."""
+    """One row: the name of a part on each axis, with what `recipes` prints: what it is, its paper, what to expect."""
 
     description: str
+    paper: str
+    expect: str
     encoder: str
     decoder: str
     posterior: str = "diagonal"
@@ -25,8 +27,20 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "conv": Recipe("convolutional VAE; above 80×80 pixels a patch stem with residual blocks", "auto", "auto"),
-    "mlp": Recipe("dense layers on the flattened picture (Kingma & Welling 2014)", "mlp", "mlp"),
+    "conv": Recipe(
+        "convolutional VAE; above 80×80 pixels a patch stem with residual blocks",
+        "Kingma & Welling 2014",
+        "the default: on faces less error on unseen people than PCA of the same size",
+        "auto",
+        "auto",
+    ),
+    "mlp": Recipe(
+        "dense layers on the flattened picture",
+        "Kingma & Welling 2014",
+        "fast for small pictures such as digits; blurred from 64×64 pixels on",
+        "mlp",
+        "mlp",
+    ),
 }
 
 

@@ -224,15 +224,19 @@ def test_choose_size(sizes: list[tuple[int, int]], chosen: tuple[int, int]) -> N
 
 def test_shape_is_as_asked_or_chosen_and_said(source: FolderSource) -> None:
     assert choose_shape(source, (24, 40), 1, "pad") == Shape(24, 40, 1, "pad")
-    chosen = choose_shape(source, None, None, "crop")
+    chosen = choose_shape(source, None, 3, "crop")
     assert chosen.image_shape == (32, 32, 3)
-    assert "32×32" in chosen.reasons[0] and "colour" in chosen.reasons[1]
-    half = choose_shape(source, (24, 40), None, "crop")
-    assert half.image_shape == (24, 40, 3) and len(half.reasons) == 1
+    assert "32×32" in chosen.reasons[0] and len(chosen.reasons) == 1
+
+
+def test_grey_and_colour_mixed_are_the_users_to_decide(source: FolderSource) -> None:
+    with pytest.raises(UserError, match="4 of 8 pictures") as caught:
+        choose_shape(source, (24, 40), None, "crop")
+    assert "--rgb" in caught.value.hint and "--grey" in caught.value.hint
 
 
 @pytest.mark.parametrize(
-    ("kind", "channels"), [("grey", 1), ("grey as colour", 1), ("mixed", 3), ("colour", 3)]
+    ("kind", "channels"), [("grey", 1), ("grey as colour", 1), ("some colour", 3), ("colour", 3)]
 )
 def test_grey_is_recognised_even_in_colour_files(tmp_path: Path, kind: str, channels: int) -> None:
     random = np.random.default_rng(1)
@@ -240,7 +244,7 @@ def test_grey_is_recognised_even_in_colour_files(tmp_path: Path, kind: str, chan
         pixels = random.integers(0, 256, (16, 16), dtype=np.uint8)
         if kind != "grey":
             pixels = np.repeat(pixels[..., None], 3, -1)
-        if kind == "colour" or (kind == "mixed" and number == 4):
+        if kind == "colour" or (kind == "some colour" and number == 4):
             pixels[3, 3, 2] ^= 0x40
         suffix = "png" if number % 2 or kind != "grey as colour" else "jpg"
         Image.fromarray(pixels).save(tmp_path / f"{number}.{suffix}")

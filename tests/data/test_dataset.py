@@ -5,7 +5,9 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 from pathlib import Path
+from typing import Any, cast
 
 import hypothesis
 import numpy as np
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vae_tf.config import DataConfig
-from vae_tf.data.dataset import Index, encode_names, load_pictures
+from vae_tf.data.dataset import Index, Pictures, encode_names, find_copies, load_pictures
+from vae_tf.data.sources.folder import FolderSource
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
 
@@ -34,8 +37,11 @@ def indices(draw: st.DrawFn) -> Index:
     optional = st.lists(st.none() | NAMES, min_size=len(paths), max_size=len(paths))
     labels, class_names = encode_names(draw(optional))
     groups, group_names = encode_names(draw(optional))
-    parts = np.array([draw(st.integers(0, 3)) for _ in paths], dtype=np.int8)
-    facts = {"smile": [draw(st.floats(-1, 1)) for _ in paths], "hair, colour": [draw(NAMES) for _ in paths]}
+    parts = np.array([draw(st.integers(0, 4)) for _ in paths], dtype=np.int8)
+    facts = {
+        "smile": [draw(st.none() | st.floats(-1, 1)) for _ in paths],
+        "hair, colour": [draw(NAMES) for _ in paths],
+    }
     return Index(paths, labels, class_names, groups, group_names, parts, facts)
 
 
@@ -67,7 +73,7 @@ def test_csv_round_trip(index: Index) -> None:
         assert row["split"] == PARTS[index.parts[i]]
         assert row["label"] == (readable(index.class_names[label]) if label >= 0 else "")
         assert row["group"] == (readable(index.group_names[group]) if group >= 0 else "")
-        assert float(row["smile"]) == index.facts["smile"][i]
+        assert (float(row["smile"]) if row["smile"] else None) == index.facts["smile"][i]
         assert row["hair, colour"] == readable(index.facts["hair, colour"][i])
 
 
@@ -118,8 +124,12 @@ def test_equal_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="All pictures are equal"):
         load_pictures(DataConfig(source=str(root)), 0, tmp_path / "cache")
     pixels = np.zeros((16, 16), np.uint8)
-    pixels[5, 5] = 1
-    Image.fromarray(pixels).save(root / "happy" / "p3-0.png")
+    for number, match in ((1, "2 different pictures or groups cannot fill 3 parts"), (2, None)):
+        pixels[5, 5] = number
+        Image.fromarray(pixels).save(root / "happy" / f"p{number}-0.png")
+        if match is not None:
+            with pytest.raises(UserError, match=match):
+                load_pictures(DataConfig(source=str(root)), 0, tmp_path / "cache")
     assert len(load_pictures(DataConfig(source=str(root)), 0, tmp_path / "cache").images) == 40
 
 
@@ -136,9 +146,10 @@ def test_names_that_are_no_utf8_go_all_the_way(tmp_path: Path) -> None:
 def test_the_demo_keeps_its_factors_beside_the_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vae_tf.data import dataset, sources
+    from vae_tf.data import dataset
+    from vae_tf.data.sources.demo import DemoFaces
 
-    monkeypatch.setattr(dataset, "open_source", lambda text, group_by: sources.DemoFaces(6, 2, size=32))
+    monkeypatch.setattr(dataset, "open_source", lambda config: DemoFaces(6, 2, size=32))
     pictures = load_pictures(DataConfig(source="demo:faces"), 0, tmp_path / "cache")
     index = pictures.index
     assert pictures.images.shape == (12, 32, 32, 3)
@@ -146,3 +157,82 @@ def test_the_demo_keeps_its_factors_beside_the_pictures(
     assert [f"person{person:03d}" for person in index.facts["person"]] == [
         index.group_of(i) for i in range(12)
     ]
+
+
+def loaded(root: Path, tmp_path: Path, parts: dict[str, str] | None = None, **options: Any) -> Pictures:
+    """The pictures of a folder, some of them with a part that the source puts them in."""
+    source = FolderSource(root, options.get("group_by"))
+    source.entries = [
+        dataclasses.replace(entry, part=(parts or {}).get(entry.path)) for entry in source.entries
+    ]
+    return load_pictures(
+        DataConfig(source=str(root), **options), 0, tmp_path / "cache", source=cast(Any, source)
+    )
+
+
+def test_sizes_and_hashes_come_along(tmp_path: Path) -> None:
+    pictures = loaded(write_faces(tmp_path / "faces"), tmp_path)
+    assert pictures.sizes == [(16, 16, 1, 40)]
+    assert len(pictures.hashes) == 40 == len(set(pictures.hashes.tolist()))
+
+
+def test_copies_are_equal_pixels_not_equal_hashes() -> None:
+    images = np.zeros((6, 4, 4, 1), np.uint8)
+    images[[1, 4]], images[[2, 5]], images[3] = 1, 2, 3
+    # 2, 5 and 3 collide; 0 is alone.
+    hashes = np.array([9, 7, 8, 8, 7, 8], np.uint64)
+    assert find_copies(images, hashes).tolist() == [-1, 1, 2, -1, 1, 2]
+
+
+def test_copies_stay_together_though_their_names_and_classes_differ(tmp_path: Path) -> None:
+    root = write_faces(tmp_path / "faces")
+    for person in range(10):
+        shutil.copy(root / "happy" / f"p{person}-0.png", root / "angry" / f"x{person}.png")
+    pictures = loaded(root, tmp_path)
+    part = dict(zip(pictures.index.paths, pictures.index.parts.tolist(), strict=True))
+    assert all(part[f"happy/p{i}-0.png"] == part[f"angry/x{i}.png"] for i in range(10))
+    assert set(part.values()) == {0, 1, 2} and not pictures.index.group_names
+    assert "10 pictures are exact copies of others; copies are dealt to the same part." in pictures.notes
+
+
+def test_only_trains_on_one_class_and_keeps_the_rest_aside(tmp_path: Path) -> None:
+    root = write_faces(tmp_path / "faces")
+    Image.new("L", (16, 16), 9).save(root / "stray.png")
+    pictures = loaded(root, tmp_path, only=("happy",), group_by=r"(p\d)-")
+    index = pictures.index
+    for i in range(41):
+        assert (PARTS[index.parts[i]] == "other") == (index.class_of(i) != "happy")
+    # 60/10/15/15 of ten people with two pictures each.
+    sizes = [len(index.where(part)) for part in PARTS]
+    assert sizes[4] == 21 and sum(sizes) == 41 and sizes[0] in (10, 12) and min(sizes) >= 2
+    said = " ".join(pictures.notes)
+    assert "21 pictures are not of happy: put aside" in said
+    trained = {index.group_of(i) for i in index.where("train")}
+    aside = sum(index.group_of(i) in trained for i in index.where("other"))
+    assert f"{aside} pictures of a group that was trained on among those put aside." in said
+
+
+def test_only_wants_a_class_that_there_is(tmp_path: Path) -> None:
+    root = write_faces(tmp_path / "faces")
+    with pytest.raises(UserError, match="--only hapy: there is no such class") as caught:
+        loaded(root, tmp_path, only=("hapy",))
+    assert caught.value.hint == "Classes are: happy, angry."
+    with pytest.raises(UserError, match="--only happy: the pictures have no classes"):
+        loaded(root / "happy", tmp_path, only=("happy",))
+
+
+def test_parts_of_the_source_are_kept(tmp_path: Path) -> None:
+    root = write_faces(tmp_path / "faces")
+    fixed = {f"{label}/p{person}-0.png": "test" for label in ("happy", "angry") for person in range(5)}
+    index = loaded(root, tmp_path, fixed).index
+    assert {index.paths[i] for i in index.where("test")} == set(fixed)
+    assert len(index.where("validation")) > 0 and len(index.where("train")) > 20
+
+
+def test_a_folder_for_each_picture_is_no_class(tmp_path: Path) -> None:
+    root = write_faces(tmp_path / "faces")
+    for number, path in enumerate(sorted(root.glob("*/*.png"))[:5]):
+        (tmp_path / "single" / f"c{number}").mkdir(parents=True)
+        shutil.copy(path, tmp_path / "single" / f"c{number}")
+    with pytest.raises(UserError, match="5 pictures in 5 classes"):
+        loaded(tmp_path / "single", tmp_path)

@@ -1,5 +1,6 @@
 """From files to pixels: formats, depths, transparency, orientation, and what is said of unusable files."""
 
+import builtins
 import io
 import re
 import struct
@@ -7,14 +8,23 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from vae_tf.data.pictures import LARGEST_NUM_PIXELS, UnusablePicture, picture_shape, read_picture
+from vae_tf.data.pictures import (
+    LARGEST_NUM_PIXELS,
+    UnusablePicture,
+    picture_depth,
+    picture_shape,
+    read_picture,
+    to_depth,
+)
 
 RANDOM = np.random.default_rng(0)
 COLOUR = RANDOM.integers(0, 256, (12, 17, 3), dtype=np.uint8)
@@ -127,6 +137,198 @@ def test_orientation_six_turns_clockwise(tmp_path: Path) -> None:
 def test_a_broken_exif_block_does_not_cost_the_picture(tmp_path: Path) -> None:
     Image.fromarray(COLOUR).save(tmp_path / "e.png", exif=b"garbage")
     check(tmp_path / "e.png", COLOUR)
+
+
+def tiff(
+    values: NDArray[Any],
+    order: Literal["<", ">"],
+    white_is_zero: bool = False,
+    orientation: int = 1,
+    bits: int = 0,
+) -> bytes:
+    """An uncompressed grey TIFF of [H, W] values in the byte order "<" or ">", written by hand."""
+    data = values.astype(values.dtype.newbyteorder(order)).tobytes()
+    height, width = values.shape
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    tags = {256: width, 257: height, 258: bits or 8 * values.itemsize, 259: 1, 262: 0 if white_is_zero else 1}
+    tags |= {273: 8, 274: orientation, 277: 1, 278: height, 279: len(data), 339: kind}
+    entries = b"".join(
+        struct.pack(f"{order}HHI", tag, 4, 1) + struct.pack(f"{order}I", value)
+        for tag, value in sorted(tags.items())
+    )
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + len(data))
+    return head + data + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int32", "float32"])
+def test_tiffs_written_by_hand(order: Literal["<", ">"], dtype: str) -> None:
+    values = (DEEP.astype(np.int32) - (20_000 if dtype.startswith("i") else 0)).astype(dtype)
+    kept = {"uint8": "uint8", "uint16": "uint16"}.get(dtype, "float32")
+    data = tiff(values, order)
+    assert picture_depth(data) == kept
+    found = read_picture(data, dtype=kept)
+    assert found.dtype == kept and np.array_equal(found[..., 0], values.astype(kept))
+    assert picture_shape(data) == (12, 17, 1)
+
+
+def test_white_may_be_zero() -> None:
+    deep = read_picture(tiff(DEEP, "<", white_is_zero=True), dtype="uint16")
+    assert np.array_equal(deep[..., 0], 65535 - DEEP)
+    assert np.array_equal(read_picture(tiff(GREY, "<", white_is_zero=True))[..., 0], 255 - GREY)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_deep_tiffs_are_upright(order: Literal["<", ">"]) -> None:
+    data = tiff(DEEP, order, orientation=6)
+    assert np.array_equal(read_picture(data, dtype="uint16")[..., 0], np.rot90(DEEP, -1))
+    assert picture_shape(data) == (17, 12, 1)
+
+
+def test_a_kind_of_tiff_that_pillow_cannot_read_says_so() -> None:
+    with pytest.raises(UnusablePicture, match="a kind of TIFF that Pillow cannot read"):
+        read_picture(tiff(GREY.astype(np.float64), "<"))
+
+
+def test_separate_planes_of_sixteen_bits_are_refused_as_pillow_would_misread_them() -> None:
+    planes = [(DEEP // (1 + plane)) for plane in range(3)]
+    data = b"".join(plane.astype("<u2").tobytes() for plane in planes)
+    size, after = DEEP.nbytes, 8 + len(data)
+    tags = {256: [17], 257: [12], 258: [16] * 3, 259: [1], 262: [2], 273: [8 + i * size for i in range(3)]}
+    tags |= {277: [3], 278: [12], 279: [size] * 3, 284: [2]}
+    entries, extra = b"", b""
+    for tag, values in tags.items():
+        packed = struct.pack(f"<{len(values)}I", *values)
+        if len(values) > 1:
+            extra += packed
+            packed = struct.pack("<I", after + len(extra) - len(packed))
+        entries += struct.pack("<HHI", tag, 4, len(values)) + packed
+    head = b"II*\0" + struct.pack("<I", after + len(extra))
+    tiff_file = head + data + extra + struct.pack("<H", len(tags)) + entries + bytes(4)
+    assert picture_shape(tiff_file) == (12, 17, 3)
+    with pytest.raises(UnusablePicture, match="separate 16-bit planes"):
+        read_picture(tiff_file)
+
+
+def test_a_float_map_is_upright(tmp_path: Path) -> None:
+    values = RANDOM.random((12, 17)).astype("<f4")
+    data = b"Pf\n17 12\n-1.0\n" + values[::-1].tobytes()
+    assert picture_depth(data) == "float32"
+    assert np.array_equal(read_picture(data, dtype="float32")[..., 0], values)
+
+
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+LOSSLESS: dict[str, dict[str, Any]] = {
+    "bmp": {},
+    "ppm": {},
+    "tiff": {},
+    "webp": {"lossless": True},
+    "png": {},
+}
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_formats_without_loss_are_read_exactly(kind: str) -> None:
+    colour, grey = Image.fromarray(COLOUR), Image.fromarray(GREY)
+    assert np.array_equal(read_picture(saved(colour, kind, **LOSSLESS[kind])), COLOUR)
+    found = read_picture(saved(grey, kind, **LOSSLESS[kind]))
+    assert np.array_equal(found, np.repeat(GREY[..., None], found.shape[-1], -1))
+    if kind not in ("ppm", "bmp"):
+        alpha = np.dstack([COLOUR, np.where(GREY > 127, 255, 0).astype(np.uint8)])
+        found = read_picture(
+            saved(
+                Image.fromarray(alpha), kind, **LOSSLESS[kind], **({"exact": True} if kind == "webp" else {})
+            )
+        )
+        assert np.array_equal(found, np.where(GREY[..., None] > 127, COLOUR, 255))
+
+
+def test_palettes_and_cmyk_in_gif_and_tiff() -> None:
+    palette = Image.fromarray(COLOUR).quantize(32)
+    for kind in ("gif", "tiff", "bmp"):
+        assert np.array_equal(read_picture(saved(palette, kind)), np.asarray(palette.convert("RGB")))
+    ink = np.dstack([COLOUR, np.zeros_like(GREY)])
+    assert np.array_equal(read_picture(saved(Image.fromarray(ink, "CMYK"), "tiff")), 255 - COLOUR)
+
+
+@pytest.mark.parametrize("kind", ["heif", "avif"])
+def test_heic_and_avif_are_near_what_was_saved(kind: str) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    y, x = np.mgrid[0:64, 0:96]
+    smooth = np.stack([2 * x, 3 * y, x + y], -1).astype(np.uint8)
+    data = saved(Image.fromarray(smooth), kind, quality=95)
+    assert picture_shape(data) == (64, 96, 3)
+    assert np.abs(read_picture(data).astype(int) - smooth).mean() < 3
+
+
+def test_without_its_wheel_heic_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *rest: Any, **named: Any) -> Any:
+        if name == "pillow_heif":
+            raise ImportError(name)
+        return real(name, *rest, **named)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(UnusablePicture, match="pip install pillow-heif"):
+        read_picture(b"\0\0\0\x18ftypheic" + bytes(100))
+
+
+def test_formats_that_call_other_programs_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for data in (saved(Image.fromarray(COLOUR), "eps"), saved(Image.fromarray(COLOUR), "tga")):
+        with pytest.raises(UnusablePicture, match="not a picture"):
+            read_picture(data)
+
+
+@pytest.mark.parametrize("low_high", [None, (0.0, 4095.0)])
+def test_other_depths_are_spread_between_black_and_white(low_high: tuple[float, float] | None) -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    white = 65535.0 if low_high is None else low_high[1]
+    assert np.array_equal(to_depth(levels, "uint16", low_high), np.rint(levels / 255 * white))
+    assert np.array_equal(to_depth(to_depth(levels, "uint16"), "uint8"), levels)
+    every = np.arange(65536, dtype=np.uint16)
+    assert np.array_equal(to_depth(every, "uint8"), np.rint(every / 257))
+    assert np.allclose(to_depth(levels, "float32", (-1.0, 1.0)), levels / 127.5 - 1, atol=1e-6)
+    for wrong in (np.nan, -0.1, 1.1):
+        with pytest.raises(UnusablePicture):
+            to_depth(np.array([0.5, wrong], np.float32), "uint16", low_high)
+
+
+KINDS = ("png", "jpeg", "gif", "bmp", "ppm", "tiff", "webp", "avif", "heif")
+
+
+@pytest.fixture(scope="module")
+def originals() -> dict[str, bytes]:
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    image = Image.fromarray(RANDOM.integers(0, 256, (24, 24, 3), dtype=np.uint8))
+    return {kind: saved(image, kind) for kind in KINDS} | {"deep": tiff(DEEP, ">")}
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=250, deadline=10_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from([*KINDS, "deep"]),
+    keep=st.floats(0.0, 1.0),
+    flips=st.lists(st.tuples(st.floats(0.0, 0.999), st.integers(0, 255)), max_size=6),
+)
+def test_mutated_bytes_raise_nothing_else(
+    originals: dict[str, bytes], kind: str, keep: float, flips: list[tuple[float, int]]
+) -> None:
+    data = bytearray(originals[kind])
+    for where, value in flips:
+        data[int(where * len(data))] = value
+    for mutated in (bytes(data), bytes(data[: int(keep * len(data))])):
+        for function in (picture_shape, picture_depth, read_picture):
+            try:
+                function(mutated)
+            except UnusablePicture as error:
+                assert "\n" not in str(error)
 
 
 def encoded(kind: str) -> bytes:

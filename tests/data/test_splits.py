@@ -195,3 +195,124 @@ def test_too_few_pictures() -> None:
     assert "--split 80/0/20" in caught.value.hint
     result: Split = split(np.zeros(40, np.int64), np.repeat([0, 1], 20), (80.0, 0.0, 20.0), 0)
     assert np.bincount(result.part).tolist() == [20, 0, 20]
+
+
+def test_the_dealing_of_a_seed_stays_as_it_was() -> None:
+    part = split(np.tile([0, 1, -1], 14), np.repeat(np.arange(21) - 1, 2), (60.0, 20.0, 10.0, 10.0), 5).part
+    assert "".join(map(str, part)) == "002200330000221111003300000000000011110000"
+
+
+@st.composite
+def fixed_designs(draw: Any) -> tuple[Any, ...]:
+    """Designs with parts fixed for some pictures and copies of pictures among them."""
+    labels, groups, shares, seed = draw(designs())
+    generator = np.random.default_rng(seed)
+    count = len(labels)
+    parts = draw(st.lists(st.integers(-1, 4), min_size=1, max_size=4))
+    fixed = generator.choice([-1, *parts], count).astype(np.int8)
+    # Keys of copies as the pixels give them: each belongs to two pictures or more.
+    keys = generator.integers(0, draw(st.integers(1, 200)), count)
+    copies = np.where(np.bincount(keys)[keys] > 1, keys, -1)
+    return labels, groups, shares, seed, fixed, copies
+
+
+def naive_units(
+    groups: NDArray[np.int64], copies: NDArray[np.int64], free: NDArray[np.bool_]
+) -> list[set[int]]:
+    """Sets of free pictures linked by groups and copies, by merging until nothing changes."""
+    units = [{int(i)} for i in np.flatnonzero(free)]
+    for keys in (groups, copies):
+        for key in np.unique(keys[keys >= 0]):
+            linked = [unit for unit in units if any(keys[i] == key for i in unit)]
+            if linked:
+                units = [unit for unit in units if unit not in linked] + [set().union(*linked)]
+    return units
+
+
+@hypothesis.given(fixed_designs())
+@hypothesis.settings(max_examples=200)
+def test_fixed_parts_are_kept_and_no_unit_is_split(design: Any) -> None:
+    labels, groups, shares, seed, fixed, copies = design
+    taken = set(fixed.tolist())
+    lacking = {p for p, share in enumerate(shares) if p > 0 and share > 0 and p not in taken}
+    opened = bool(lacking & {1, 3}) and 0 in taken
+    free = (fixed < 0) | (opened & (fixed == 0))
+    units = naive_units(groups, copies, free)
+    try:
+        result = split(labels, groups, shares, seed, fixed, copies)
+    except UserError as error:
+        too_few = free.any() and len(units) < len(lacking) + 1
+        assert too_few or (not free.any() and not np.any(fixed == 0)), error
+        return
+    assert np.array_equal(result.part[~free], fixed[~free])
+    for unit in units:
+        assert len({int(result.part[i]) for i in unit}) == 1
+    if free.any():
+        assert set(result.part[free].tolist()) == lacking | {0}
+    assert np.any(result.part == 0) and not np.any(result.part == -1)
+    again = split(labels, groups, shares, seed, fixed, copies)
+    assert np.array_equal(again.part, result.part) and again.notes == result.notes
+
+
+def test_free_pictures_get_only_what_is_not_fixed() -> None:
+    labels, fixed = np.repeat([0, 1], 60), np.full(120, -1, np.int8)
+    fixed[:20] = 2
+    result = split(labels, alone(120), USUAL, 0, fixed)
+    assert np.bincount(result.part, minlength=4).tolist() == [89, 11, 20, 0]
+    assert set(np.flatnonzero(result.part == 2)) == set(range(20))
+    fixed[20:40] = 1
+    result = split(labels, alone(120), USUAL, 0, fixed)
+    assert np.bincount(result.part, minlength=4).tolist() == [80, 20, 20, 0]
+
+
+def test_marked_train_gives_a_validation_part_and_says_so() -> None:
+    fixed = np.repeat([0, 2], [90, 30]).astype(np.int8)
+    result = split(np.zeros(120, np.int64), alone(120), USUAL, 0, fixed)
+    assert np.bincount(result.part).tolist() == [80, 10, 30] and set(result.part[90:]) == {2}
+    assert result.notes[0].startswith(
+        "No picture is marked validation: the 90 pictures marked train are dealt"
+    )
+    result = split(np.zeros(120, np.int64), alone(120), (60.0, 10.0, 15.0, 15.0), 0, fixed)
+    assert (
+        np.abs(np.bincount(result.part) - np.array([90 * 60 / 85, 90 * 10 / 85, 30, 90 * 15 / 85])).max() < 1
+    )
+    fixed[80:90] = 1
+    result = split(np.zeros(120, np.int64), alone(120), USUAL, 0, fixed)
+    assert np.array_equal(result.part, fixed) and result.notes == ()
+    result = split(np.zeros(120, np.int64), alone(120), USUAL, 0, np.zeros(120, np.int8))
+    assert np.bincount(result.part).tolist() == [96, 12, 12]
+
+
+def test_nothing_to_train_on() -> None:
+    with pytest.raises(UserError, match="No picture is left to train on"):
+        split(np.zeros(9, np.int64), alone(9), USUAL, 0, np.repeat([1, 2, 4], 3).astype(np.int8))
+
+
+def test_copies_are_dealt_together_and_counted() -> None:
+    copies = np.where(np.arange(60) < 40, np.arange(60) % 20, -1)
+    parts = [split(np.zeros(60, np.int64), alone(60), USUAL, seed, None, copies) for seed in range(20)]
+    assert all(np.array_equal(result.part[:20], result.part[20:40]) for result in parts)
+    assert parts[0].notes[-1] == "20 pictures are exact copies of others; copies are dealt to the same part."
+    # A copy links two groups.
+    groups, linked = np.repeat(np.arange(10), 2), np.full(20, -1)
+    linked[[0, 19]] = 0
+    for seed in range(20):
+        part = split(np.zeros(20, np.int64), groups, USUAL, seed, None, linked).part
+        assert len({int(part[i]) for i in (0, 1, 18, 19)}) == 1
+
+
+def test_leaks_of_fixed_parts_are_said_not_mended() -> None:
+    fixed = np.full(60, -1, np.int8)
+    fixed[:15] = 2
+    groups = np.where(np.arange(60) < 30, np.arange(60) % 15, -1)
+    result = split(np.zeros(60, np.int64), groups, (80.0, 0.0, 20.0), 0, fixed)
+    assert set(result.part[15:]) == {0} and set(result.part[:15]) == {2}
+    assert "15 unseen pictures of a group that was trained on: figures on the unseen flatter." in result.notes
+    result = split(np.zeros(60, np.int64), alone(60), (80.0, 0.0, 20.0), 0, fixed, groups)
+    assert (
+        "15 unseen pictures equal to one that was trained on: figures on the unseen flatter." in result.notes
+    )
+    fixed[:15] = 4
+    result = split(np.zeros(60, np.int64), groups, (80.0, 20.0, 0.0), 0, fixed)
+    seen = int(np.sum(result.part[15:30] == 0))
+    assert f"{seen} pictures of a group that was trained on among those put aside." in result.notes

@@ -14,68 +14,9 @@ import pytest
 from PIL import Image
 
 import cli
+from tests.pipelines.bars import QUICK, ROOT, write_pictures
 from vae_tf import artifacts
 from vae_tf.errors import UserError
-
-ROOT = Path(__file__).parent.parent.parent
-QUICK = [
-    "--recipe",
-    "mlp",
-    "--latent",
-    "2",
-    "--epochs",
-    "2",
-    "--set",
-    "encoder.widths=[16]",
-    "--set",
-    "decoder.widths=[16]",
-]
-
-
-def write_pictures(folder, people=12):
-    """Two classes, each person once in each: a bright or dark bar on the person's colour."""
-    generator = np.random.default_rng(0)
-    for person in range(people):
-        colour = generator.integers(40, 200, 3)
-        for name, bar in (("down", slice(12, 15)), ("up", slice(1, 4))):
-            picture = np.broadcast_to(colour, (16, 16, 3)).astype(np.uint8).copy()
-            picture[bar] = 255 - colour + generator.integers(-20, 20)
-            path = folder / name / f"p{person:02d}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(path)
-    (folder / "up" / "broken.png").write_bytes(b"\x89PNG but not really")
-    (folder / "notes.txt").write_text("left alone")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run of the whole chain: its root, folder and what was printed."""
-    root = tmp_path_factory.mktemp("chain")
-    folder = write_pictures(root / "bars")
-    environment = {**os.environ, "VAE_TF_RUNS": str(root / "runs")}
-    command = [
-        sys.executable,
-        "cli.py",
-        "run",
-        str(folder),
-        *QUICK,
-        "--group-by",
-        r"(p\d+)",
-        "--split",
-        "60/20/20",
-    ]
-    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr + process.stdout
-    (run,) = artifacts.all_runs(root / "runs")
-    return run, process, root
-
-
-@pytest.fixture
-def in_runs(trained, monkeypatch):
-    run, _, root = trained
-    monkeypatch.setenv("VAE_TF_RUNS", str(root / "runs"))
-    return run
 
 
 def test_every_stage_leaves_its_record_and_page(trained):
@@ -97,7 +38,7 @@ def test_nothing_but_our_own_lines_is_printed(trained):
 
 def test_broken_file_is_skipped_counted_and_listed(trained):
     run, process, _ = trained
-    assert "1 files could not be used" in process.stdout
+    assert "1 file could not be used" in process.stdout
     assert "up/broken.png: not a picture that Pillow can read" in process.stdout
     facts = artifacts.read_json(run.folder / "data" / "facts.json")
     assert facts["skipped"] == [["up/broken.png", "not a picture that Pillow can read"]]

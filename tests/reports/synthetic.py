@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from reports.clusters import write_clusters
+from reports.data import write_data
 from reports.export import write_export
 from reports.interpolation import write_interpolation
 from reports.latents import write_latents
@@ -44,7 +45,7 @@ RUN = RunFacts(
     source="shapes/",
     date="21 November 2026",
     versions={"vae_tf": "0.1.0", "tensorflow": "2.21.0"},
-    pages=("index", "latents", "clusters", "interpolation", "export"),
+    pages=("index", "data", "latents", "clusters", "interpolation", "export"),
 )
 
 
@@ -295,8 +296,11 @@ def export_record() -> ExportRecord:
 
 def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     """Writes every page in this form; returns the folder."""
+    from tests.reports.test_data_page import data_record
+
     run = replace(RUN, form=form)
     write_overview(folder, replace(overview_record(), run=run))
+    write_data(folder, replace(data_record(), run=run))
     write_latents(folder, replace(latents_record(), run=run))
     write_clusters(folder, replace(clusters_record(), run=run))
     write_interpolation(folder, replace(interpolation_record(), run=run))

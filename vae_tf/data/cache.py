@@ -94,8 +94,8 @@ def choose_shape(
         size, reason = choose_size([(h, w) for h, w, _ in probes])
         reasons.append(reason)
     if channels is None:
-        channels = 1 if all(c == 1 for _, _, c in probes) or looks_grey(source) else 3
-        reasons.append("grey, as the pictures are" if channels == 1 else "colour, as the pictures are")
+        channels, reason = choose_channels(source, [c for _, _, c in probes])
+        reasons.append(reason)
     return Shape(*size, channels, fit, source.dtype, value_range, tuple(reasons))
 
 
@@ -111,6 +111,23 @@ def probe(source: Source) -> list[tuple[int, int, int]]:
     if not shapes:
         raise UserError(f"None of the {count} files is a usable picture.", f"The first: {reasons[0]}")
     return shapes
+
+
+def choose_channels(source: Source, channels: list[int]) -> tuple[int, str]:
+    """1 where all pictures are grey, whatever their files say, 3 where all are in colour.
+
+    Raises:
+        UserError: Some are grey and some in colour: which is meant might decide what the model finds.
+    """
+    num_grey = sum(count == 1 for count in channels)
+    if num_grey == len(channels) or looks_grey(source):
+        return 1, "grey, as the pictures are"
+    if num_grey:
+        raise UserError(
+            f"Grey and colour are mixed: {num_grey} of {len(channels)} pictures looked at are grey.",
+            "Say --rgb (a grey picture gets three equal channels) or --grey (colours become brightness).",
+        )
+    return 3, "colour, as the pictures are"
 
 
 def looks_grey(source: Source) -> bool:
@@ -270,7 +287,7 @@ def decoder(source: Source, shape: Shape) -> Callable[[int], Decoded | str]:
             return str(error)
         if values.dtype == np.float32 and not np.isfinite(values).all():
             return "holds values that are no finite numbers"
-        pixels = rescale(to_dtype(values, shape.dtype), shape.value_range)
+        pixels = to_dtype(rescale(values, shape.value_range), shape.dtype)
         if pixels.shape != shape.image_shape:
             pixels = resizers[pixels.shape[-1]](pixels).numpy()
         height, width, channels = values.shape

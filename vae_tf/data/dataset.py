@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import difflib
+import hashlib
 import io
 import re
 from collections.abc import Callable
@@ -12,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_tf.config import DataConfig
-from vae_tf.data.cache import Shape, choose_shape, open_cache
-from vae_tf.data.sources import Entry, Source, open_source
-from vae_tf.data.splits import PARTS, Split, split
+from vae_tf.data.cache import Cache, Shape, choose_shape, open_cache
+from vae_tf.data.sources import Source, open_source
+from vae_tf.data.splits import FREE, OTHER, PARTS, Split, split
 from vae_tf.errors import UserError
 from vae_tf.pixels import EightBitView
 
@@ -94,6 +96,8 @@ class Pictures:
         notes: What a reader of the figures must know, one line each.
         source_notes: What was found beside the pictures, one line each.
         fingerprint: Key of files and options.
+        sizes: (height, width, channels, number of pictures) as the source has them, the most frequent first.
+        hashes: One 64-bit hash of each picture's pixels [N]; equal pictures have equal hashes.
     """
 
     images: NDArray[Any]
@@ -103,6 +107,8 @@ class Pictures:
     notes: list[str]
     source_notes: list[str]
     fingerprint: str
+    sizes: list[tuple[int, int, int, int]] = dataclasses.field(default_factory=list)
+    hashes: NDArray[np.uint64] = dataclasses.field(default_factory=lambda: np.zeros(0, np.uint64))
 
     @property
     def to_look_at(self) -> NDArray[np.uint8]:
@@ -134,34 +140,126 @@ def load_pictures(
     """Reads, shapes, labels and splits the pictures that `config` names; `source` where it is open already.
 
     Raises:
-        UserError: No such source, nothing usable in it, or too few pictures.
+        UserError: No such source, nothing usable in it, too few pictures, pictures that are all equal, no such
+            class, or as many classes as pictures.
     """
     source = source or open_source(config)
     shape = choose_shape(source, config.size, config.channels, config.fit, config.value_range)
     cache = open_cache(source, shape, cache_root, progress)
-    entries: list[Entry] = [source.entries[i] for i in cache.positions]
+    copies = find_copies(cache.images, cache.hashes)
+    check_not_constant(copies)
+    index = make_index(source, cache, fixed_parts(source, cache))
+    check_classes(index.labels, index.class_names)
+    index.parts[~among(config.only, index.labels, index.class_names)] = OTHER
+    parts = split(index.labels, index.groups, config.shares, seed, index.parts, copies)
+    index = dataclasses.replace(index, parts=parts.part)
+    notes = [*parts.notes, *notes_about_labels(index.labels, index.class_names, config)]
+    return make_pictures(source, shape, cache, index, notes)
+
+
+def fixed_parts(source: Source, cache: Cache) -> NDArray[np.int8]:
+    """The parts that the source itself decided [N], FREE for the others."""
+    parts = [source.entries[i].part for i in cache.positions]
+    return np.array([FREE if part is None else PARTS.index(part) for part in parts], dtype=np.int8)
+
+
+def load_unseen(
+    source: Source, shape: Shape, cache_root: Path, progress: Callable[[int, int], None] | None = None
+) -> Pictures:
+    """The pictures of a source that no model was trained on: all of them are the test part.
+
+    Raises:
+        UserError: Nothing usable in it.
+    """
+    cache = open_cache(source, shape, cache_root, progress)
+    index = make_index(source, cache, np.full(len(cache.positions), PARTS.index("test"), np.int8))
+    return make_pictures(source, shape, cache, index, [])
+
+
+def make_index(source: Source, cache: Cache, parts: NDArray[np.int8]) -> Index:
+    """What the source knows of the pictures that could be used."""
+    entries = [source.entries[i] for i in cache.positions]
     labels, class_names = encode_names([entry.label for entry in entries])
     groups, group_names = encode_names([entry.group for entry in entries])
-    parts = split(labels, groups, config.shares, seed)
     facts = {name: [column[i] for i in cache.positions] for name, column in source.facts.items()}
-    index = Index(
-        [entry.path for entry in entries], labels, class_names, groups, group_names, parts.part, facts
+    return Index([entry.path for entry in entries], labels, class_names, groups, group_names, parts, facts)
+
+
+def make_pictures(source: Source, shape: Shape, cache: Cache, index: Index, notes: list[str]) -> Pictures:
+    return Pictures(
+        images=cache.images,
+        index=index,
+        shape=shape,
+        skipped=cache.skipped,
+        notes=notes,
+        source_notes=source.notes,
+        fingerprint=cache.fingerprint,
+        sizes=cache.sizes,
+        hashes=cache.hashes,
     )
-    check_not_constant(cache.images)
-    notes = [*parts.notes, *notes_about_labels(labels, class_names)]
-    return Pictures(cache.images, index, shape, cache.skipped, notes, source.notes, cache.fingerprint)
 
 
-def check_not_constant(images: NDArray[Any]) -> None:
-    """Raises: UserError: All of a sample of the pictures are equal, so that nothing varies in them."""
-    sample = images[np.unique(np.linspace(0, len(images) - 1, min(len(images), 64)).astype(int))]
-    if np.all(sample == sample[:1]):
+def find_copies(images: NDArray[Any], hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """A key [N] that pictures of equal pixels share, −1 for a picture that is like no other."""
+    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    copies = np.full(len(hashes), -1, dtype=np.int64)
+    first: dict[tuple[int, bytes], int] = {}
+    # Different pictures may share a hash; what counts is a second, longer one.
+    for i in np.flatnonzero(counts[inverse] > 1).tolist():
+        digest = hashlib.sha256(images[i].tobytes()).digest()
+        origin = first.setdefault((int(inverse[i]), digest), i)
+        if origin != i:
+            copies[[origin, i]] = origin
+    return copies
+
+
+def check_not_constant(copies: NDArray[np.int64]) -> None:
+    """Raises: UserError: All pictures are equal, so that nothing varies in them."""
+    if len(copies) > 1 and np.all(copies == 0):
         raise UserError("All pictures are equal: nothing varies in them.", "Is this the right folder?")
 
 
-def notes_about_labels(labels: NDArray[np.int64], class_names: list[str]) -> list[str]:
+def check_classes(labels: NDArray[np.int64], class_names: list[str]) -> None:
+    """Raises: UserError: Every picture is a class of its own, as with a folder for each picture."""
+    if 2 < len(class_names) == len(labels):
+        raise UserError(
+            f"{len(labels)} pictures in {len(class_names)} classes: every picture is a class of its own.",
+            "Put them into one folder, or into a folder for each class, or name classes: --labels FILE.csv.",
+        )
+
+
+def among(only: tuple[str, ...], labels: NDArray[np.int64], class_names: list[str]) -> NDArray[np.bool_]:
+    """Whether each picture [N] is of one of the classes `only`; all are where it names none.
+
+    Raises:
+        UserError: There is no such class, or there are no classes at all.
+    """
+    if not only:
+        return np.ones(len(labels), dtype=bool)
+    if not class_names:
+        raise UserError(
+            f"--only {only[0]}: the pictures have no classes.",
+            "Classes come from subfolders, or from a file: --labels FILE.csv --label-column COLUMN.",
+        )
+    for name in only:
+        if name not in class_names:
+            near = difflib.get_close_matches(name, class_names, len(class_names), cutoff=0.0)
+            shown = ", ".join(near[:20]) + (" …" if len(near) > 20 else "")
+            raise UserError(f"--only {name}: there is no such class.", f"Classes are: {shown}.")
+    return np.isin(labels, [class_names.index(name) for name in only])
+
+
+def notes_about_labels(labels: NDArray[np.int64], class_names: list[str], config: DataConfig) -> list[str]:
+    notes = []
     unlabelled = int(np.sum(labels < 0))
-    if class_names and unlabelled:
+    if class_names and unlabelled and config.labels is None:
         lie = "1 picture lies" if unlabelled == 1 else f"{unlabelled} pictures lie"
-        return [f"{lie} beside the class folders, without a class."]
-    return []
+        notes.append(f"{lie} beside the class folders, without a class.")
+    elif class_names and unlabelled:
+        notes.append(f"{'1 picture has' if unlabelled == 1 else f'{unlabelled} pictures have'} no class.")
+    if aside := int(np.sum(~among(config.only, labels, class_names))):
+        are = "1 picture is" if aside == 1 else f"{aside} pictures are"
+        notes.append(
+            f"{are} not of {', '.join(config.only)}: put aside, embedded and shown but never trained on."
+        )
+    return notes

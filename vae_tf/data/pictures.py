@@ -1,57 +1,202 @@
-"""Encoded bytes to uint8 pixels, by Pillow."""
+"""Encoded bytes to pixels of 8 bits, 16 bits or floats, by Pillow."""
 
+import contextlib
+import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_tf.pixels import WHITE, to_unit
+
 # Larger headers are more likely an attack or a mistake than a picture to model; Pillow itself stops at 178,956,970.
 LARGEST_NUM_PIXELS = 150_000_000
-ORIENTATION_TAG = 0x0112
+# A header may claim billions.
+LARGEST_NUM_FRAMES = 10_000
+ORIENTATION_TAG, PHOTOMETRIC_TAG, PLANES_TAG, BITS_TAG = 0x0112, 0x0106, 0x011C, 0x0102
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I", "F")
+
+# No others: Pillow hands EPS to an external program, and knows formats that nobody has looked after for years.
+FORMATS = ("JPEG", "PNG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "AVIF")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+# In these every frame covers the same canvas, and can only be had after all that come before it.
+ONE_CANVAS = ("GIF", "PNG", "WEBP", "AVIF")
 
 
 class UnusablePicture(Exception):
     """Why one file cannot be used, in one plain line."""
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Pixels [H, W, 1 or 3] of the file's first frame, upright by its EXIF orientation.
+def read_picture(
+    source: Path | bytes,
+    frame: int | None = None,
+    dtype: str = "uint8",
+    value_range: tuple[float, float] | None = None,
+) -> NDArray[Any]:
+    """Pixels [H, W, 1 or 3] of one frame, upright by its EXIF orientation; transparent pixels are laid on white.
 
-    Transparent pixels are laid on white. 16-bit grey becomes 8-bit by dividing by 257.
+    Grey pictures of 16 bits and of floats can keep their depth. Colour has 8 bits per channel: Pillow cuts 16-bit
+    colour to its upper 8 bits.
+
+    Args:
+        source: A file, or what is in one.
+        frame: Position of the frame, from 0; None is the first, or what a HEIC file calls its primary picture.
+        dtype: "uint8", "uint16" or "float32". A picture of this depth keeps its values as they are; another's are
+            brought to it by `to_depth`.
+        value_range: What black and white are in `dtype`, for pictures of another depth.
 
     Raises:
         UnusablePicture: Empty, truncated, unreadable, not a picture, or too large.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            check_size(image.size)
-            image.load()
-            return to_pixels(upright(image))
-    except UnusablePicture:
-        raise
-    except Exception as error:
-        raise UnusablePicture(reason(path, error)) from None
+    return to_depth(read_values(source, frame), dtype, value_range)
 
 
-def picture_shape(path: Path) -> tuple[int, int, int]:
+def read_values(source: Path | bytes, frame: int | None = None) -> NDArray[Any]:
+    """As `read_picture`, in the picture's own depth: uint8, uint16 or float32."""
+    with plain_reasons(source), open_image(source) as image:
+        return frame_values(image, frame)
+
+
+def picture_shape(source: Path | bytes, frame: int | None = None) -> tuple[int, int, int]:
     """(height, width, channels) from the header alone; channels is 1 for grey modes, else 3."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
+    with plain_reasons(source), open_image(source) as image:
+        grey = image.mode in GREY_MODES
+        if frame is not None and image.format in ONE_CANVAS:
+            # A GIF may begin in grey and go on in colour; its pixels will tell.
+            grey = grey and image.format != "GIF"
+        elif frame is not None:
+            image.seek(frame)
             check_size(image.size)
-            width, height = image.size
-            if orientation(image) in (5, 6, 7, 8):
-                width, height = height, width
-            return height, width, 1 if image.mode in GREY_MODES else 3
+            grey = image.mode in GREY_MODES
+        width, height = image.size
+        # Pillow swaps the sides of a TIFF by itself.
+        if image.format != "TIFF" and orientation(image) in (5, 6, 7, 8):
+            width, height = height, width
+        return height, width, 1 if grey else 3
+
+
+def picture_depth(source: Path | bytes) -> str:
+    """ "uint8", "uint16" or "float32", from the header alone: the depth that loses nothing of the first frame."""
+    with plain_reasons(source), open_image(source) as image:
+        return depth(image)
+
+
+def count_frames(source: Path | bytes) -> int:
+    """Frames in the file, up to `LARGEST_NUM_FRAMES`, mostly without decoding them."""
+    with plain_reasons(source), open_image(source) as image:
+        return min(getattr(image, "n_frames", 1), LARGEST_NUM_FRAMES)
+
+
+def has_frames(source: Path | bytes) -> bool:
+    """Whether there are frames after the first; quicker than to count them."""
+    with plain_reasons(source), open_image(source) as image:
+        return bool(getattr(image, "is_animated", False))
+
+
+def to_depth(
+    values: NDArray[Any], dtype: str, value_range: tuple[float, float] | None = None
+) -> NDArray[Any]:
+    """Values of another depth spread between the black and the white of `dtype`, or of `value_range` in it.
+
+    8 bits become 16 by a factor of 257, and 16 become 8 by the same: the scale comes from the format; taken from the
+    values it would brighten a dark picture. Floats have no scale of their own, and so they must lie in [0, 1].
+    """
+    if values.dtype.name == dtype:
+        return values
+    unit = to_unit(values)
+    if not (unit.min() >= 0 and unit.max() <= 1):
+        found = f"{unit.min():.4g} to {unit.max():.4g}"
+        raise UnusablePicture(
+            f"values from {found}; beside pictures of {dtype} only those from 0 to 1 have a known scale"
+        )
+    low, high = value_range or (0.0, WHITE[dtype])
+    spread = low + unit.astype(np.float64) * (high - low)
+    return (spread if dtype == "float32" else np.rint(spread)).astype(dtype)
+
+
+@contextlib.contextmanager
+def plain_reasons(source: Path | bytes) -> Iterator[None]:
+    """Whatever Pillow raises about a file becomes UnusablePicture."""
+    try:
+        yield
     except UnusablePicture:
         raise
     except Exception as error:
-        raise UnusablePicture(reason(path, error)) from None
+        raise UnusablePicture(reason(source, error)) from None
+
+
+def open_image(source: Path | bytes) -> Any:
+    """The file as Pillow sees it, its pixels not yet decoded; raises what Pillow raises, and UnusablePicture."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        image = Image.open(stream_of(source), formats=FORMATS)
+    except UnidentifiedImageError:
+        start = beginning(source)
+        if start[4:8] != b"ftyp" or start[8:12] not in HEIF_BRANDS:
+            raise
+        image = open_heif(source)
+    check_size(image.size)
+    return image
+
+
+def open_heif(source: Path | bytes) -> Any:
+    from PIL import Image
+
+    try:
+        import pillow_heif
+    except ImportError:
+        raise UnusablePicture("HEIC, which can be read after: pip install pillow-heif") from None
+    pillow_heif.register_heif_opener()
+    return Image.open(stream_of(source), formats=("HEIF",))
+
+
+def stream_of(source: Path | bytes) -> Path | io.BytesIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def beginning(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:12]
+    with open(source, "rb") as file:
+        return file.read(12)
+
+
+def depth(image: Any) -> str:
+    """What holds the values of an opened picture without loss; signed and 32-bit integers go into floats."""
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG")):
+        return "uint16"
+    return "float32" if image.mode in ("I", "F") else "uint8"
+
+
+def frame_values(image: Any, frame: int | None = None) -> NDArray[Any]:
+    """Values [H, W, 1 or 3] of one frame of an opened picture, in its own depth; raises what Pillow raises."""
+    if frame is not None:
+        try:
+            image.seek(frame)
+        except EOFError:
+            raise UnusablePicture(f"the file ends before frame {frame + 1}") from None
+        check_size(image.size)
+    if misread(image):
+        raise UnusablePicture("a TIFF with separate 16-bit planes, which Pillow does not read correctly")
+    dtype = depth(image)
+    # A TIFF may store white as 0; Pillow minds it for 8 bits only.
+    inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC_TAG) == 0
+    image.load()
+    image = upright(image)
+    if dtype == "uint8":
+        return to_pixels(image)
+    values = np.asarray(image)[..., None].astype(dtype)
+    return 65535 - values if inverted and dtype == "uint16" else values
+
+
+def misread(image: Any) -> bool:
+    """Whether Pillow would take the bytes of 16-bit planes for 8-bit ones: it does where they are not compressed."""
+    if image.format != "TIFF" or image.tag_v2.get(PLANES_TAG) != 2 or image.mode in GREY_MODES:
+        return False
+    return bool(max(image.tag_v2.get(BITS_TAG, (8,))) > 8 and any(tile[0] == "raw" for tile in image.tile))
 
 
 def orientation(image: Any) -> int:
@@ -69,13 +214,11 @@ def upright(image: Any) -> Any:
 
 
 def to_pixels(image: Any) -> NDArray[np.uint8]:
-    """A Pillow picture of any mode as uint8 [H, W, 1 or 3]."""
+    """A decoded Pillow picture of 8 bits or fewer per channel as uint8 [H, W, 1 or 3]."""
     from PIL import Image
 
-    if image.mode.startswith("I") or image.mode == "F":
-        # The scale comes from the format: from the values it would brighten a dark picture 257 times.
-        values = np.asarray(image).astype(np.float64) / (1.0 if image.mode == "F" else 257.0)
-        return np.clip(np.rint(values), 0, 255).astype(np.uint8)[..., None]
+    if image.mode in ("LAB", "HSV"):
+        raise UnusablePicture(f"its colours are stored as {image.mode}, which is not read")
     if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -92,17 +235,20 @@ def check_size(size: tuple[int, int]) -> None:
         raise UnusablePicture(f"{width}×{height} pixels (at most {LARGEST_NUM_PIXELS:,} can be read)")
 
 
-def reason(path: Path, error: Exception) -> str:
+def reason(source: Path | bytes, error: Exception) -> str:
     """What is wrong with the file, without Pillow's object addresses and the file's own path."""
     try:
-        if path.stat().st_size == 0:
+        if not (len(source) if isinstance(source, bytes) else source.stat().st_size):
             return "the file is empty"
     except OSError:
         return "the file cannot be opened"
     if type(error).__name__ == "UnidentifiedImageError":
-        return "not a picture that Pillow can read"
+        tiff = beginning(source)[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+        return "a kind of TIFF that Pillow cannot read" if tiff else "not a picture that Pillow can read"
     if type(error).__name__ == "DecompressionBombError":
         return f"too many pixels (at most {LARGEST_NUM_PIXELS:,} can be read)"
+    if isinstance(error, MemoryError):
+        return "needs more memory than there is"
     if isinstance(error, PermissionError):
         return "no permission to read it"
     if isinstance(error, IsADirectoryError):

@@ -1,4 +1,4 @@
-"""Train, validation, test and calibration parts: stratified by class, never splitting a group, from the seed."""
+"""The parts of a run: stratified by class, never splitting a group or a set of copies, from the seed."""
 
 import dataclasses
 
@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from vae_tf import random
 from vae_tf.errors import UserError
 
-PARTS = ("train", "validation", "test", "calibration")
+# "other" is neither trained on nor part of any figure, but embedded and shown; no share deals anything to it.
+PARTS = ("train", "validation", "test", "calibration", "other")
+TRAIN, OTHER = PARTS.index("train"), PARTS.index("other")
+FREE = -1
 SMALLEST_NUM_PICTURES = 4
 
 
@@ -25,18 +28,26 @@ class Split:
 
 
 def split(
-    labels: NDArray[np.int64], groups: NDArray[np.int64], shares: tuple[float, ...], seed: int
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    shares: tuple[float, ...],
+    seed: int,
+    fixed: NDArray[np.int8] | None = None,
+    copies: NDArray[np.int64] | None = None,
 ) -> Split:
     """Deals whole groups out to the parts so that classes and sizes come as near to the shares as they can.
 
     Args:
         labels: Class of each picture [N], −1 for none.
         groups: Group of each picture [N], −1 for a picture that is its own group.
-        shares: Wanted shares of train, validation, test and, as a fourth, calibration; any scale.
+        shares: Wanted shares of train, validation, test and, as a fourth, calibration; any scale. Parts that are
+            fixed for some pictures get nothing more.
         seed: Key of the dealing.
+        fixed: Position in `PARTS` of pictures that are not to be dealt [N], −1 for the others.
+        copies: Key that equal pictures share [N], −1 for a picture without a copy; they are dealt together.
 
     Raises:
-        UserError: Too few pictures, or fewer groups than parts.
+        UserError: Too few pictures, fewer groups than parts, or nothing to train on.
     """
     num_pictures = len(labels)
     if num_pictures < SMALLEST_NUM_PICTURES:
@@ -44,21 +55,88 @@ def split(
             f"{num_pictures} usable pictures were found; at least {SMALLEST_NUM_PICTURES} are needed.",
             "Some to train on, one to validate with, one to test with.",
         )
-    units = make_units(groups)
-    wanted = [index for index, share in enumerate(shares) if share > 0]
-    if len(units) < len(wanted):
+    alone = np.full(num_pictures, -1)
+    fixed, copies = alone.astype(np.int8) if fixed is None else fixed, alone if copies is None else copies
+    shares = tuple(share * (i == TRAIN or i not in fixed) for i, share in enumerate(shares))
+    part, notes = open_training_part(fixed, shares)
+    free = np.flatnonzero(part == FREE)
+    if len(free):
+        units = make_units(join_copies(groups[free], copies[free]))
+        check_enough(len(units), len(make_units(groups[free])), sum(share > 0 for share in shares))
+        part[free], dealing_notes = deal_units(labels[free], units, shares, seed)
+        notes += dealing_notes
+    if not np.any(part == TRAIN):
         raise UserError(
-            f"{len(units)} groups cannot fill {len(wanted)} parts without splitting one.",
+            "No picture is left to train on: every one is fixed to another part.",
+            "Mark some as train in the --split-column, or leave their cells empty to have them dealt.",
+        )
+    notes += [*notes_about_few(part), *notes_about_copies(copies), *notes_about_leaks(part, groups, copies)]
+    return Split(part, tuple(notes))
+
+
+def open_training_part(
+    fixed: NDArray[np.int8], shares: tuple[float, ...]
+) -> tuple[NDArray[np.int8], list[str]]:
+    """`fixed` with its training pictures made free, where a part that training needs has to be taken from them.
+
+    Most files know only train and test, but the best epoch is chosen on a validation part.
+    """
+    lacking = [PARTS[i] for i, share in enumerate(shares) if share > 0 and i != TRAIN]
+    marked = fixed == TRAIN
+    if not marked.any() or not {"validation", "calibration"} & set(lacking):
+        return fixed.copy(), []
+    note = (
+        f"No picture is marked {' or '.join(lacking)}: the {pictures(int(marked.sum()))} marked train are dealt "
+        f"between {' and '.join(['train', *lacking])}."
+    )
+    return np.where(marked, np.int8(FREE), fixed), [note]
+
+
+def check_enough(num_units: int, num_groups: int, num_parts: int) -> None:
+    """Raises: UserError: Fewer units than parts, because groups are few, or because pictures are equal."""
+    if num_units >= num_parts:
+        return
+    if num_groups < num_parts:
+        raise UserError(
+            f"{num_groups} groups cannot fill {num_parts} parts without splitting one.",
             "Use a finer --group-by, or leave parts out: --split 80/0/20.",
         )
+    raise UserError(
+        f"Most pictures are copies: {num_units} different pictures or groups cannot fill {num_parts} parts.",
+        "Is this the right folder? Parts may be left out: --split 80/0/20.",
+    )
+
+
+def deal_units(
+    labels: NDArray[np.int64], units: list[NDArray[np.int64]], shares: tuple[float, ...], seed: int
+) -> tuple[NDArray[np.int8], list[str]]:
+    """The part of each picture [N], equal within each unit, and what had to differ from the shares."""
     counts = np.stack([np.bincount(labels[unit] + 1, minlength=labels.max() + 2) for unit in units])
     targets = class_targets(labels, shares)
     unit_part = deal(counts, targets, seed)
     unit_part, moved = fill_small_parts(unit_part, counts, targets, seed)
-    part = np.zeros(num_pictures, dtype=np.int8)
+    part = np.zeros(len(labels), dtype=np.int8)
     for unit, chosen in zip(units, unit_part, strict=True):
         part[unit] = chosen
-    return Split(part, tuple(notes_about(part, shares, units, moved)))
+    return part, notes_about_shares(part, shares, units, moved)
+
+
+def join_copies(groups: NDArray[np.int64], copies: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Keys [N] that pictures share which are linked by a chain of groups and copies; −1 for one that is alone."""
+    if not np.any(copies >= 0):
+        return groups
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    # A graph with a node for every picture, group and set of copies, and an edge for every membership.
+    num_pictures, num_groups = len(groups), int(groups.max()) + 1
+    grouped, copied = np.flatnonzero(groups >= 0), np.flatnonzero(copies >= 0)
+    members = np.concatenate([grouped, copied])
+    owners = num_pictures + np.concatenate([groups[grouped], num_groups + copies[copied]])
+    num_nodes = num_pictures + num_groups + int(copies.max()) + 1
+    edges = coo_matrix((np.ones(len(members)), (members, owners)), shape=(num_nodes, num_nodes))
+    keys = connected_components(edges, directed=False)[1][:num_pictures].astype(np.int64)
+    return np.where(np.bincount(keys)[keys] > 1, keys, -1)
 
 
 def make_units(groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -72,7 +150,7 @@ def make_units(groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def class_targets(labels: NDArray[np.int64], shares: tuple[float, ...]) -> NDArray[np.float64]:
-    """Wanted number of pictures [4 parts, classes]; the unlabelled count as one more class."""
+    """Wanted number of pictures [parts, classes]; the unlabelled count as one more class."""
     share = np.zeros(len(PARTS))
     share[: len(shares)] = np.asarray(shares) / sum(shares)
     return share[:, None] * np.bincount(labels + 1)[None, :]
@@ -156,7 +234,7 @@ def cost_of_moving(
     return float(misfit[index] - misfit[origin])
 
 
-def notes_about(
+def notes_about_shares(
     part: NDArray[np.int8], shares: tuple[float, ...], units: list[NDArray[np.int64]], moved: bool
 ) -> list[str]:
     """What a reader must know: parts enlarged to their smallest size, and shares missed by whole groups."""
@@ -171,10 +249,38 @@ def notes_about(
         )
     if not moved and np.abs(got - share).max() > 0.05 and len(units) < len(part):
         notes.append("Shares differ from the request by more than 5 %, because groups are never split.")
-    for index in (1, 2):
-        count = int(np.sum(part == index))
-        if 0 < count < 10:
-            notes.append(f"Only {pictures(count, PARTS[index])}: figures on so few are rough.")
+    return notes
+
+
+def notes_about_few(part: NDArray[np.int8]) -> list[str]:
+    counts = {name: int(np.sum(part == PARTS.index(name))) for name in ("validation", "test")}
+    return [
+        f"Only {pictures(count, name)}: figures on so few are rough."
+        for name, count in counts.items()
+        if 0 < count < 10
+    ]
+
+
+def notes_about_copies(copies: NDArray[np.int64]) -> list[str]:
+    count = int(np.sum(copies >= 0)) - len(np.unique(copies[copies >= 0]))
+    if not count:
+        return []
+    are = "1 picture is an exact copy" if count == 1 else f"{count} pictures are exact copies"
+    return [f"{are} of others; copies are dealt to the same part."]
+
+
+def notes_about_leaks(
+    part: NDArray[np.int8], groups: NDArray[np.int64], copies: NDArray[np.int64]
+) -> list[str]:
+    """Unseen pictures that are not wholly unseen, because their part was fixed; files are said, not corrected."""
+    notes = []
+    kinds = ((groups, "of a group that was trained on"), (copies, "equal to one that was trained on"))
+    for keys, what in kinds:
+        leaking = (part != TRAIN) & (keys >= 0) & np.isin(keys, keys[part == TRAIN])
+        if unseen := int(np.sum(leaking & (part != OTHER))):
+            notes.append(f"{pictures(unseen, 'unseen')} {what}: figures on the unseen flatter.")
+        if aside := int(np.sum(leaking & (part == OTHER))):
+            notes.append(f"{pictures(aside)} {what} among those put aside.")
     return notes
 
 

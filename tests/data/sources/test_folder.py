@@ -1,15 +1,19 @@
-"""Folders as sources: classes from subfolders, groups from paths, what is counted and what is ignored."""
+"""Folders as sources: classes from subfolders, groups from paths, links, odd names, what is counted and ignored."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from vae_tf.config import DataConfig
 from vae_tf.data.pictures import UnusablePicture
 from vae_tf.data.sources import open_source
-from vae_tf.data.sources.folder import FolderSource, labels_from_folders
+from vae_tf.data.sources.folder import FolderSource, labels_from_folders, list_pictures
 from vae_tf.errors import UserError
 
 
@@ -115,7 +119,7 @@ def test_a_missing_folder_offers_make_faces(tmp_path: Path) -> None:
 
 def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
     folder_of(tmp_path, "a.png")
-    with pytest.raises(UserError, match="is a file") as caught:
+    with pytest.raises(UserError, match="is not a source") as caught:
         open_source(DataConfig(source=str(tmp_path / "a.png")))
     assert str(tmp_path) in caught.value.hint
 
@@ -154,9 +158,149 @@ def test_the_fingerprint_changes_with_the_files_only(tmp_path: Path) -> None:
     assert len({first, touched, renamed, added, grown}) == 5
 
 
+def names(source: FolderSource) -> list[str]:
+    return [entry.path for entry in source.entries]
+
+
+def test_what_systems_leave_behind_is_ignored_without_a_word(tmp_path: Path) -> None:
+    folder_of(tmp_path, "a/1.png", "b/2.png", "__MACOSX/a/1.png", "@eaDir/1.png", "$RECYCLE.BIN/1.png")
+    folder_of(tmp_path, "lost+found/1.png", "a/._1.png", ".cache/1.png")
+    for name in ("Thumbs.db", "a/desktop.ini", "b/.DS_Store"):
+        (tmp_path / name).write_text("system")
+    source = FolderSource(tmp_path)
+    assert names(source) == ["a/1.png", "b/2.png"]
+    assert source.notes == []
+
+
 def test_a_dangling_link_is_listed_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "round.png").symlink_to(tmp_path / "round.png")
     source = FolderSource(tmp_path)
-    assert [entry.path for entry in source.entries] == ["gone.png"]
-    with pytest.raises(UnusablePicture, match="cannot be opened"):
-        source.read(0)
+    assert names(source) == ["gone.png", "round.png"]
+    for position in range(2):
+        with pytest.raises(UnusablePicture, match="cannot be opened"):
+            source.read(position)
+
+
+def test_a_picture_that_is_linked_to_in_the_tree_is_listed_once_under_its_own_name(tmp_path: Path) -> None:
+    folder_of(tmp_path, "z/real.png", "z/other.png")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/link.png").symlink_to(tmp_path / "z/real.png")
+    (tmp_path / "b").symlink_to(tmp_path / "z")
+    (tmp_path / "z/round").symlink_to(tmp_path)
+    source = FolderSource(tmp_path)
+    assert names(source) == ["z/other.png", "z/real.png"]
+    assert source.notes == ["3 links lead to files or folders that were listed already; each was taken once."]
+
+
+def test_links_out_of_the_tree_are_followed_once(tmp_path: Path) -> None:
+    store = folder_of(tmp_path / "store", "1.png", "2.png", "more/3.png", "more/4.png")
+    classes = tmp_path / "classes"
+    (classes / "happy").mkdir(parents=True)
+    (classes / "happy/1.png").symlink_to(store / "1.png")
+    (classes / "happy/again.png").symlink_to(store / "1.png")
+    (classes / "angry").symlink_to(store / "more")
+    (classes / "twice").symlink_to(store / "more")
+    source = FolderSource(classes)
+    assert [(entry.path, entry.label) for entry in source.entries] == [
+        ("angry/3.png", "angry"),
+        ("angry/4.png", "angry"),
+        ("happy/1.png", "happy"),
+    ]
+    assert source.read(2)[0, 0, 0] == 0 and source.read(0)[0, 0, 0] == 2
+    assert source.notes[0].startswith("2 links lead")
+
+
+def test_a_pipe_named_like_a_picture_does_not_hang(tmp_path: Path) -> None:
+    folder_of(tmp_path, "1.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "pipe.png")
+    source = FolderSource(tmp_path)
+    assert names(source) == ["1.png"]
+    assert source.notes == ["2 other files were left alone (2 .png)."]
+
+
+ODD = [
+    b"with spaces.png",
+    "微笑.png".encode(),
+    "😀.png".encode(),
+    b"\xff\xfe.png",
+    b"two\nlines.png",
+    b"e\xcc\x81.png",
+]
+
+
+def test_odd_names_are_kept_and_read(tmp_path: Path) -> None:
+    for number, name in enumerate([*ODD, b"\xc3\xa9.png"]):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            Image.new("L", (9, 8), number).save(file, "png")
+    source = FolderSource(tmp_path)
+    found = {os.fsencode(entry.path): source.read(i)[0, 0, 0] for i, entry in enumerate(source.entries)}
+    assert found == {name: number for number, name in enumerate([*ODD, b"\xc3\xa9.png"])}
+    assert source.notes == []
+    assert len(source.fingerprint()) == 64
+
+
+PARTS = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20)
+
+
+@given(st.lists(st.lists(PARTS, min_size=1, max_size=4), min_size=1, max_size=8))
+def test_labels_are_folders_of_their_paths(parts: list[list[str]]) -> None:
+    paths = ["/".join(part) + ".png" for part in parts]
+    for path, label in zip(paths, labels_from_folders(paths), strict=True):
+        assert label is None or f"/{label}/" in f"/{path}"
+
+
+@contextlib.contextmanager
+def very_deep(root: Path, levels: int) -> Iterator[None]:
+    """`levels` folders called "d" in each other, with a picture in the last that has a short enough path."""
+    here = os.getcwd()
+    os.chdir(root)
+    try:
+        for level in range(levels):
+            if level == 1500:
+                Image.new("L", (9, 8)).save("deep.png")
+            os.mkdir("d")
+            os.chdir("d")
+        yield
+        for level in reversed(range(levels)):
+            os.chdir("..")
+            os.rmdir("d")
+            if level == 1500:
+                os.remove("deep.png")
+    finally:
+        os.chdir(here)
+
+
+def test_four_thousand_folders_in_each_other(tmp_path: Path) -> None:
+    with very_deep(tmp_path, 4000):
+        source = FolderSource(tmp_path)
+        assert names(source) == ["d/" * 1500 + "deep.png"]
+        assert source.notes == ["1 folder could not be opened (no permission, or too long a path)."]
+
+
+def test_folders_that_cannot_be_opened_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder_of(tmp_path, "open/1.png", "closed/2.png")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path.name in ("closed", "itself"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    source = FolderSource(tmp_path)
+    assert names(source) == ["open/1.png"]
+    assert source.notes == ["1 folder could not be opened (no permission, or too long a path)."]
+    (tmp_path / "itself").mkdir()
+    with pytest.raises(UserError, match=r"itself cannot be opened \(Permission denied\)"):
+        list_pictures(tmp_path / "itself")
+
+
+def test_a_folder_without_pictures_names_what_may_have_been_meant(tmp_path: Path) -> None:
+    for name in ("readme.txt", "sub/digits.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("none")
+    with pytest.raises(UserError) as caught:
+        FolderSource(tmp_path)
+    assert "'sub/digits.npz'" in caught.value.hint and "readme" not in caught.value.hint

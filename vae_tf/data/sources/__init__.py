@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vae_tf.config import DataConfig
+from vae_tf.data.labels import apply_labels
 from vae_tf.data.sources.base import Entry, Source
 from vae_tf.data.sources.demo import DEMO_FACES, DemoFaces
 from vae_tf.data.sources.folder import FolderSource
@@ -10,29 +11,53 @@ from vae_tf.errors import UserError
 
 __all__ = ["Entry", "Source", "open_source"]
 
+KINDS = "a folder of pictures, a zip or tar archive, a file of arrays (.npz, .npy, IDX, HDF5), tfds:NAME, or demo:faces"
+
 
 def open_source(config: DataConfig) -> Source:
-    """The pictures that `config` names, with the classes, groups and facts of its label file.
+    """The pictures that `config` names, with the test set and the classes, groups and facts that it names beside.
 
     Raises:
-        UserError: There is no such source, or it holds no pictures.
+        UserError: There is no such source, it holds no pictures, or its label file does not fit.
     """
-    return open_one(config.source, config)
+    from vae_tf.data.sources.joined import JoinedSource
+
+    main = open_one(config.source, config)
+    test = open_one(config.test, config) if config.test is not None else None
+    # Before joining, so that a table finds the paths as they are in each source.
+    apply_labels(main, config, test)
+    return main if test is None else JoinedSource(main, test, config.value_range)
 
 
 def open_one(text: str, config: DataConfig) -> Source:
-    """One source by name: a folder, an archive, a file of arrays, `tfds:NAME`, or `demo:faces`."""
+    """One source by name; only what it needs is imported."""
     if text == DEMO_FACES:
         return DemoFaces(group_by=config.group_by)
+    if text.startswith("tfds:"):
+        from vae_tf.data.sources.tfds import TfdsSource
+
+        return TfdsSource(text, config)
     if text.startswith("demo:"):
         raise UserError(f"There is no source {text!r}.", f"The embedded source is {DEMO_FACES}.")
-    root = Path(text).expanduser()
-    if not root.exists():
+    path = Path(text).expanduser()
+    if not path.exists():
         raise UserError(
-            f"There is no folder {text!r}.",
-            f"Give a folder of pictures, try the embedded faces with `python cli.py demo`,\n"
+            f"There is no folder or file {text!r}.",
+            "Give a folder of pictures, try the embedded faces with `python cli.py demo`,\n"
             f"or write them out first: python cli.py make-faces {text}",
         )
-    if not root.is_dir():
-        raise UserError(f"{text} is a file; a folder of pictures was expected.", f"Try {root.parent}.")
-    return FolderSource(root, config.group_by)
+    return open_path(path, config)
+
+
+def open_path(path: Path, config: DataConfig) -> Source:
+    from vae_tf.data.sources import archive, arrays, idx
+
+    if arrays.is_array_file(path) or idx.is_idx_folder(path):
+        return arrays.open_arrays(path, config)
+    if path.is_dir():
+        return FolderSource(path, config.group_by, config.frames)
+    if archive.is_archive(path):
+        return archive.ArchiveSource(path, config.group_by, config.frames)
+    raise UserError(
+        f"{path} is not a source of pictures.", f"Expected {KINDS}.\nFor its folder give {path.parent}."
+    )

@@ -3,10 +3,7 @@
 import dataclasses
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
-
-Values = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Source(Protocol):
     Attributes:
         name: Short name for runs and pages, no folders in it.
         entries: Every picture, in a fixed order.
-        notes: What was found and decided while opening, one sentence each.
+        notes: What was found and decided, one sentence each; complete once `dtype` and `value_range` were asked for.
         facts: Further columns of a label file or of the source, each with one value per entry (None: unknown).
         dtype: Of the values that `read` gives: "uint8", "uint16" or "float32".
         value_range: The values that mean black and white; None where they are the dtype's own: 0 to 255,
@@ -43,8 +40,12 @@ class Source(Protocol):
     entries: list[Entry]
     notes: list[str]
     facts: dict[str, list[Any]]
-    dtype: str
-    value_range: tuple[float, float] | None
+
+    @property
+    def dtype(self) -> str: ...
+
+    @property
+    def value_range(self) -> tuple[float, float] | None: ...
 
     def fingerprint(self) -> str:
         """Changes whenever any picture may have changed; classes, groups and facts are not part of it."""

@@ -1,119 +1,181 @@
 """Picture files in a folder, flat or in class subfolders."""
 
+import dataclasses
 import hashlib
 import os
-import re
-from collections import Counter
-from pathlib import Path, PurePosixPath
-from typing import Any
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vae_tf.data.sources.base import Entry
+from vae_tf.data.sources.files import (
+    PICTURE_SUFFIXES,
+    PictureFiles,
+    groups_from_paths,
+    is_hidden,
+    labels_from_folders,
+    no_pictures,
+    note_others,
+    plural,
+    suffix,
+)
 from vae_tf.errors import UserError
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm")
+__all__ = ["FolderSource", "groups_from_paths", "labels_from_folders", "list_pictures"]
 
 
-class FolderSource:
+class FolderSource(PictureFiles):
     """Pictures in a folder, flat or in class subfolders.
 
     The class is the first folder in which the paths differ: `faces/happy/…`, but also `download/images/happy/…`.
+
+    Args:
+        root: The folder.
+        group_by: Regular expression whose first capture group, or else the match, is the group.
+        frames: "first" takes one frame of each file, "all" makes every frame an entry.
+
+    Raises:
+        UserError: The folder cannot be opened, holds no pictures, or `group_by` does not fit.
     """
 
-    dtype = "uint8"
-    value_range: tuple[float, float] | None = None
-
-    def __init__(self, root: Path, group_by: str | None = None) -> None:
-        self.facts: dict[str, list[Any]] = {}
+    def __init__(
+        self, root: Path, group_by: str | None = None, frames: Literal["first", "all"] = "first"
+    ) -> None:
         self.root = root
-        self.name = root.resolve().name or "root"
-        files, ignored = list_pictures(root)
-        self.notes: list[str] = []
-        if ignored:
-            kinds = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in ignored.most_common(5))
-            self.notes.append(f"{sum(ignored.values())} other files were left alone ({kinds}).")
-        if not files:
-            raise UserError(
-                f"{root} holds no pictures.",
-                f"Formats read here: {', '.join(PICTURE_SUFFIXES)}, in any subfolder.",
-            )
-        paths = [path.relative_to(root).as_posix() for path, _ in files]
-        self._stats = [stat for _, stat in files]
-        labels = labels_from_folders(paths)
-        groups, group_notes = groups_from_paths(paths, group_by)
-        self.notes += group_notes
-        self.entries = [Entry(*row) for row in zip(paths, labels, groups, strict=True)]
+        listing = list_pictures(root)
+        if not listing.files:
+            raise no_pictures(root, listing.others)
+        self._stats = [status for _, status in listing.files]
+        super().__init__(root.resolve().name or "root", [path for path, _ in listing.files], group_by, frames)
+        self.notes = [*listing.notes(), *self.notes]
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(str(self.root.resolve()).encode(errors="surrogateescape"))
-        for entry, stat in zip(self.entries, self._stats, strict=True):
+        for path, status in zip(self._paths, self._stats, strict=True):
             digest.update(
-                f"{entry.path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape")
+                f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape")
             )
+        digest.update(self._how_read().encode())
         return digest.hexdigest()
 
-    def read(self, position: int) -> NDArray[np.uint8]:
-        from vae_tf.data.pictures import read_picture
-
-        return read_picture(self.root / self.entries[position].path)
-
-    def shape(self, position: int) -> tuple[int, int, int]:
-        from vae_tf.data.pictures import picture_shape
-
-        return picture_shape(self.root / self.entries[position].path)
+    def encoded(self, file: int) -> Path:
+        return self.root / self._paths[file]
 
 
-def list_pictures(root: Path) -> tuple[list[tuple[Path, os.stat_result]], Counter[str]]:
-    """Picture files below `root` in path order, hidden ones left out, and the other files' suffixes counted."""
-    found: list[tuple[Path, os.stat_result]] = []
-    ignored: Counter[str] = Counter()
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in names:
-            path = Path(folder, name)
-            if name.startswith("."):
+@dataclasses.dataclass
+class Listing:
+    """What lies below a folder, hidden and system files left out.
+
+    Args:
+        files: Path of each picture below the folder, POSIX style and in order, and its size and time.
+        others: Paths of what is no picture.
+        num_repeated: Links to what is listed already.
+        num_closed: Folders that could not be opened.
+    """
+
+    files: list[tuple[str, os.stat_result]] = dataclasses.field(default_factory=list)
+    others: list[str] = dataclasses.field(default_factory=list)
+    num_repeated: int = 0
+    num_closed: int = 0
+
+    def notes(self) -> list[str]:
+        notes = note_others(self.others)
+        if self.num_repeated:
+            lead = plural(self.num_repeated, "link leads", "links lead")
+            notes.append(f"{lead} to files or folders that were listed already; each was taken once.")
+        if self.num_closed:
+            could = plural(self.num_closed, "folder", "folders")
+            notes.append(f"{could} could not be opened (no permission, or too long a path).")
+        return notes
+
+
+def list_pictures(root: Path) -> Listing:
+    """Picture files below `root`; links are followed, but no file or folder is taken twice.
+
+    What is linked to inside the tree is listed under its own name; a link that leads nowhere is listed, as reading it
+    will say why it was skipped.
+
+    Raises:
+        UserError: `root` cannot be opened.
+    """
+    walk = Walk(root)
+    folders = [""]
+    while folders:
+        for folder in sorted(folders):
+            walk.below(folder)
+        # Linked folders wait until all real ones were visited.
+        folders, walk.folder_links = walk.folder_links, []
+    walk.follow_file_links()
+    walk.listing.files.sort(key=lambda item: item[0])
+    return walk.listing
+
+
+class Walk:
+    """One way through a tree: what was found, where it has been, and which links are still to be followed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.listing = Listing()
+        self.folder_links: list[str] = []
+        self._file_links: list[str] = []
+        self._visited: set[tuple[int, int]] = set()
+
+    def below(self, start: str) -> None:
+        """Lists what lies below the folder `start`, and puts links aside."""
+        # os.walk calls itself for each level, which ends at a thousand.
+        pending = [start]
+        while pending:
+            folder = pending.pop()
+            for entry in self._open(folder):
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                linked = entry.is_symlink()
+                if is_folder(entry):
+                    (self.folder_links if linked else pending).append(path)
+                elif suffix(entry.name) not in PICTURE_SUFFIXES:
+                    self.listing.others.append(path)
+                elif linked:
+                    self._file_links.append(path)
+                elif entry.is_file():
+                    self.listing.files.append((path, entry.stat()))
+                else:
+                    # A pipe or a device: opening it might wait for ever.
+                    self.listing.others.append(path)
+
+    def follow_file_links(self) -> None:
+        seen = {(status.st_dev, status.st_ino) for _, status in self.listing.files}
+        for path in sorted(self._file_links):
+            try:
+                status = os.stat(self.root / path)
+            except OSError:
+                self.listing.files.append((path, os.lstat(self.root / path)))
                 continue
-            if path.suffix.lower() not in PICTURE_SUFFIXES:
-                ignored[path.suffix.lower()] += 1
-            elif path.is_file():
-                found.append((path, path.stat()))
-            elif path.is_symlink() and not path.exists():
-                # Reading it will fail, and so it is listed with its reason.
-                found.append((path, path.lstat()))
-    found.sort(key=lambda item: item[0].relative_to(root).as_posix())
-    return found, ignored
+            if not stat.S_ISREG(status.st_mode):
+                self.listing.others.append(path)
+            elif (status.st_dev, status.st_ino) in seen:
+                self.listing.num_repeated += 1
+            else:
+                seen.add((status.st_dev, status.st_ino))
+                self.listing.files.append((path, status))
+
+    def _open(self, folder: str) -> Iterator[os.DirEntry[str]]:
+        """What lies in a folder that was not visited before, hidden names left out."""
+        try:
+            status = os.stat(self.root / folder)
+            if (status.st_dev, status.st_ino) in self._visited:
+                self.listing.num_repeated += 1
+                return
+            self._visited.add((status.st_dev, status.st_ino))
+            with os.scandir(self.root / folder) as entries:
+                yield from (entry for entry in entries if not is_hidden(entry.name))
+        except OSError as error:
+            if not folder:
+                raise UserError(f"{self.root} cannot be opened ({error.strerror}).") from None
+            self.listing.num_closed += 1
 
 
-def labels_from_folders(paths: list[str]) -> list[str | None]:
-    """The first folder in which the paths differ is the class; None for all where there is none."""
-    folders = [PurePosixPath(path).parts[:-1] for path in paths]
-    # A stray picture above the class folders must not make their parent the class of all.
-    inside = [list(parts) for parts in folders if parts]
-    shared = len(os.path.commonprefix(inside))
-    if len({tuple(parts) for parts in inside}) < 2:
-        shared = 0 if len(inside) < len(folders) else shared
-    return [parts[shared] if len(parts) > shared else None for parts in folders]
-
-
-def groups_from_paths(paths: list[str], pattern: str | None) -> tuple[list[str | None], list[str]]:
-    """The key that `pattern` captures in each path, and what to say about paths that it does not match."""
-    if pattern is None:
-        return [None] * len(paths), []
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or leads to one; a link in a circle does not."""
     try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise UserError(f"--group-by {pattern}: not a regular expression ({error}).") from None
-    matches = [compiled.search(path) for path in paths]
-    keys = [None if match is None else match.group(1 if compiled.groups else 0) for match in matches]
-    missing = sum(key is None for key in keys)
-    if missing == len(paths):
-        raise UserError(
-            f"--group-by {pattern} matches none of the {len(paths)} paths.",
-            f"It is searched in paths such as {paths[0]!r}; its first capture group is the key.",
-        )
-    notes = (
-        [f"--group-by matched no key in {missing} paths; each of these is its own group."] if missing else []
-    )
-    return keys, notes
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -1,0 +1,67 @@
+"""How commands share options: many parameters written once, and options read from a file."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+Shared = dict[str, Any]
+
+
+def sharing(*groups: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the parameters of each group, which reach it together as its argument `options`.
+
+    A group is a function that nobody calls: its signature lists the options.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = {name: p for name, p in inspect.signature(command).parameters.items() if name != "options"}
+        shared = {name: p for group in groups for name, p in inspect.signature(group).parameters.items()}
+
+        @functools.wraps(command)
+        def call(**values: Any) -> None:
+            command(
+                options={name: values[name] for name in shared},
+                **{name: value for name, value in values.items() if name in own},
+            )
+
+        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own.values(), *shared.values())]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        del call.__wrapped__  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+def read_config_file(context: typer.Context, path: Path | None) -> Path | None:
+    """Makes the options in the file the defaults of this command."""
+    if path is not None and not context.resilient_parsing:
+        from vae_tf.options import read_options
+
+        parameters = {
+            parameter.name.rstrip("_"): parameter.name
+            for parameter in context.command.params
+            if parameter.name
+        }
+        known = [name for name in parameters if name not in ("config", "resume", "extend", "help")]
+        options = read_options(path, known)
+        context.default_map = {parameters[name]: value for name, value in options.items()}
+    return path
+
+
+def complete_runs(incomplete: str) -> list[str]:
+    """Names of runs for the shell to offer."""
+    from vae_tf.artifacts import all_runs
+
+    return [run.name for run in reversed(all_runs()) if incomplete in run.name]
+
+
+def complete_recipes(incomplete: str) -> list[str]:
+    """Names of recipes for the shell to offer."""
+    from vae_tf.recipes import RECIPES
+
+    return [name for name in RECIPES if name.startswith(incomplete)]

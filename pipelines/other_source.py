@@ -1,0 +1,90 @@
+"""The pictures of another source under a run's model: shaped as the run's own, none of them trained on."""
+
+import dataclasses
+
+import numpy as np
+
+from pipelines.console import counting
+from pipelines.describe import describe_data, inspect_pictures
+from pipelines.run_data import (
+    Subject,
+    absolute,
+    own_pictures,
+    resolved_data,
+    save_pictures,
+    short_name,
+)
+from vae_tf import artifacts
+from vae_tf.artifacts import Run, Stage
+from vae_tf.config import DataConfig
+from vae_tf.data.cache import Shape
+from vae_tf.data.dataset import Pictures, load_unseen
+from vae_tf.data.sources import Source, open_source
+from vae_tf.errors import UserError
+
+
+def subject_of(run: Run, source: str | None) -> Subject:
+    """The run's own pictures; or those of `source`, as `embed` listed them or, where it has not, listed now.
+
+    Raises:
+        UserError: There is no such source.
+    """
+    if source is None:
+        return own_pictures(run)
+    listed = find_listed(run, source)
+    return Subject(run, listed) if listed is not None else list_pictures(run, DataConfig(source=source))
+
+
+def find_listed(run: Run, source: str) -> Stage | None:
+    """The newest list of the pictures of `source`, which may be a path or the name that pages show."""
+    for stage in reversed(run.stages("data")):
+        known = stage.record["inputs"]["config"]["source"]
+        if stage.name != "data" and source in (known, short_name(known)):
+            return stage
+        if stage.name != "data" and absolute(source) == known:
+            return stage
+    return None
+
+
+def list_pictures(run: Run, config: DataConfig) -> Subject:
+    """Decodes the pictures that `config` names in the shape of the run's own, and lists them as a stage."""
+    own = own_pictures(run)
+    source = open_source(config)
+    shape = fitting_shape(own, source, config)
+    with counting("decoding") as progress:
+        pictures = load_unseen(source, shape, artifacts.cache_root(), progress)
+    pictures = dataclasses.replace(pictures, notes=[*pictures.notes, *notes_about_copies(own, pictures)])
+    describe_data(pictures)
+    inspection = inspect_pictures(pictures)
+    return Subject(run, save_pictures(run, resolved_data(config, shape), pictures, inspection))
+
+
+def fitting_shape(own: Subject, source: Source, config: DataConfig) -> Shape:
+    """The shape of the run's own pictures; values of the same type mean what they meant there.
+
+    Raises:
+        UserError: Values that have no meaning for the model.
+    """
+    shape = own.shape
+    if config.value_range is not None or source.dtype != shape.dtype:
+        return dataclasses.replace(shape, value_range=config.value_range or source.value_range, reasons=())
+    if source.dtype == "float32" and shape.value_range != source.value_range and source.value_range:
+        low, high = shape.value_range or (0.0, 1.0)
+        if source.value_range[0] > high or source.value_range[1] < low:
+            raise UserError(
+                f"Values of {source.name} lie between {source.value_range[0]:g} and {source.value_range[1]:g}; "
+                f"the run was trained on {low:g} to {high:g}.",
+                "Say which values mean black and white: --range LOW:HIGH.",
+            )
+    return dataclasses.replace(shape, reasons=())
+
+
+def notes_about_copies(own: Subject, pictures: Pictures) -> list[str]:
+    """Pictures that the model has learned from are not unseen, whatever folder they lie in."""
+    index = own.index
+    hashes = artifacts.load_arrays(own.data.folder / "hashes.npz")["hashes"]
+    count = int(np.isin(pictures.hashes, hashes[index.where("train")]).sum())
+    if not count:
+        return []
+    which = "1 of these pictures was" if count == 1 else f"{count} of these pictures were"
+    return [f"{which} trained on, in exact copies: figures on them are too good."]

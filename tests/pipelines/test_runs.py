@@ -1,0 +1,126 @@
+"""Runs as a whole: shown, renamed, deleted."""
+
+import pytest
+
+import cli
+from pipelines import runs
+from vae_tf import artifacts
+from vae_tf.config import Config, DataConfig
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_TF_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("VAE_TF_CACHE", raising=False)
+    return tmp_path / "runs"
+
+
+def make_run(name, fingerprint, parent=None):
+    """A run with its list of pictures and their cache, but no model."""
+    config = Config(data=DataConfig(source="/home/anna/faces"))
+    run = artifacts.new_run(name, {"config": config.to_json(), "parent": parent, "machine": {}})
+    with run.writing(
+        "data", {"fingerprint": fingerprint, "config": config.data.model_dump(mode="json")}
+    ) as stage:
+        artifacts.write_json(
+            stage.folder / "index.json", {"paths": ["a", "b"], "class_names": [], "group_names": []}
+        )
+        artifacts.write_json(stage.folder / "facts.json", {"notes": ["Only 2 pictures."], "source_notes": []})
+        stage.results.update(num_pictures=2, num_skipped=1)
+    cache = artifacts.cache_root() / fingerprint
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "pixels.raw").write_bytes(b"faces")
+    return run
+
+
+def test_deleting_a_run_takes_its_pixels_with_it_but_not_those_that_others_need(root):
+    first, second, third = make_run("one", "aaa"), make_run("two", "aaa"), make_run("three", "bbb")
+    runs.delete([first.name, third.name], yes=True)
+    assert not first.folder.exists() and not third.folder.exists()
+    assert second.folder.exists()
+    assert (root / "cache" / "aaa" / "pixels.raw").exists()
+    assert not (root / "cache" / "bbb").exists()
+    runs.delete([second.name], yes=True)
+    assert not list((root / "cache").iterdir())
+    assert [path.name for path in root.iterdir()] == ["cache"]
+
+
+def test_nothing_is_deleted_unasked(root, capsys):
+    run = make_run("one", "aaa")
+    assert cli.main(["delete", "1"]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert run.folder.exists()
+
+
+@pytest.mark.parametrize(("answer", "stays"), [("y", False), ("", True), ("n", True)])
+def test_a_deletion_is_asked_about(root, monkeypatch, answer, stays):
+    run = make_run("one", "aaa")
+    monkeypatch.setattr(runs, "ask", lambda question: answer == "y")
+    runs.delete(["1"], yes=False)
+    assert run.folder.exists() == stays
+
+
+def test_a_run_in_training_is_not_deleted(root, capsys):
+    run = make_run("one", "aaa")
+    with run.training_lock():
+        assert cli.main(["delete", "1", "--yes"]) == 2
+        assert cli.main(["rename", "1", "other"]) == 2
+    assert "being trained" in capsys.readouterr().err
+    assert run.folder.exists()
+
+
+def test_a_renamed_parent_is_still_found(root):
+    from pipelines.overview_record import chain_of
+
+    parent = make_run("one", "aaa")
+    child = make_run("two", "aaa", parent=parent.name)
+    assert cli.main(["rename", parent.name, "Best faces!"]) == 0
+    assert [run.name for run in chain_of(child)] == ["00001-best-faces", child.name]
+
+
+def test_a_name_without_letters_is_refused(root, capsys):
+    make_run("one", "aaa")
+    assert cli.main(["rename", "1", "!!"]) == 2
+    assert "no name for a run" in capsys.readouterr().err
+
+
+def test_show_tells_what_there_is(root, capsys):
+    make_run("one", "aaa")
+    assert cli.main(["show", "1"]) == 0
+    said = capsys.readouterr().out
+    for words in (
+        "00001-one",
+        "not trained",
+        "2 pictures",
+        "1 file skipped",
+        "Only 2 pictures.",
+        'source = "/home',
+    ):
+        assert words in said
+
+
+def test_show_toml_makes_the_same_configuration(root, capsys, tmp_path):
+    import tomllib
+
+    from vae_tf.options import to_config
+
+    run = make_run("one", "aaa")
+    assert cli.main(["show", "1", "--toml"]) == 0
+    options = {
+        name.replace("-", "_"): value for name, value in tomllib.loads(capsys.readouterr().out).items()
+    }
+    assert to_config(options).to_json() == run.record["config"]
+
+
+def test_a_run_without_a_report_cannot_be_opened(root, capsys, monkeypatch):
+    run = make_run("one", "aaa")
+    (run.folder / "train").mkdir()
+    artifacts.write_json(run.folder / "train" / "stage.json", {})
+    assert cli.main(["open", "1"]) == 2
+    assert "has no report" in capsys.readouterr().err
+    run.report.mkdir()
+    (run.report / "index.html").write_text("")
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    assert cli.main(["open", "1"]) == 0
+    assert opened == [(run.report / "index.html").resolve().as_uri()]

@@ -1,0 +1,191 @@
+"""Reading a table of facts: CSV, TSV or Parquet to columns of plain values."""
+
+import csv
+import dataclasses
+import gzip
+import io
+import math
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from vae_tf.errors import UserError
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+DELIMITERS = ",;\t"
+MISSING = frozenset(("", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL"))
+WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
+DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# 007 is a code, and so is what has more digits than a number keeps.
+CODE = re.compile(r"[+-]?(0[0-9]+|[0-9]{19,})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Columns of equal length; None is an unknown value.
+
+    Args:
+        name: The file's name, for messages.
+        columns: Values of each column: text as it was written in the file, or Parquet's own plain values.
+        notes: What was decided while reading, one sentence each.
+        decimal_comma: Numbers may be written 3,5, as spreadsheets do that delimit by semicolons.
+    """
+
+    name: str
+    columns: dict[str, list[Any]]
+    notes: tuple[str, ...] = ()
+    decimal_comma: bool = False
+
+    @property
+    def num_rows(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+
+def read_table(path: Path) -> Table:
+    """The table in `path`: .csv, .tsv or .txt, also as .gz, or .parquet.
+
+    Raises:
+        UserError: There is no such file, it is no table, or its header is missing or says a name twice.
+    """
+    if not path.is_file():
+        what = "is a folder; a file was expected" if path.is_dir() else "does not exist"
+        raise UserError(f"--labels {path} {what}.", "Give a .csv, .tsv or .parquet file.")
+    suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    if suffix not in (*TEXT_SUFFIXES, *PARQUET_SUFFIXES):
+        raise UserError(
+            f"--labels {path}: a file with suffix {suffix or 'none'} is not read as a table.",
+            "Save it as .csv (from a spreadsheet: Save as, CSV UTF-8), .tsv or .parquet.",
+        )
+    table = read_parquet(path) if suffix in PARQUET_SUFFIXES else read_text(path)
+    if not table.columns or not table.num_rows:
+        raise UserError(
+            f"--labels {path} holds no rows below its header.",
+            "A first line such as file,label is expected, then one line for each picture.",
+        )
+    return table
+
+
+def read_text(path: Path) -> Table:
+    """A delimited text as columns of text, so that no leading zero is lost."""
+    import pandas as pd
+
+    text, notes = decode(path)
+    delimiter = guess_delimiter(text)
+    try:
+        cells = pd.read_csv(io.StringIO(text), sep=delimiter, header=None, dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        raise UserError(
+            f"--labels {path} is empty.", "A first line such as file,label is expected."
+        ) from None
+    except (pd.errors.ParserError, csv.Error) as error:
+        what = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise UserError(
+            f"--labels {path} is no table: {what}.",
+            "Every line needs as many cells as the first, the header.",
+        ) from None
+    rows = cells.to_numpy(dtype=object)
+    rows = rows[[any(clean(cell) is not None for cell in row) for row in rows]]
+    if not len(rows):
+        raise UserError(f"--labels {path} is empty.", "A first line such as file,label is expected.")
+    columns = [[clean(cell) for cell in column] for column in rows[1:].T]
+    names = [str(clean(name) or "") for name in rows[0]]
+    # Spreadsheets leave empty columns behind; pandas leaves its row names without a header.
+    kept = [i for i, name in enumerate(names) if name or any(cell is not None for cell in columns[i])]
+    names = [name or f"column {i + 1}" for i, name in enumerate(names)]
+    twice = [name for name, count in Counter(names[i] for i in kept).items() if count > 1]
+    if twice:
+        raise UserError(f"--labels {path} has several columns named {twice[0]!r}.", "Rename all but one.")
+    return Table(path.name, {names[i]: columns[i] for i in kept}, tuple(notes), delimiter == ";")
+
+
+def decode(path: Path) -> tuple[str, list[str]]:
+    """The text of a file that is UTF-8, UTF-16 with its mark, or Windows' western encoding, which a note says."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        raise UserError(f"--labels {path} cannot be read ({error}).") from None
+    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252", "latin-1"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            break
+        guessed = encoding in ("cp1252", "latin-1")
+        return text, [f"{path.name} is no UTF-8 and was read as {encoding}."] if guessed else []
+    raise UserError(f"--labels {path} is no table: it holds no text.", "Save it as CSV in UTF-8.")
+
+
+def guess_delimiter(text: str) -> str:
+    """The delimiter that cuts the first lines into the same number of cells most often; a comma where none does."""
+
+    def evidence(delimiter: str) -> tuple[int, int]:
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            widths = [len(row) for row, _ in zip(lines, range(50), strict=False) if row]
+        except csv.Error:
+            return 0, 0
+        width = widths[0] if widths else 1
+        return (sum(other == width for other in widths), width) if width > 1 else (0, 0)
+
+    return max(DELIMITERS, key=evidence)
+
+
+def clean(cell: Any) -> str | None:
+    text = cell.strip() if isinstance(cell, str) else ""
+    return None if text in MISSING else text
+
+
+def read_parquet(path: Path) -> Table:
+    """The columns of plain values; those of pictures, lists and bytes are left out, and a note names them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        left_out = [
+            field.name
+            for field in file.schema_arrow
+            if pa.types.is_nested(field.type)
+            or pa.types.is_binary(field.type)
+            or pa.types.is_large_binary(field.type)
+        ]
+        names = [field.name for field in file.schema_arrow if field.name not in left_out]
+        columns = file.read(columns=names).to_pydict()
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"--labels {path} is no Parquet file that can be read ({reason}).") from None
+    notes = [f"{path.name}: no plain values in the columns {', '.join(left_out)}."] if left_out else []
+    return Table(path.name, {name: [plain(v) for v in columns[name]] for name in names}, tuple(notes))
+
+
+def plain(value: Any) -> Any:
+    """A value of Parquet as bool, int, float or text (dates as text); None for what is unknown or not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int):
+        return value
+    return clean(str(value))
+
+
+def as_text(value: Any) -> str | None:
+    """A value as the text it would have in a CSV; 1.0 is 1, as whole numbers with gaps become floats in pandas."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def as_fact(column: list[Any], decimal_comma: bool = False) -> list[Any]:
+    """Text that is a number in every cell as numbers; codes such as 007 stay text. Unknown values stay None."""
+    if not all(value is None or isinstance(value, str) for value in column):
+        return column
+    written = {value: value.replace(",", ".") if decimal_comma else value for value in set(column) - {None}}
+    cells = written.values()
+    if any(CODE.fullmatch(cell) for cell in cells) or not all(DECIMAL.fullmatch(cell) for cell in cells):
+        return column
+    number = int if all(WHOLE.fullmatch(cell) for cell in cells) else float
+    numbers = {value: plain(number(cell)) for value, cell in written.items()}
+    return [numbers.get(value) for value in column]
