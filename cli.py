@@ -40,7 +40,9 @@ SOURCES = (
 SourceArgument = Annotated[str, typer.Argument(help=SOURCES)]
 OtherSource = Annotated[
     str | None,
-    typer.Argument(metavar="[SOURCE]", help="Other pictures than the run's own, as embed takes them."),
+    typer.Argument(
+        metavar="[SOURCE]", help="Other pictures than the run's own: any source that train takes."
+    ),
 ]
 Latent = Annotated[int, typer.Option(help="Number of latent dimensions.")]
 Recipe = Annotated[
@@ -138,11 +140,17 @@ def training_options(
     latent: Latent = 30,
     recipe: Recipe = "conv",
     likelihood: Annotated[
-        str | None, typer.Option(help="gaussian (learned σ) or bernoulli.", rich_help_panel=MODEL)
+        str | None,
+        typer.Option(
+            help="gaussian, bernoulli, continuous_bernoulli …; the recipe's.", rich_help_panel=MODEL
+        ),
     ] = None,
     beta: Annotated[
-        float, typer.Option(help="Weight of the KL; 1 is the plain ELBO.", rich_help_panel=MODEL)
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            help="Weight of the KL, 1 is the plain ELBO; the recipe's where left out.", rich_help_panel=MODEL
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -178,7 +186,7 @@ def training_options(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help="Train on this class alone; the others are embedded and scored. Repeatable.",
+            help="Train on this class alone; the others are put aside, embedded and shown. Repeatable.",
             metavar="CLASS",
             rich_help_panel=DATA,
         ),
@@ -516,7 +524,7 @@ def explain(error: Exception, debug: bool) -> int:
         error.show()
         return int(error.exit_code)
     if type(error).__name__ == "Abort":
-        return 130
+        return complain("Stopped.", "", 130, debug)
     if hasattr(error, "exit_code"):
         return int(error.exit_code)
     if isinstance(error, OSError):

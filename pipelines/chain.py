@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import import_tensorflow_quietly, next_step, say, seconds, warn
+from reports.words import plural
 from vae_tf import artifacts
 from vae_tf.artifacts import Run, Stage
 
@@ -50,7 +51,8 @@ def finish_training(work: Any, thumbnails: bool | None = None) -> Run | None:
         choose_pictures(run, thumbnails)
         show_quality(own_pictures(run))
         show_page(own_pictures(run), "index.html")
-        next_step("python cli.py embed   (or at once: python cli.py cluster-report)")
+        which = about(own_pictures(run))
+        next_step(f"python cli.py embed{which}   (or at once: python cli.py cluster-report{which})")
     return run
 
 
@@ -73,7 +75,7 @@ def show_quality(subject: Any) -> None:
             say(
                 f"  {words}: MSE {vae['mse']['value']:.5f}, SSIM {vae['ssim']['value']:.3f}"
                 f"   PCA: MSE {pca['mse']['value']:.5f}, SSIM {pca['ssim']['value']:.3f}"
-                f"   ELBO {scores[part]['elbo']:,.1f} nats"
+                + ("" if scores[part]["elbo"] is None else f"   ELBO {scores[part]['elbo']:,.1f} nats")
             )
     say(f"  {verdict(scores)}")
 
@@ -121,12 +123,14 @@ def embed(text: str | None, other: Any = None) -> None:
     if not subject.is_own:
         show_quality(subject)
     show_page(subject, "latents.html")
-    next_step(f"python cli.py cluster-report{with_source(subject)}")
+    next_step(f"python cli.py cluster-report{about(subject)}")
 
 
-def with_source(subject: Any) -> str:
-    """What a command needs to be about the same pictures."""
-    return "" if subject.is_own else f" {subject.run.name} {subject.source_name}"
+def about(subject: Any) -> str:
+    """What a command needs to be about the same run and pictures; nothing for the newest run's own."""
+    if subject.is_own:
+        return "" if artifacts.find_run(None).name == subject.run.name else f" {subject.run.name}"
+    return f" {subject.run.name} {subject.source_name}"
 
 
 def cluster_report(
@@ -147,7 +151,7 @@ def cluster_report(
     scores = artifacts.read_json(stage.folder / "scores.json")
     say(f"  {scores['separation']['headline'] or scores['separation']['reason']}")
     show_page(subject, "clusters.html")
-    next_step(f"python cli.py interpolation-grid{with_source(subject)}")
+    next_step(f"python cli.py interpolation-grid{about(subject)}")
 
 
 def interpolation_grid(
@@ -156,18 +160,19 @@ def interpolation_grid(
     run, began = started_with(text), time.time()
     from pipelines.interpolation import InterpolationOptions, interpolate
     from pipelines.other_source import subject_of
+    from pipelines.run_data import own_pictures
 
     subject = subject_of(run, source)
     stage = interpolate(subject, InterpolationOptions(tuple(start), tuple(to), steps, pairs, seed))
     results = stage.record["results"]
     told(
         stage,
-        f"{results['num_pairs']} paths between pictures, {results['num_class_paths']} between classes",
+        f"{plural(results['num_pairs'], 'path')} between pictures, {results['num_class_paths']} between classes",
         began,
     )
     say(f"  files: {stage.folder}/*.png")
     show_page(subject, "interpolation.html")
-    next_step("python cli.py export")
+    next_step(f"python cli.py export{about(own_pictures(run))}")
 
 
 def export(text: str | None) -> None:
@@ -192,10 +197,14 @@ def export(text: str | None) -> None:
 def report(text: str | None, source: str | None, single_file: bool, thumbnails: bool | None) -> None:
     run = started_with(text)
     from pipelines.other_source import subject_of
-    from pipelines.report import choose_pictures
+    from pipelines.report import choose_pictures, rewrite_reports
 
     choose_pictures(run, thumbnails)
-    show_page(subject_of(run, source), "index.html", single_file)
+    subject = subject_of(run, source)
+    if thumbnails is not None:
+        # The choice is about the run: none of its pages may be left as it was.
+        rewrite_reports(run)
+    show_page(subject, "index.html", single_file)
 
 
 def run(config: Any, name: str | None, thumbnails: bool | None) -> None:

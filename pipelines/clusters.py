@@ -11,6 +11,7 @@ from pipelines.evaluate import fit_pca
 from pipelines.run_data import Subject, load_pictures_of
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
+from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
 from vae_tf.pixels import to_unit
 
@@ -125,7 +126,8 @@ def separate_classes(
     if not index.class_names:
         return {"headline": "", "reason": "The pictures have no classes: no subfolders, so no labels."}
     try:
-        kept = tested_positions(index, options.seed)
+        labels, note = tested_labels(index)
+        kept = tested_positions(dataclasses.replace(index, labels=labels), options.seed)
         # The model never saw a label, so that trained-on pictures may serve as well; folds keep groups apart.
         result = separation.separate(
             feature_spaces(subject, pictures, latents, kept),
@@ -143,9 +145,19 @@ def separate_classes(
         "reason": "",
         "statistics": [dataclasses.asdict(statistic) for statistic in result.statistics],
         "design": describe_design(result),
-        "notes": list(result.cohort.notes),
+        "notes": [*note, *result.cohort.notes],
         "minimum_p": result.minimum_p,
     }
+
+
+def tested_labels(index: Index) -> tuple[NDArray[np.int64], list[str]]:
+    """Classes [N] with −1 for pictures that may not serve: where the model learned from one class alone, being trained
+    on would otherwise look like the class."""
+    if not len(index.where("other")):
+        return index.labels, []
+    learned = np.isin(index.parts, [PARTS.index(part) for part in ("train", "validation")])
+    note = "Only pictures that were not trained on are compared, as the model learned from one class alone."
+    return np.where(learned, -1, index.labels), [note]
 
 
 def tested_positions(index: Index, seed: int) -> NDArray[np.int64]:

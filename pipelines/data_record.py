@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.overview_record import split_counts
+from pipelines.overview_record import WITHOUT_CLASS, split_counts
 from pipelines.run_data import Subject, read_inspection, short_name
 from reports.records import Copied, DataColumn, DataRecord, Remark, RunFacts, Shown
 from reports.words import without_folders
@@ -53,7 +53,7 @@ def make_record(
         run=facts,
         image_shape=pictures.shape.image_shape,
         counts=split_counts(index),
-        num_groups=inspection.num_groups if index.group_names else None,
+        num_groups=inspection.num_groups if np.mean(index.groups >= 0) > 0.5 else None,
         remarks=[
             Remark(text=r.text, examples=r.examples)
             for r in remarks(inspection, index.paths, index.group_names)
@@ -97,6 +97,8 @@ def contact_sheet(pictures: Pictures) -> list[Shown]:
             positions = np.flatnonzero(index.labels == label)
             chosen = sample(positions, NUM_PER_CLASS)
             sheet.append(shown(index.class_names[label], pictures, chosen, len(positions)))
+        unlabelled = np.flatnonzero(index.labels < 0)
+        sheet.append(shown(WITHOUT_CLASS, pictures, sample(unlabelled, NUM_WITHOUT_CLASSES), len(unlabelled)))
     return [page for page in sheet if page is not None]
 
 

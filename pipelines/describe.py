@@ -38,7 +38,7 @@ def describe_data(pictures: Pictures) -> None:
         say(f"  chosen: {reason}", style="dim")
     if index.class_names:
         shown = ", ".join(index.class_names[:8]) + (" …" if len(index.class_names) > 8 else "")
-        say(f"  {len(index.class_names)} classes: {shown}")
+        say(f"  {plural(len(index.class_names), 'class', 'classes')}: {shown}")
     if index.group_names:
         say(f"  {plural(len(index.group_names), 'group')}")
     if index.facts:

@@ -34,7 +34,8 @@ def write_scores(subject: Subject, stage: StageWriter) -> None:
         positions = choose(pictures.index, part, LARGEST_NUM_SCORED)
         if len(positions):
             scores[part] = score(model, baseline, pictures, positions, arrays, part)
-    scores["kl_per_dimension"] = kl_per_dimension(model, pictures)
+    scores["model"] = "VAE" if model.has_elbo else "autoencoder"
+    scores["kl_per_dimension"] = kl_per_dimension(model, pictures) if model.has_elbo else None
     save_arrays(stage.folder / "pictures.npz", **arrays)
     write_json(stage.folder / "scores.json", scores)
     stage.results["scores"] = scores
@@ -82,7 +83,7 @@ def score(
         "vae": intervals(vae, groups),
         "pca": intervals(pca, groups),
         "mse_difference": dataclasses.asdict(mean_interval(vae.mse - pca.mse, groups)),
-        "elbo": plain_elbo(model, pictures, positions),
+        "elbo": plain_elbo(model, pictures, positions) if model.has_elbo else None,
     }
 
 
@@ -125,11 +126,12 @@ def verdict(scores: dict[str, Any]) -> str:
     difference = scores[part]["mse_difference"]
     figures = f"mean squared error {vae:.4f} against {pca:.4f} with {scores['num_components']} components"
     which = "unseen pictures" if part == "test" else "validation pictures"
+    model = scores.get("model", "VAE")
     change = abs(vae / pca - 1.0) if pca > 0 else 0.0
     if difference["high"] is not None and difference["high"] < 0:
-        return f"The VAE reconstructs {which} better than PCA does ({figures}, {change:.0%} less)."
+        return f"The {model} reconstructs {which} better than PCA does ({figures}, {change:.0%} less)."
     if difference["low"] is not None and difference["low"] > 0:
         return f"PCA is better here: it reconstructs {which} with less error ({figures})."
     if difference["low"] is None:
-        return f"There are too few {which} to tell VAE and PCA apart ({figures})."
-    return f"On {which} VAE and PCA cannot be told apart ({figures})."
+        return f"{scores[part]['num']} {which} are too few to say which is better in general ({figures})."
+    return f"On {which} {model} and PCA cannot be told apart ({figures})."

@@ -41,6 +41,8 @@ def interpolate(subject: Subject, options: InterpolationOptions) -> Stage:
 def write_paths(subject: Subject, embedded: Stage, options: InterpolationOptions, stage: StageWriter) -> None:
     index, model = load_pictures_of(subject).index, load_model(subject.run)
     means = load_arrays(embedded.folder / "latents.npz")["mean"]
+    if len(index.paths) < 2:
+        raise UserError("There is one picture only.", "A path needs two: name another source.")
     pairs = named_pairs(index, options) or chosen_pairs(index, means, options)
     arrays: dict[str, Any] = {}
     paths = [

@@ -20,6 +20,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.cache import Shape
 from vae_tf.data.dataset import Pictures, load_unseen
 from vae_tf.data.sources import Source, open_source
+from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
 
 
@@ -53,7 +54,7 @@ def list_pictures(run: Run, config: DataConfig) -> Subject:
     shape = fitting_shape(own, source, config)
     with counting("decoding") as progress:
         pictures = load_unseen(source, shape, artifacts.cache_root(), progress)
-    pictures = dataclasses.replace(pictures, notes=[*pictures.notes, *notes_about_copies(own, pictures)])
+    pictures = mark_copies(own, with_note_on_colours(pictures))
     describe_data(pictures)
     inspection = inspect_pictures(pictures)
     return Subject(run, save_pictures(run, resolved_data(config, shape), pictures, inspection))
@@ -79,12 +80,26 @@ def fitting_shape(own: Subject, source: Source, config: DataConfig) -> Shape:
     return dataclasses.replace(shape, reasons=())
 
 
-def notes_about_copies(own: Subject, pictures: Pictures) -> list[str]:
+def mark_copies(own: Subject, pictures: Pictures) -> Pictures:
     """Pictures that the model has learned from are not unseen, whatever folder they lie in."""
-    index = own.index
     hashes = artifacts.load_arrays(own.data.folder / "hashes.npz")["hashes"]
-    count = int(np.isin(pictures.hashes, hashes[index.where("train")]).sum())
+    copies = np.isin(pictures.hashes, hashes[own.index.where("train")])
+    count = int(copies.sum())
     if not count:
-        return []
-    which = "1 of these pictures was" if count == 1 else f"{count} of these pictures were"
-    return [f"{which} trained on, in exact copies: figures on them are too good."]
+        return pictures
+    index = pictures.index
+    parts = np.where(copies, PARTS.index("train"), index.parts).astype(np.int8)
+    which = "1 of these pictures was" if count == 1 else f"{count:,} of these pictures were"
+    note = f"{which} trained on, in exact copies."
+    return dataclasses.replace(
+        pictures, index=dataclasses.replace(index, parts=parts), notes=[*pictures.notes, note]
+    )
+
+
+def with_note_on_colours(pictures: Pictures) -> Pictures:
+    """Says where a model of grey pictures is shown colours."""
+    count = sum(number for _, _, channels, number in pictures.sizes if channels == 3)
+    if pictures.shape.channels == 3 or not count:
+        return pictures
+    note = "The model is of grey pictures: colours became brightness."
+    return dataclasses.replace(pictures, notes=[*pictures.notes, note])

@@ -18,8 +18,10 @@ from reports.records import (
 from vae_tf.artifacts import Run, all_runs, load_arrays
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
+from vae_tf.recipes import find_recipe
 
 FEW_STEPS = 500
+WITHOUT_CLASS = "without a class"
 NEXT = (
     ("embed", "python cli.py embed {run}"),
     ("clusters", "python cli.py cluster-report {run}"),
@@ -44,7 +46,8 @@ def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewR
         elsewhere=elsewhere(subject),
         facts=[
             *fact_list(run, train.record["results"], scores),
-            *(("Beside the pictures", note) for note in pictures.source_notes),
+            # They quote names of files.
+            *(("Beside the pictures", note) for note in pictures.source_notes if facts.form.pictures),
         ],
         counts=split_counts(pictures.index),
         unseen=reconstructions(arrays, pictures, "test"),
@@ -52,10 +55,12 @@ def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewR
         quality=quality_cells(scores) + (ancestors(run) if subject.is_own else []),
         verdict=verdict(scores),
         quality_note=quality_note(run, scores),
-        curves=curves(run),
+        curves=curves(run, has_elbo=scores["kl_per_dimension"] is not None),
         best_epoch=train.record["results"]["best_epoch"] or None,
         samples=arrays["samples"],
-        kl_per_dimension=np.asarray(scores["kl_per_dimension"]),
+        kl_per_dimension=None
+        if scores["kl_per_dimension"] is None
+        else np.asarray(scores["kl_per_dimension"]),
         warnings=warnings(pictures, train.record["results"]),
         skipped=pictures.skipped,
     )
@@ -123,8 +128,8 @@ def fact_list(run: Run, results: dict[str, Any], scores: dict[str, Any]) -> list
     facts = [
         ("Recipe", config.model.recipe),
         ("Latent dimensions", str(config.model.latent)),
-        ("Likelihood", config.model.likelihood or "gaussian, learned σ"),
-        ("β", f"{config.model.beta:g}"),
+        ("Likelihood", config.model.likelihood or find_recipe(config.model.recipe).likelihood),
+        *([] if config.model.beta is None else [("β", f"{config.model.beta:g}")]),
         ("Precision", f"{precision['reason']}{', XLA' if precision['jit_compile'] else ''}"),
         ("Device", precision["device"]),
         ("Epochs", f"{results['epoch']}, the best was {results['best_epoch']}"),
@@ -139,7 +144,7 @@ def fact_list(run: Run, results: dict[str, Any], scores: dict[str, Any]) -> list
     ]
     facts += [("Changed parts", f"{key} = {value}") for key, value in config.model.settings.items()]
     for part, words in (("test", "unseen"), ("validation", "validation"), ("train", "trained-on")):
-        if part in scores:
+        if part in scores and scores[part]["elbo"] is not None:
             facts.append((f"ELBO, {words}", f"{scores[part]['elbo']:,.1f} nats per picture (β = 1)"))
     if run.record["parent"]:
         facts.append(("Extends", run.record["parent"]))
@@ -154,6 +159,8 @@ def split_counts(index: Index) -> list[SplitCount]:
             continue
         labels, groups = index.labels[positions], index.groups[positions]
         classes = {name: int(np.sum(labels == i)) for i, name in enumerate(index.class_names)}
+        if classes and np.any(index.labels < 0):
+            classes[WITHOUT_CLASS] = int(np.sum(labels < 0))
         num_groups = len(np.unique(groups[groups >= 0])) if index.group_names else None
         counts.append(SplitCount(split=part, pictures=len(positions), groups=num_groups, classes=classes))
     return counts
@@ -240,7 +247,7 @@ def quality_note(run: Run, scores: dict[str, Any]) -> str:
     )
 
 
-def curves(run: Run) -> list[CurveSegment]:
+def curves(run: Run, has_elbo: bool) -> list[CurveSegment]:
     """One segment per run of the chain of parents, the oldest first."""
     chain = chain_of(run)
     lines = [read_lines(link) for link in chain]
@@ -249,7 +256,7 @@ def curves(run: Run) -> list[CurveSegment]:
         new = [record for record in records if record["epoch"] > done]
         if new:
             done = new[-1]["epoch"]
-            segments.append(segment(link.name, new))
+            segments.append(segment(link.name, new, has_elbo))
     return segments
 
 
@@ -260,7 +267,7 @@ def read_lines(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def segment(name: str, records: list[dict[str, Any]]) -> CurveSegment:
+def segment(name: str, records: list[dict[str, Any]], has_elbo: bool) -> CurveSegment:
     nothing = float("nan")
     series = {
         "loss": [record.get("loss", nothing) for record in records],
@@ -269,4 +276,6 @@ def segment(name: str, records: list[dict[str, Any]]) -> CurveSegment:
         "validation_objective": [record.get("val_loss", nothing) for record in records],
         "validation_elbo": [record.get("val_elbo", nothing) for record in records],
     }
+    if not has_elbo:
+        del series["kl"], series["validation_elbo"]
     return CurveSegment(run=name, epochs=[record["epoch"] for record in records], series=series)

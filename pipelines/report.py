@@ -25,9 +25,7 @@ def write_report(subject: Subject, single_file: bool = False) -> Path:
     evaluate(subject)
     pictures = load_pictures_of(subject)
     facts = run_facts(subject, PageForm(single_file=single_file, pictures=shows_pictures(subject.run)))
-    folder = subject.report
-    if single_file:
-        folder = folder.with_name(f"{folder.name}-single-file")
+    folder = folder_of(subject, single_file)
     partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -39,6 +37,20 @@ def write_report(subject: Subject, single_file: bool = False) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder / "index.html"
+
+
+def rewrite_reports(run: Run) -> None:
+    """Every report of the run that exists, on its own and on other pictures, in the form that is chosen now."""
+    for stage in run.stages("data"):
+        subject = Subject(run, stage)
+        for single_file in (False, True):
+            if (folder_of(subject, single_file) / "index.html").exists():
+                write_report(subject, single_file)
+
+
+def folder_of(subject: Subject, single_file: bool) -> Path:
+    folder = subject.report
+    return folder.with_name(f"{folder.name}-single-file") if single_file else folder
 
 
 def shows_pictures(run: Run) -> bool:

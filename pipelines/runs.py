@@ -29,8 +29,11 @@ def list_runs() -> None:
 
 def row_of(run: Run) -> list[str]:
     record = run.record
-    stages = run.stage_names()
-    shown = ", ".join(name for name in stages if name not in ("data", "train"))
+    stages = [stage for stage in map(run.stage, run.stage_names()) if stage is not None]
+    kinds = dict.fromkeys(stage.record["stage"] for stage in stages if stage.name == stage.record["stage"])
+    shown = ", ".join(kind for kind in kinds if kind not in ("data", "train"))
+    if others := len(run.stages("data")) - 1:
+        shown += f", and {plural(others, 'other source')}" if others > 0 else ""
     model = record["config"]["model"]
     return [run.name, made(run), model["recipe"], str(model["latent"]), state(run), shown]
 

@@ -46,13 +46,15 @@ def newest(subject: Subject, kind: str) -> Stage:
 def latents(subject: Subject, facts: RunFacts, pictures: Pictures) -> LatentsRecord:
     stage = newest(subject, "embed")
     arrays = load_arrays(stage.folder / "latents.npz")
-    kl = arrays["kl"].mean(axis=0, dtype=np.float64)
-    used = [int(i) for i in np.argsort(-kl, kind="stable")[:NUM_STRIPS] if kl[i] > 0.1]
+    kl, spread = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"].std(axis=0)
+    has_kl = not np.isnan(kl).any()
+    used = [int(i) for i in np.argsort(-(kl if has_kl else spread), kind="stable")[:NUM_STRIPS]]
+    used = [i for i in used if not has_kl or kl[i] > 0.1]
     count, size = arrays["mean"].shape
     return LatentsRecord(
         run=facts,
-        kl_per_dimension=kl,
-        spread_per_dimension=arrays["mean"].std(axis=0),
+        kl_per_dimension=kl if has_kl else None,
+        spread_per_dimension=spread,
         strips=[strip(arrays["mean"][:, i], i, pictures) for i in used],
         csv=f"../{stage.name}/latents.csv",
         npz=f"../{stage.name}/latents.npz",

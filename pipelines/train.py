@@ -22,7 +22,7 @@ from pipelines.run_data import (
     save_pictures,
     short_name,
 )
-from reports.words import bytes_in_words
+from reports.words import bytes_in_words, plural
 from vae_tf import artifacts, recipes
 from vae_tf.artifacts import Run
 from vae_tf.config import Config
@@ -63,14 +63,16 @@ def resolve(config: Config, pictures: Pictures, first_epoch: int = 0) -> tuple[C
         update={"epochs": plan.epochs - first_epoch, "batch_size": plan.batch_size}
     )
     resolved = config.model_copy(update={"data": data, "training": training})
-    return resolved, {"plan": dataclasses.asdict(plan), "precision": dataclasses.asdict(chosen)}
+    num_examples = len(pictures.index.where("train"))
+    machine = {"plan": dataclasses.asdict(plan), "precision": dataclasses.asdict(chosen)}
+    return resolved, {**machine, "num_examples": num_examples}
 
 
 def start(
     config: Config, source: Source, name: str | None, dry_run: bool = False, tensorboard: bool = False
 ) -> Run | None:
     """Trains a new run on an opened source; with `dry_run` says only what it would do, and writes the data page."""
-    recipes.find_recipe(config.model.recipe)
+    check_model(config)
     pictures = prepare_data(config, source)
     check_latent(config.model.latent, pictures)
     inspection = inspect_pictures(pictures)
@@ -83,6 +85,21 @@ def start(
     label = name or f"{run_label(resolved.data.source)}-{config.model.recipe}-z{config.model.latent}"
     run = create_run(label, resolved, machine, pictures, inspection)
     return work(run, model, pictures, tensorboard)
+
+
+def check_model(config: Config) -> None:
+    """Finds a mistake in the model's and the augmentation's options before the pictures are read.
+
+    Raises:
+        UserError: An unknown recipe, part, argument or augmentation.
+    """
+    from vae_tf.training.plan import choose_augmentation
+
+    choose_augmentation(config.training.augment, 1, (8, 8, 1))
+    settings = config.model.settings
+    recipes.check(
+        config.model.recipe, config.model.latent, config.model.likelihood, config.model.beta, settings
+    )
 
 
 def run_label(source: str) -> str:
@@ -108,8 +125,9 @@ def preview(
     from pipelines.data_record import write_preview
 
     estimate = estimate_training(config, machine, model, pictures)
+    in_all = estimate.seconds_per_epoch * machine["plan"]["epochs"]
     said = [
-        ("Training", f"{seconds(estimate.seconds_per_epoch)} per epoch, {seconds(estimate.seconds)} in all"),
+        ("Training", f"{seconds(estimate.seconds_per_epoch)} per epoch, {seconds(in_all)} in all"),
         ("Memory", bytes_in_words(estimate.memory)),
         ("Cache of decoded pictures", bytes_in_words(pictures.images.nbytes)),
     ]
@@ -208,8 +226,9 @@ def extend(text: str, epochs: int, name: str | None, tensorboard: bool = False) 
 def build_model(config: Config, machine: dict[str, Any], precision: str | None = None) -> Any:
     settings = dict(config.model.settings)
     if config.training.kl_warmup:
+        # An objective without a warm-up refuses it by name, which says what is wrong.
         settings.setdefault("objective.warmup_steps", config.training.kl_warmup)
-    return recipes.build(
+    model = recipes.build(
         config.model.recipe,
         image_shape=(*(config.data.size or ()), config.data.channels or 3),
         latent_dim=config.model.latent,
@@ -218,7 +237,11 @@ def build_model(config: Config, machine: dict[str, Any], precision: str | None =
         precision=precision or machine["precision"]["policy"],
         seed=config.training.seed,
         settings=settings,
+        batch_size=machine["plan"]["batch_size"],
     )
+    if getattr(model.objective, "num_examples", 0) is None:
+        model.objective.num_examples = machine["num_examples"]
+    return model
 
 
 def describe_plan(config: Config, machine: dict[str, Any], model: Any) -> None:
@@ -228,14 +251,23 @@ def describe_plan(config: Config, machine: dict[str, Any], model: Any) -> None:
         for axis in ("encoder", "posterior", "prior", "decoder", "likelihood", "objective")
     )
     say(f"recipe {config.model.recipe}, latent {config.model.latent}: {names}")
-    say(f"  {model.count_params():,} weights, β {config.model.beta:g}, {precision['reason']}", style="dim")
     say(
-        f"  {plan['epochs']} epochs of {plan['steps_per_epoch']} steps, batch {plan['batch_size']}, "
+        f"  {model.count_params():,} weights; {describe_objective(model)}; {precision['reason']}", style="dim"
+    )
+    epochs = f"{plural(plan['epochs'], 'epoch')} of {plural(plan['steps_per_epoch'], 'step')}"
+    say(
+        f"  {epochs}, batch {plan['batch_size']}, "
         f"learning rate {plan['learning_rate']:g} {plan['schedule']}, seed {plan['seed']}",
         style="dim",
     )
     for note in plan["notes"]:
         say(f"  {note}", style="dim")
+
+
+def describe_objective(model: Any) -> str:
+    """The arguments of what is minimised, such as "beta 4, warmup_steps 0"."""
+    arguments = model.objective.get_config().items()
+    return ", ".join(f"{name} {value}" for name, value in arguments) or "no further arguments"
 
 
 def work(run: Run, model: Any, pictures: Pictures, tensorboard: bool) -> Run:

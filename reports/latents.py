@@ -15,19 +15,27 @@ from reports.words import number, plural
 def write_latents(folder: Path, record: LatentsRecord) -> Path:
     """Writes latents.html into `folder`."""
     form = record.run.form
-    kl = np.asarray(record.kl_per_dimension, dtype=float)
+    kl = None if record.kl_per_dimension is None else np.asarray(record.kl_per_dimension, dtype=float)
     spread = np.asarray(record.spread_per_dimension, dtype=float)
-    order = np.argsort(-kl, kind="stable")
+    order = np.argsort(-(spread if kl is None else kl), kind="stable")
     context = {
         "record": record,
-        "answer": record.answer or _answer(kl),
-        "figure_kl": kl_bars(form.beside(folder), kl),
+        "answer": record.answer or (_answer(kl) if kl is not None else _answer_for_codes(spread)),
+        "figure_kl": None if kl is None else kl_bars(form.beside(folder), kl),
         "npz_literal": json.dumps(record.npz, ensure_ascii=False),
-        "dimensions": [(int(i), float(kl[i]), float(spread[i]), bool(kl[i] > USED_NATS)) for i in order],
+        "dimensions": [
+            (
+                int(i),
+                None if kl is None else float(kl[i]),
+                float(spread[i]),
+                kl is None or bool(kl[i] > USED_NATS),
+            )
+            for i in order
+        ],
         "strips": [
             {
                 "dimension": strip.dimension,
-                "kl": float(kl[strip.dimension]),
+                "kl": None if kl is None else float(kl[strip.dimension]),
                 "tiles": list(
                     zip(
                         tiles(strip.pictures, 96),
@@ -42,6 +50,14 @@ def write_latents(folder: Path, record: LatentsRecord) -> Path:
         ],
     }
     return write_page(folder, "latents", record.run, context)
+
+
+def _answer_for_codes(spread: Numbers) -> str:
+    return (
+        f"Every picture is now a code of {plural(len(spread), 'number')}; dimension {int(spread.argmax())} varies "
+        "most. "
+        "A plain autoencoder knows no uncertainty, so that no KL says how much each dimension carries."
+    )
 
 
 def _answer(kl: Numbers) -> str:

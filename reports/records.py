@@ -135,10 +135,13 @@ class DimensionStrip:
 
 @dataclass(frozen=True, kw_only=True)
 class LatentsRecord:
-    """The page of `embed`; links are relative to the report folder, such as "../embed/latents.csv"."""
+    """The page of `embed`; links are relative to the report folder, such as "../embed/latents.csv".
+
+    `kl_per_dimension` is None for a plain autoencoder, whose codes have no distribution.
+    """
 
     run: RunFacts
-    kl_per_dimension: Numbers
+    kl_per_dimension: Numbers | None
     spread_per_dimension: Numbers
     strips: Sequence[DimensionStrip]
     csv: str

@@ -120,14 +120,15 @@ def test_wrong_values_are_named_with_what_was_expected(
     document.setdefault(section, {})[key] = value
     with pytest.raises(UserError) as caught:
         parse_config(document)
-    assert caught.value.message.startswith(f"{section}.{key}: {value!r}")
+    option = {"channels": "grey"}.get(key, key).replace("_", "-")
+    assert caught.value.message.startswith(f"--{option}: {value!r}")
     assert expected in caught.value.message
 
 
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(UserError) as caught:
         parse_config({"data": {}, "model": {"latent": 0}, "training": {"seed": "x"}})
-    for name in ("data.source", "model.latent", "training.seed"):
+    for name in ("data.source", "--latent", "--seed"):
         assert name in caught.value.message
 
 

@@ -378,7 +378,7 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
         # A number is never searched in names: "3" must not find 00013-faces-conv-z30.
         part = f"{int(text):05d}-" if text.isdecimal() else text
         fits = str.startswith if text.isdecimal() else str.__contains__
-        matches = [run for run in runs if run.name == text]
+        matches = [run for run in runs if text in (run.name, run.name[6:])]
         matches = matches or [run for run in runs if fits(run.name, part)]
     if len(matches) != 1:
         found = ", ".join(run.name for run in (matches or runs)[-8:]) or "none"

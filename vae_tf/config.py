@@ -77,7 +77,7 @@ class ModelConfig(Section):
     recipe: str = "conv"
     latent: int = pydantic.Field(30, ge=1, le=4096)
     likelihood: str | None = None
-    beta: float = pydantic.Field(1.0, ge=0)
+    beta: float | None = pydantic.Field(None, ge=0)
     settings: dict[str, Any] = {}
 
 
@@ -117,10 +117,18 @@ def parse_config(document: dict[str, Any]) -> Config:
     except pydantic.ValidationError as error:
         problems = []
         for item in error.errors():
-            where = ".".join(str(part) for part in item["loc"])
+            where = option_of([str(part) for part in item["loc"]])
             reason = item["msg"].removeprefix("Value error, ")
             problems.append(f"{where}: {item['input']!r} does not fit ({reason})")
         raise UserError("; ".join(problems), "`python cli.py train --help` lists the options.") from None
+
+
+def option_of(place: list[str]) -> str:
+    """A field as the command line calls it: `--kl-warmup` for training.kl_warmup."""
+    name = place[1] if len(place) > 1 else place[0]
+    renamed = {"value_range": "range", "channels": "grey", "settings": "set", "source": ""}
+    known = any(name in section.annotation.model_fields for section in Config.model_fields.values())  # type: ignore[union-attr]
+    return f"--{renamed.get(name, name).replace('_', '-')}" if known and name != "source" else ".".join(place)
 
 
 def parse_size(text: str) -> tuple[int, int]:

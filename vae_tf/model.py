@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -56,6 +57,11 @@ class VAE(keras.Model):
         image_shape: (H, W, C).
         latent_dim: Number d of latent dimensions.
         seed: Key of all randomness in training, together with the step.
+        corruption: Standard deviation of the noise on the pictures that the encoder sees in training, in units of the
+            pixel range; what is reconstructed stays clean (Vincent et al. 2008, the denoising autoencoder).
+
+    Raises:
+        UserError: Parts that do not go together.
     """
 
     def __init__(
@@ -69,8 +75,12 @@ class VAE(keras.Model):
         image_shape: Sequence[int],
         latent_dim: int,
         seed: int = 0,
+        corruption: float = 0.0,
         **kwargs: Any,
     ) -> None:
+        refusal = objective.refuses(posterior, prior)
+        if refusal is not None:
+            raise UserError(refusal)
         # No autocasting: the target of the likelihood must keep its grey levels under mixed precision.
         super().__init__(autocast=False, **kwargs)
         self.encoder, self.posterior, self.prior = encoder, posterior, prior
@@ -78,6 +88,7 @@ class VAE(keras.Model):
         self.image_shape = tuple(int(side) for side in image_shape)
         self.latent_dim = int(latent_dim)
         self.seed = int(seed)
+        self.corruption = float(corruption)
         self.steps_taken = self.add_weight(name="steps_taken", shape=(), dtype="int64", trainable=False)
         self.trackers = {
             name: keras.metrics.Mean(name=name) for name in ("loss", "reconstruction", "kl", "elbo")
@@ -95,13 +106,18 @@ class VAE(keras.Model):
         self._build_part(self.posterior, self.encoder.compute_output_shape(pictures))
         self._build_part(self.prior, (None, self.latent_dim))
         self._build_part(self.decoder, (None, self.latent_dim))
-        self._build_part(self.likelihood, pictures)
+        self._build_part(self.likelihood, self.decoder.compute_output_shape((None, self.latent_dim)))
         self.built = True
 
     @staticmethod
     def _build_part(part: Any, shape: Any) -> None:
         if not part.built:
             part.build(shape)
+
+    @property
+    def has_elbo(self) -> bool:
+        """Whether its loss bounds log p(x); a plain autoencoder's does not."""
+        return bool(self.objective.is_bound) and not self.posterior.is_deterministic
 
     @property
     def metrics(self) -> list[Any]:
@@ -138,27 +154,62 @@ class VAE(keras.Model):
 
     def sample(self, num: int, seed: int = 0, temperature: float = 1.0) -> Any:
         """Mean pictures [num, H, W, C] of latents drawn from the prior; `temperature` scales the noise."""
-        noise = random.normal((num, self.latent_dim), seed, 0, "prior") * temperature
-        return self.decode(self.prior.sample(noise))
+        noise = random.normal(self.prior.noise_shape(num), seed, 0, "prior")
+        # What lies beyond the d latent dimensions chooses a component; temperature is not about that.
+        scale = np.where(np.arange(noise.shape[-1]) < self.latent_dim, temperature, 1.0).astype(np.float32)
+        return self.decode(self.prior.sample(noise * scale, self.prior_context()))
 
-    def elbo_terms(self, x: Any, noise: Any) -> ElboTerms:
-        """The ELBO's terms for pictures [B, H, W, C] and posterior noise [K, B, d]."""
+    def prior_context(self) -> Any:
+        """What the encoder makes of the prior's own pictures; None for a prior that has none."""
+        return self.posterior(self.encoder(self.prior.pictures)) if self.prior.num_inputs else None
+
+    def log_prior(self, z: Any) -> Any:
+        """log p(z) [...] of z [..., d], in nats."""
+        return self.prior.log_prob(z, self.prior_context())
+
+    def elbo_terms(self, x: Any, noise: Any, seen: Any = None, prior_noise: Any = None) -> ElboTerms:
+        """The ELBO's terms for pictures [B, H, W, C] and posterior noise [K, B, d].
+
+        Args:
+            x: The pictures to reconstruct.
+            noise: See `Posterior.noise_shape`.
+            seen: The pictures that the encoder sees, where they are not the same.
+            prior_noise: See `Prior.noise_shape`, for objectives that need samples of the prior.
+        """
         x = self.pixels(x)
-        parameters = self.posterior(self.encoder(x))
-        z = self.posterior.sample(parameters, noise)
-        num_samples = z.shape[0]
+        parameters = self.posterior(self.encoder(x if seen is None else seen))
+        z, log_qz = self.posterior.sample_and_log_prob(parameters, noise)
+        weights: dict[str, Any] = {}
+        if "scaled_z" in self.objective.needs:
+            z = with_gradient_weights(z, weights)
         output = self.decoder(ops.reshape(z, (-1, self.latent_dim)))
-        output = ops.reshape(output, (num_samples, -1, *self.image_shape))
-        per_dimension = self.prior.kl_per_dimension(self.posterior.distribution(parameters))
-        return ElboTerms(
+        output = ops.reshape(output, (z.shape[0], -1, *output.shape[1:]))
+        posterior, context = self.posterior.distribution(parameters), self.prior_context()
+        terms = ElboTerms(
             z=z,
             posterior=parameters,
             log_px=self.likelihood.log_prob(output, x),
-            log_qz=self.posterior.log_prob(parameters, z),
-            log_pz=self.prior.log_prob(z),
-            kl=None if per_dimension is None else ops.sum(per_dimension, axis=-1),
-            kl_per_dimension=per_dimension,
+            log_qz=log_qz,
+            log_pz=self.prior.log_prob(z, context),
+            kl=self.prior.kl(posterior),
+            kl_per_dimension=self.prior.kl_per_dimension(posterior),
+            prior_sample=None if prior_noise is None else self.prior.sample(prior_noise, context),
+            stopped_log_qz=self._stopped_log_qz(parameters, z),
         )
+        if "scaled_z" in self.objective.needs:
+            weights["z"] = ops.stop_gradient(self.objective.z_gradient_weight(terms))
+        return terms
+
+    def _stopped_log_qz(self, parameters: dict[str, Any], z: Any) -> Any:
+        if "stopped_log_qz" not in self.objective.needs:
+            return None
+        return self.posterior.log_prob(keras.tree.map_structure(ops.stop_gradient, parameters), z)
+
+    def prior_noise_for(self, x: Any, step: Any, purpose: str) -> Any:
+        """Noise for as many samples of the prior as there are pictures, where the objective needs them."""
+        if "prior_sample" not in self.objective.needs:
+            return None
+        return random.normal(self.prior.noise_shape(ops.shape(x)[0]), self.seed, step, purpose)
 
     def noise_for(self, x: Any, step: Any, purpose: str, num_samples: int = 1) -> Any:
         """Posterior noise [K, B, d], keyed by (seed, step, purpose)."""
@@ -177,14 +228,22 @@ class VAE(keras.Model):
         step = self.steps_taken.value
         if self.augmentation is not None:
             x = self.augmentation(x, self.seed, step)
-        noise = self.noise_for(x, step, "posterior")
+        noise = self.noise_for(x, step, "posterior", self.objective.num_samples)
+        prior_noise = self.prior_noise_for(x, step, "prior sample")
+        seen = self._corrupted(x, step)
         with tf.GradientTape() as tape:
-            terms = self.elbo_terms(x, noise)
+            terms = self.elbo_terms(x, noise, seen, prior_noise)
             loss = ops.mean(self.objective(terms, step))
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_variables)
         self._apply_if_finite(terms, gradients, step)
         return self._track(terms, loss)
+
+    def _corrupted(self, x: Any, step: Any) -> Any:
+        """What the encoder sees in training; None where that is the picture itself."""
+        if not self.corruption:
+            return None
+        return x + self.corruption * random.normal(ops.shape(x), self.seed, step, "corruption")
 
     def _apply_if_finite(self, terms: ElboTerms, gradients: list[Any], step: Any) -> None:
         finite = [
@@ -212,7 +271,9 @@ class VAE(keras.Model):
         """The objective at its final weights, with noise that is the same in every epoch."""
         batch = as_batch(data)
         key = batch["index"][0] if "index" in batch else 0
-        terms = self.elbo_terms(batch["x"], self.noise_for(batch["x"], key, "validation"))
+        noise = self.noise_for(batch["x"], key, "validation", self.objective.num_samples)
+        prior_noise = self.prior_noise_for(batch["x"], key, "prior validation")
+        terms = self.elbo_terms(batch["x"], noise, prior_noise=prior_noise)
         return self._track(terms, ops.mean(self.objective.final(terms)))
 
     def _track(self, terms: ElboTerms, loss: Any) -> dict[str, Any]:
@@ -236,6 +297,7 @@ class VAE(keras.Model):
             "image_shape": list(self.image_shape),
             "latent_dim": self.latent_dim,
             "seed": self.seed,
+            "corruption": self.corruption,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
 
@@ -247,6 +309,16 @@ class VAE(keras.Model):
         config["objective"] = objectives.deserialize(config["objective"])
         config["dtype"] = keras.saving.deserialize_keras_object(config["dtype"])
         return cls(**config)
+
+
+def with_gradient_weights(z: Any, weights: dict[str, Any]) -> Any:
+    """z [K, B, d] itself; going back, the gradient is multiplied by `weights["z"]` [K, B], set once it is known."""
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def identity(value: Any) -> tuple[Any, Any]:
+        return tf.identity(value), lambda gradient: gradient * weights["z"][..., None]
+
+    return identity(z)
 
 
 def as_batch(data: Any) -> dict[str, Any]:

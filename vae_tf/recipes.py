@@ -1,6 +1,7 @@
 """Every named model is one row of parts; a user's own is the row with `--set axis.argument=value`."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,34 +13,208 @@ SMALLEST_SIDE = 8
 
 
 @dataclasses.dataclass(frozen=True)
+class Sizes:
+    """What a recipe's numbers may depend on."""
+
+    image_shape: tuple[int, int, int]
+    latent_dim: int
+    batch_size: int
+
+    @property
+    def num_values(self) -> int:
+        """Pixels times channels of a picture."""
+        return math.prod(self.image_shape)
+
+
+@dataclasses.dataclass(frozen=True)
 class Recipe:
-    """One row: the name of a part on each axis, with what `recipes` prints: what it is, its paper, what to expect."""
+    """One row: the name of a part on each axis, with what `recipes` prints: what it is, its paper, what to expect.
+
+    `settings` are arguments of parts, {"axis.argument": value}, where a value may be a function of `Sizes`.
+    "auto" networks are convolutional, above 80×80 pixels with a patch stem.
+    """
 
     description: str
     paper: str
     expect: str
-    encoder: str
-    decoder: str
+    encoder: str = "auto"
+    decoder: str = "auto"
     posterior: str = "diagonal"
     prior: str = "standard_normal"
     likelihood: str = "gaussian"
     objective: str = "elbo"
+    corruption: float = 0.0
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+PRINTED = "course notes"
+UNIT = {"likelihood.scale": 1.0}
+
+
+def printed(description: str, expect: str, beta: Any, **changes: Any) -> Recipe:
+    """A loss as courses print it: squared error and KL, which is the ELBO of unit noise at some β (docs/losses.md)."""
+    return Recipe(description, PRINTED, expect, settings={**UNIT, "objective.beta": beta}, **changes)
 
 
 RECIPES: dict[str, Recipe] = {
     "conv": Recipe(
-        "convolutional VAE; above 80×80 pixels a patch stem with residual blocks",
+        "convolutional VAE, learned σ",
         "Kingma & Welling 2014",
         "the default: on faces less error on unseen people than PCA of the same size",
-        "auto",
-        "auto",
     ),
     "mlp": Recipe(
         "dense layers on the flattened picture",
         "Kingma & Welling 2014",
         "fast for small pictures such as digits; blurred from 64×64 pixels on",
-        "mlp",
-        "mlp",
+        encoder="mlp",
+        decoder="mlp",
+    ),
+    "ae": Recipe(
+        "plain autoencoder: a code without noise or prior",
+        "Hinton & Salakhutdinov 2006",
+        "sharp reconstructions; codes with holes between them, so that samples and paths fail",
+        posterior="deterministic",
+        objective="reconstruction",
+    ),
+    "denoising-ae": Recipe(
+        "autoencoder that sees noisy pictures and gives clean ones",
+        "Vincent et al. 2008",
+        "smoother codes than the plain one",
+        posterior="deterministic",
+        objective="reconstruction",
+        corruption=0.1,
+    ),
+    "sparse-ae": Recipe(
+        "autoencoder with an L1 penalty on the code",
+        "Ng 2011, lecture notes",
+        "few dimensions in use for each picture",
+        posterior="deterministic",
+        objective="sparse",
+    ),
+    "beta": Recipe(
+        "β-VAE, β = 4",
+        "Higgins et al. 2017",
+        "fewer, more separate dimensions; blurred reconstructions",
+        settings={"objective.beta": 4.0},
+    ),
+    "capacity": Recipe(
+        "KL held to a capacity that grows",
+        "Burgess et al. 2018",
+        "as β-VAE, with more detail at the end of training",
+        objective="capacity",
+    ),
+    "free-bits": Recipe(
+        "every dimension may use λ nats for nothing",
+        "Kingma et al. 2016",
+        "against collapsed dimensions",
+        objective="free_bits",
+    ),
+    "beta-tc": Recipe(
+        "β on the total correlation alone",
+        "Chen et al. 2018",
+        "separate dimensions at less cost in detail than β-VAE",
+        objective="beta_tc",
+    ),
+    "dip": Recipe(
+        "covariance of the codes held to the identity",
+        "Kumar et al. 2018",
+        "uncorrelated dimensions",
+        objective="dip",
+    ),
+    "mmd": Recipe(
+        "InfoVAE: the aggregate posterior is matched to the prior",
+        "Zhao et al. 2019",
+        "codes that say more of the picture; samples from where the data is",
+        objective="mmd",
+    ),
+    "iwae": Recipe(
+        "importance-weighted bound, K = 5",
+        "Burda et al. 2016",
+        "a tighter bound on log p(x); five times the decoder's work",
+        objective="iwae",
+    ),
+    "dreg": Recipe(
+        "importance-weighted bound with doubly reparameterised gradients",
+        "Tucker et al. 2019",
+        "as iwae, with less noise in the encoder's gradient",
+        objective="dreg",
+    ),
+    "isotropic": Recipe(
+        "one posterior variance for all dimensions",
+        "Kingma & Welling 2014",
+        "a simpler posterior: what the diagonal one buys",
+        posterior="isotropic",
+    ),
+    "full-covariance": Recipe(
+        "posterior N(μ, LLᵀ)",
+        "Kingma & Welling 2019",
+        "dimensions that may be uncertain together: a tighter bound",
+        posterior="full_covariance",
+    ),
+    "iaf": Recipe(
+        "posterior through inverse autoregressive flows",
+        "Kingma et al. 2016",
+        "a posterior of any shape: a tighter bound",
+        posterior="iaf",
+    ),
+    "normal-prior": Recipe(
+        "learned prior N(μ₁, Σ₁)",
+        "Kingma & Welling 2019",
+        "the prior follows the codes",
+        prior="normal",
+    ),
+    "mixture-prior": Recipe(
+        "learned mixture of ten normals as the prior",
+        "Dilokthanakul et al. 2016",
+        "codes that may form groups",
+        prior="mixture",
+    ),
+    "vamp": Recipe(
+        "prior of the posteriors of learned pseudo-inputs",
+        "Tomczak & Welling 2018",
+        "a prior near the aggregate posterior: better samples",
+        prior="vamp",
+    ),
+    "bernoulli": Recipe(
+        "each pixel on or off",
+        "Kingma & Welling 2014",
+        "right for black-and-white pictures only",
+        likelihood="bernoulli",
+    ),
+    "continuous-bernoulli": Recipe(
+        "a density on [0, 1] in the Bernoulli's place",
+        "Loaiza-Ganem & Cunningham 2019",
+        "for grey pictures with many black and white pixels",
+        likelihood="continuous_bernoulli",
+    ),
+    "discretised-logistic": Recipe(
+        "masses over 256 grey levels",
+        "Kingma et al. 2016",
+        "nats that compare with other models of 8-bit pictures",
+        likelihood="discretised_logistic",
+    ),
+    "printed-sum": printed(
+        "Σ(σ² + μ² − log σ² − 1) + Σ‖x − x̂‖², dense layers",
+        "twice the ELBO of unit noise: blurred, few dimensions in use",
+        1.0,
+        encoder="mlp",
+        decoder="mlp",
+    ),
+    "printed-half": printed(
+        "½(tr Σ + μᵀμ − log det Σ − n + E‖x − x̂‖²)",
+        "the ELBO of unit noise: blurred, few dimensions in use",
+        1.0,
+    ),
+    "printed-no-half": printed("‖x − x̂‖² + KL", "β = ½: a little sharper than printed-half", 0.5),
+    "printed-mean-pixels": printed(
+        "batch size · mean squared error over pixels + summed KL",
+        "β = half the number of pixels: the code collapses on large pictures",
+        lambda sizes: sizes.num_values / 2,
+    ),
+    "printed-mean-kl": printed(
+        "summed squared error + KL averaged over batch and latents",
+        "β = 1/(2·batch·latents): nearly a plain autoencoder; samples fail",
+        lambda sizes: 1.0 / (2 * sizes.batch_size * sizes.latent_dim),
     ),
 }
 
@@ -62,13 +237,14 @@ def conv_widths(image_shape: Sequence[int], kind: str) -> tuple[int, ...]:
     return widths[:halvings]
 
 
-def part_arguments(recipe: Recipe, image_shape: Sequence[int], latent_dim: int) -> dict[str, dict[str, Any]]:
+def part_arguments(recipe: Recipe, sizes: Sizes) -> dict[str, dict[str, Any]]:
     """The row with every argument that follows from the pictures' shape, as {axis: {"name": …, argument: …}}."""
+    image_shape, latent_dim = sizes.image_shape, sizes.latent_dim
     kind = "patch" if image_shape[0] * image_shape[1] > LARGEST_PLAIN_PICTURE else "conv"
     row: dict[str, dict[str, Any]] = {
         "encoder": {"name": kind if recipe.encoder == "auto" else recipe.encoder},
         "posterior": {"name": recipe.posterior, "latent_dim": latent_dim},
-        "prior": {"name": recipe.prior, "latent_dim": latent_dim},
+        "prior": {"name": recipe.prior, "latent_dim": latent_dim} | vamp_shape(recipe.prior, image_shape),
         "decoder": {
             "name": kind if recipe.decoder == "auto" else recipe.decoder,
             "image_shape": tuple(image_shape),
@@ -80,7 +256,15 @@ def part_arguments(recipe: Recipe, image_shape: Sequence[int], latent_dim: int) 
         if row[axis]["name"] in ("conv", "patch"):
             widths = conv_widths(image_shape, row[axis]["name"])
             row[axis]["widths"] = widths if axis == "encoder" else widths[::-1]
+    for key, value in recipe.settings.items():
+        axis, _, argument = key.partition(".")
+        row[axis][argument] = value(sizes) if callable(value) else value
     return row
+
+
+def vamp_shape(prior: str, image_shape: Sequence[int]) -> dict[str, Any]:
+    """A VampPrior keeps pictures of its own."""
+    return {"image_shape": tuple(image_shape)} if prior == "vamp" else {}
 
 
 def build(
@@ -92,6 +276,7 @@ def build(
     precision: str = "float32",
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
+    batch_size: int = 32,
 ) -> Any:
     """A `VAE`, ready for `compile` and `fit`.
 
@@ -100,10 +285,11 @@ def build(
         image_shape: (height, width, channels) of the pictures, sides of at least 8 pixels.
         latent_dim: Number of latent dimensions.
         likelihood: Name of another likelihood than the recipe's.
-        beta: Weight of the KL.
+        beta: Another weight of the KL than the recipe's.
         precision: A Keras dtype policy for encoder and decoder; heads and loss stay in float32.
         seed: Key of the initial weights and of all randomness in training.
         settings: {"axis.argument": value} or {"axis.name": part}, which win over the recipe's row.
+        batch_size: Pictures per step, for recipes whose loss depends on it.
 
     Raises:
         UserError: Unknown recipe, axis, part or argument, or sizes that no network fits.
@@ -111,7 +297,6 @@ def build(
     import keras
 
     from vae_tf.model import VAE
-    from vae_tf.parts import build_part
 
     height, width, channels = image_shape
     if min(height, width) < SMALLEST_SIDE or channels not in (1, 3):
@@ -121,20 +306,48 @@ def build(
         )
     if latent_dim < 1:
         raise UserError(f"A latent size of {latent_dim} was asked for.", "Give at least 1.")
-    row = part_arguments(find_recipe(name), image_shape, latent_dim)
+    recipe = find_recipe(name)
+    row = part_arguments(recipe, Sizes((height, width, channels), latent_dim, batch_size))
     if likelihood is not None:
         row["likelihood"] = {"name": likelihood}
     if beta is not None:
         row["objective"]["beta"] = beta
     apply_settings(row, settings or {}, image_shape)
     keras.utils.set_random_seed(seed)
-    parts = {}
-    for axis, arguments in row.items():
-        dtype = {} if axis == "objective" else {"dtype": "float32"}
-        if axis in ("encoder", "decoder"):
-            dtype = {"dtype": precision}
-        parts[axis] = build_part(axis, **arguments, **dtype)
-    return VAE(**parts, image_shape=image_shape, latent_dim=latent_dim, seed=seed, dtype=precision)
+    parts = {axis: make_part(axis, row[axis], precision) for axis in row if axis != "decoder"}
+    # The likelihood says how many numbers it needs of each pixel.
+    outputs = parts["likelihood"].outputs_per_channel * channels
+    parts["decoder"] = make_part(
+        "decoder", {**row["decoder"], "image_shape": (height, width, outputs)}, precision
+    )
+    return VAE(
+        **parts,
+        image_shape=image_shape,
+        latent_dim=latent_dim,
+        seed=seed,
+        corruption=recipe.corruption,
+        dtype=precision,
+    )
+
+
+def check(
+    name: str,
+    latent_dim: int = 30,
+    likelihood: str | None = None,
+    beta: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
+    """Raises: UserError: What `build` would refuse of these whatever the pictures are."""
+    build(name, (16, 16, 1), min(latent_dim, 8), likelihood, beta, settings=settings)
+
+
+def make_part(axis: str, arguments: Mapping[str, Any], precision: str) -> Any:
+    """Networks compute in `precision`, heads and likelihoods in float32; an objective computes nothing of its own."""
+    from vae_tf.parts import build_part
+
+    if axis == "objective":
+        return build_part(axis, **arguments)
+    return build_part(axis, **arguments, dtype=precision if axis in ("encoder", "decoder") else "float32")
 
 
 def apply_settings(
@@ -153,6 +366,8 @@ def apply_settings(
         if argument == "name":
             keep = ("latent_dim", "image_shape")
             row[axis] = {"name": settings[key]} | {k: v for k, v in row[axis].items() if k in keep}
+            if axis == "prior":
+                row[axis] |= vamp_shape(settings[key], image_shape)
             if settings[key] in ("conv", "patch"):
                 widths = conv_widths(image_shape, settings[key])
                 row[axis]["widths"] = widths if axis == "encoder" else widths[::-1]

@@ -29,19 +29,50 @@ CASES = [
     Case("encoder", "conv", {"widths": (4, 8), "features": 8}, SHAPE),
     Case("encoder", "patch", {"widths": (4, 8), "patch": 2, "features": 8}, SHAPE),
     Case("posterior", "diagonal", {"latent_dim": LATENT}, (8,)),
+    Case("posterior", "isotropic", {"latent_dim": LATENT}, (8,)),
+    Case("posterior", "full_covariance", {"latent_dim": LATENT}, (8,)),
+    Case("posterior", "deterministic", {"latent_dim": LATENT}, (8,)),
+    Case("posterior", "iaf", {"latent_dim": LATENT, "num_flows": 3, "width": 6}, (8,)),
     Case("prior", "standard_normal", {"latent_dim": LATENT}, (LATENT,)),
+    Case("prior", "normal", {"latent_dim": LATENT}, (LATENT,)),
+    Case("prior", "mixture", {"latent_dim": LATENT, "num_components": 3}, (LATENT,)),
+    Case("prior", "vamp", {"latent_dim": LATENT, "image_shape": SHAPE, "num_inputs": 4}, (LATENT,)),
     Case("decoder", "mlp", {"image_shape": SHAPE, "widths": (8,)}, (LATENT,)),
     Case("decoder", "conv", {"image_shape": SHAPE, "widths": (8, 4)}, (LATENT,)),
     Case("decoder", "patch", {"image_shape": SHAPE, "widths": (8, 4), "patch": 2}, (LATENT,)),
     Case("likelihood", "gaussian", {"scale": "learned", "activation": "linear"}, SHAPE),
+    Case("likelihood", "gaussian", {"scale": "pixel"}, SHAPE),
+    Case("likelihood", "gaussian", {"scale": "output"}, (16, 16, 6)),
     Case("likelihood", "bernoulli", {}, SHAPE),
+    Case("likelihood", "continuous_bernoulli", {}, SHAPE),
+    Case("likelihood", "discretised_logistic", {"scale": "learned"}, SHAPE),
+    Case("likelihood", "discretised_logistic", {"scale": "output"}, (16, 16, 6)),
     Case("objective", "elbo", {"beta": 2.0, "warmup_steps": 5}, ()),
+    Case("objective", "capacity", {}, ()),
+    Case("objective", "free_bits", {}, ()),
+    Case("objective", "beta_tc", {"num_examples": 32}, ()),
+    Case("objective", "dip", {}, ()),
+    Case("objective", "mmd", {}, ()),
+    Case("objective", "iwae", {"num_samples": 3}, ()),
+    Case("objective", "dreg", {"num_samples": 3}, ()),
+    Case("objective", "reconstruction", {}, ()),
+    Case("objective", "sparse", {}, ()),
 ]
-LAYERS = [case for case in CASES if case.axis != "objective"]
+# A VampPrior is no function of z alone: it needs the model's encoder.
+LAYERS = [case for case in CASES if case.axis != "objective" and case.name != "vamp"]
+# A plain autoencoder's code and its objective go with each other only.
+COMPANIONS = {
+    "deterministic": {"objective.name": "reconstruction"},
+    "reconstruction": {"posterior.name": "deterministic"},
+    "sparse": {"posterior.name": "deterministic"},
+}
 
 
 def ids(cases):
-    return [f"{case.axis}-{case.name}" for case in cases]
+    return [
+        f"{case.axis}-{case.name}" + (f"-{case.arguments['scale']}" if "scale" in case.arguments else "")
+        for case in cases
+    ]
 
 
 def as_arrays(output):
@@ -95,6 +126,7 @@ def test_fit_is_finite_and_moves_every_kernel(case, precision, pictures):
     # The first step moves no kernel behind a zero-initialised one, and under float16 it may only find its scale.
     settings = {f"{case.axis}.name": case.name}
     settings |= {f"{case.axis}.{key}": value for key, value in case.arguments.items()}
+    settings |= COMPANIONS.get(case.name, {})
     for axis in {"encoder", "decoder"} - {case.axis}:
         settings |= {f"{axis}.name": "mlp", f"{axis}.widths": (8,)}
     model = build("mlp", SHAPE, LATENT, precision=precision, settings=settings)
@@ -113,9 +145,19 @@ def test_fit_is_finite_and_moves_every_kernel(case, precision, pictures):
 @pytest.mark.parametrize("case", [c for c in CASES if c.axis == "objective"], ids=lambda c: c.name)
 def test_objective_gives_one_loss_per_example(case):
     objective = build_part("objective", case.name, **case.arguments)
-    draws = np.random.default_rng(1).normal(size=(4, 2, 5)).astype(np.float32)
-    kl = np.abs(draws[3, 0])
-    terms = ElboTerms(draws[..., None], {}, draws[0], draws[1], draws[2], kl, kl[:, None])
+    draws = np.random.default_rng(1).normal(size=(4, objective.num_samples, 5)).astype(np.float32)
+    codes = np.random.default_rng(2).normal(size=(objective.num_samples + 3, 5, 2)).astype(np.float32)
+    terms = ElboTerms(
+        z=codes[3:],
+        posterior={"mean": codes[0], "log_variance": codes[1]},
+        log_px=draws[0],
+        log_qz=draws[1],
+        log_pz=draws[2],
+        kl=np.sum(codes[0] ** 2, axis=-1),
+        kl_per_dimension=codes[0] ** 2,
+        prior_sample=codes[2],
+        stopped_log_qz=draws[1],
+    )
     for loss in (objective(terms, 3), objective.final(terms)):
         assert tuple(np.asarray(loss).shape) == (5,)
     assert objectives.deserialize(objectives.serialize(objective)).get_config() == objective.get_config()

@@ -195,7 +195,7 @@ def test_a_source_without_one_usable_picture_says_so(tmp_path: Path) -> None:
         lambda: open_cache(source, SHAPE, tmp_path / "cache"),
         lambda: choose_shape(source, None, None, "crop"),
     ):
-        with pytest.raises(UserError, match="None of the 2 files") as caught:
+        with pytest.raises(UserError, match="None of the 2 pictures") as caught:
             attempt()
         assert caught.value.hint == "The first: a.png: the file is empty"
 
@@ -233,6 +233,15 @@ def test_grey_and_colour_mixed_are_the_users_to_decide(source: FolderSource) -> 
     with pytest.raises(UserError, match="4 of 8 pictures") as caught:
         choose_shape(source, (24, 40), None, "crop")
     assert "--rgb" in caught.value.hint and "--grey" in caught.value.hint
+
+
+def test_a_stray_grey_picture_among_colours_is_said_and_no_error(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    for number in range(20):
+        pixels = random.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels[..., 0] if number == 7 else pixels).save(tmp_path / f"{number}.png")
+    shape = choose_shape(FolderSource(tmp_path), None, None, "crop")
+    assert shape.channels == 3 and "1 of 20" in shape.reasons[1] and "--grey" in shape.reasons[1]
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,6 @@ def test_rows_are_taken_in_order_only_for_numbered_arrays(tmp_path: Path) -> Non
         ("\n \n", {}, "is empty"),
         ("file,label\n", {}, "no rows below its header"),
         ("file,label,label\na.png,1,2\n", {}, "several columns named 'label'"),
-        ("a.png,happy\nb.png,sad\n", {}, r"no header: its first line names a picture \(a.png\)"),
         ("file,label\na.png,1,2\n", {}, "is no table: Expected 2 fields in line 2, saw 3"),
         (b"\x89PNG\0\0\0", {}, "holds no text"),
         ("file,label\nz.png,1\n", {}, "file holds 'z.png', the pictures are such as 'a.png'"),
@@ -303,3 +302,26 @@ def test_fifty_thousand_rows_take_no_quadratic_work(tmp_path: Path) -> None:
     text = "image_id,label\n" + "".join(f"{i:06d}.jpg,{i % 2}\n" for i in reversed(range(count)))
     applied(tmp_path, text, source)
     assert labels(source) == ["0", "1"] * (count // 2)
+
+
+def test_a_table_without_header_whose_columns_are_aligned_by_blanks_is_read(tmp_path: Path) -> None:
+    source = listed("images/cell0001.png", "images/cell0002.png")
+    text = "images/cell0001.png  1.0                 mono\nimages/cell0002.png  0.3333333333333333  poly\n"
+    notes = applied(tmp_path, text, source)
+    assert source.facts["column 2"] == [1.0, 0.3333333333333333] and source.facts["column 3"] == [
+        "mono",
+        "poly",
+    ]
+    assert "no header: its columns are column 1, column 2, column 3" in notes
+
+
+def test_blanks_inside_cells_cut_nothing_where_commas_do(tmp_path: Path) -> None:
+    source = listed("a b.png", "c d.png")
+    applied(tmp_path, "file,label\na b.png,very happy\nc d.png,not happy\n", source)
+    assert labels(source) == ["very happy", "not happy"]
+
+
+def test_rows_in_order_must_be_as_many_as_the_pictures(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        applied(tmp_path, "class\nface\nnone\nface\n", listed("images/000", "images/001"))
+    assert "2 rows are needed, 3 are there" in caught.value.hint

@@ -56,7 +56,8 @@ def test_another_source_is_embedded_by_the_same_model(embedded, elsewhere):
     stage = next(stage for stage in run.stages("embed") if stage.name != "embed")
     arrays = artifacts.load_arrays(stage.folder / "latents.npz")
     assert arrays["path"].tolist() == ["a.png", "b.png", "c.png", "copy.png", "d.png"]
-    assert set(arrays["split_names"][arrays["split"]]) == {"test"}
+    splits = dict(zip(arrays["path"].tolist(), arrays["split_names"][arrays["split"]].tolist(), strict=True))
+    assert splits.pop("copy.png") == "train" and set(splits.values()) == {"test"}
     model = keras.models.load_model(run.folder / "train" / "vae.keras")
     files = [resize(np.asarray(Image.open(elsewhere / path)), 16, 16, 3, "crop") for path in arrays["path"]]
     np.testing.assert_allclose(arrays["mean"], model.encode(np.stack(files))["mean"], atol=1e-5)
@@ -99,16 +100,19 @@ def test_no_page_tells_of_the_machine(trained, embedded):
         assert not re.search(r"/(home|tmp|root|Users)/", text), page
 
 
-def test_without_thumbnails_later_reports_stay_without(in_runs, capsys):
+def test_without_thumbnails_no_report_of_the_run_keeps_pictures(embedded, capsys):
+    in_runs, _ = embedded
+    assert cli.main(["report", "--single-file"]) == 0
     try:
         assert cli.main(["report", "--no-thumbnails"]) == 0
         assert cli.main(["embed"]) == 0
-        for page in in_runs.report.glob("*.html"):
+        pages = list(in_runs.folder.glob("report*/*.html"))
+        assert len({page.parent for page in pages}) == 3
+        for page in pages:
             text = page.read_text()
-            assert "p01.png" not in text and "data:image/png" not in text and "data:image/webp" not in text, (
-                page
-            )
-        assert not list(in_runs.report.rglob("*.webp"))
+            for private in ("p01.png", ">a.png", "copy.png", "data:image/png", "data:image/webp"):
+                assert private not in text, (page, private)
+        assert not list(in_runs.folder.glob("report*/**/*.webp"))
     finally:
         assert cli.main(["report", "--thumbnails"]) == 0
     assert "p01.png" in (in_runs.report / "data.html").read_text()
@@ -216,3 +220,60 @@ def test_labels_that_name_no_picture_are_refused(tmp_path, own_runs, capsys):
     assert cli.main(["train", str(folder), *QUICK, "--labels", str(tmp_path / "labels.csv")]) == 2
     error = capsys.readouterr().err
     assert "x.png" in error and "p00" in error and "--file-column" in error
+
+
+def test_a_run_is_found_by_its_whole_name_where_another_begins_alike(in_runs, own_runs):
+    from tests.pipelines.test_runs import make_run
+
+    first, second = make_run("faces", "aaa"), make_run("faces-two", "aaa")
+    assert artifacts.find_run("faces", trained=False) == first
+    assert artifacts.find_run("faces-two", trained=False) == second
+
+
+def test_pictures_without_a_class_are_shown_and_counted(tmp_path, own_runs, capsys):
+    folder = write_pictures(tmp_path / "bars", people=4)
+    for number in range(5):
+        pixels = np.random.default_rng(number).integers(0, 255, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"stray{number}.png")
+    assert cli.main(["train", str(folder), *QUICK, "--dry-run"]) == 0
+    page = (own_runs / "dry-run" / "data.html").read_text()
+    assert "5 without a class" in page and "stray3.png" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--latent", "100000"], "--latent"),
+        (["--range", "9:1"], "--range"),
+        (["--kl-warmup", "-1"], "--kl-warmup"),
+    ],
+)
+def test_a_wrong_value_names_the_option_that_was_typed(options, words, capsys):
+    assert cli.main(["train", "demo:faces", *options]) == 2
+    assert f"{words}:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [["--set", "likelihood.scale=abc"], ["--augment", "rotate"], ["--recipe", "x"]]
+)
+def test_a_mistake_about_the_model_is_told_before_pictures_are_read(tmp_path, own_runs, capsys, options):
+    folder = write_pictures(tmp_path / "bars", people=4)
+    assert cli.main(["train", str(folder), *QUICK, *options]) == 2
+    captured = capsys.readouterr()
+    assert "pictures of" not in captured.out and captured.err.startswith("error:")
+
+
+def test_classes_are_compared_on_unseen_pictures_where_one_class_was_trained_on():
+    from pipelines.clusters import tested_labels
+    from vae_tf.data.dataset import Index
+    from vae_tf.data.splits import PARTS
+
+    parts = np.array(
+        [PARTS.index(name) for name in ("train", "validation", "test", "calibration", "other")], np.int8
+    )
+    nothing = np.full(5, -1)
+    index = Index(list("abcde"), np.array([0, 0, 0, 0, 1]), ["normal", "odd"], nothing, [], parts)
+    labels, notes = tested_labels(index)
+    assert labels.tolist() == [-1, -1, 0, 0, 1] and notes
+    everything = Index(list("ab"), np.array([0, 1]), ["a", "b"], nothing[:2], [], parts[[0, 2]])
+    assert tested_labels(everything)[0].tolist() == [0, 1]

@@ -8,7 +8,10 @@ from pipelines.evaluate import verdict
 def scores(vae, pca, low, high, part="test"):
     cell = {"mse": {"value": vae}}, {"mse": {"value": pca}}
     difference = {"value": vae - pca, "low": low, "high": high}
-    return {part: {"vae": cell[0], "pca": cell[1], "mse_difference": difference}, "num_components": 30}
+    return {
+        part: {"num": 7, "vae": cell[0], "pca": cell[1], "mse_difference": difference},
+        "num_components": 30,
+    }
 
 
 @pytest.mark.parametrize(
@@ -17,7 +20,7 @@ def scores(vae, pca, low, high, part="test"):
         ((0.004, 0.005, -0.002, -0.0005), "VAE reconstructs unseen pictures better than PCA does"),
         ((0.005, 0.004, 0.0005, 0.002), "PCA is better here"),
         ((0.004, 0.005, -0.002, 0.0001), "cannot be told apart"),
-        ((0.004, 0.005, None, None), "too few unseen pictures"),
+        ((0.004, 0.005, None, None), "7 unseen pictures are too few"),
     ],
 )
 def test_verdict_follows_the_interval_of_the_difference(figures, words):

@@ -23,6 +23,7 @@ from vae_tf.pixels import WHITE, rescale
 FORMAT = 2
 LARGEST_NATIVE_SIDE = 128
 NUM_PROBES = 400
+LARGEST_STRAY_SHARE = 0.1
 PIXELS, HASHES = "pixels.raw", "hashes.u64"
 
 
@@ -109,25 +110,30 @@ def probe(source: Source) -> list[tuple[int, int, int]]:
         except UnusablePicture as error:
             reasons.append(f"{source.entries[position].path}: {error}")
     if not shapes:
-        raise UserError(f"None of the {count} files is a usable picture.", f"The first: {reasons[0]}")
+        raise UserError(f"None of the {count:,} pictures can be used.", f"The first: {reasons[0]}")
     return shapes
 
 
 def choose_channels(source: Source, channels: list[int]) -> tuple[int, str]:
-    """1 where all pictures are grey, whatever their files say, 3 where all are in colour.
+    """1 where the pictures are grey, whatever their files say, 3 where they are in colour.
 
     Raises:
-        UserError: Some are grey and some in colour: which is meant might decide what the model finds.
+        UserError: Grey and colour are truly mixed: which is meant might decide what the model finds.
     """
-    num_grey = sum(count == 1 for count in channels)
-    if num_grey == len(channels) or looks_grey(source):
+    num_grey, total = sum(count == 1 for count in channels), len(channels)
+    if num_grey == total or looks_grey(source):
         return 1, "grey, as the pictures are"
-    if num_grey:
-        raise UserError(
-            f"Grey and colour are mixed: {num_grey} of {len(channels)} pictures looked at are grey.",
-            "Say --rgb (a grey picture gets three equal channels) or --grey (colours become brightness).",
+    if not num_grey:
+        return 3, "colour, as the pictures are"
+    if num_grey <= LARGEST_STRAY_SHARE * total:
+        return (
+            3,
+            f"colour, though {num_grey} of {total} pictures looked at are grey (--grey for brightness alone)",
         )
-    return 3, "colour, as the pictures are"
+    raise UserError(
+        f"Grey and colour are mixed: {num_grey} of {total} pictures looked at are grey.",
+        "Say --rgb (a grey picture gets three equal channels) or --grey (colours become brightness).",
+    )
 
 
 def looks_grey(source: Source) -> bool:
@@ -174,7 +180,7 @@ def open_cache(
     cache = load_cache(folder)
     if not len(cache.positions):
         raise UserError(
-            f"None of the {len(source.entries)} files is a usable picture.",
+            f"None of the {len(source.entries):,} pictures can be used.",
             f"The first: {cache.skipped[0][0]}: {cache.skipped[0][1]}",
         )
     return cache

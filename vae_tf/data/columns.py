@@ -67,13 +67,6 @@ def choose_file_column(table: Table, paths: list[str], asked: str | None) -> tup
     None is the order of the rows, for sources that number their pictures.
     """
     names = PictureNames(paths)
-    header = names.match(list(table.columns))
-    if header.num_pictures and asked is None:
-        name = next(name for name, found in zip(table.columns, header.rows, strict=True) if len(found))
-        raise UserError(
-            f"--labels {table.name} has no header: its first line names a picture ({name}).",
-            "Put a first line such as file,label above it.",
-        )
     matches = {name: names.match(texts(table, name)) for name in ([asked] if asked else table.columns)}
 
     def evidence(name: str) -> tuple[int, int, int]:
@@ -91,8 +84,27 @@ def choose_file_column(table: Table, paths: list[str], asked: str | None) -> tup
     example = next((text for text in texts(table, shown) if text), "")
     raise UserError(
         f"No row of {table.name} names a picture: {shown} holds {example!r}, the pictures are such as {paths[0]!r}.",
-        f"Name the column of paths, names or stems with --file-column: {', '.join(table.columns)}.",
+        f"Name the column of paths, names or stems with --file-column: {', '.join(table.columns)}."
+        + advice_on_order(table, paths),
     )
+
+
+def advice_on_order(table: Table, paths: list[str]) -> str:
+    """For pictures without names, which a table may name by its order alone."""
+    if match_in_order(len(paths), paths) is None:
+        return ""
+    counts = f"{len(paths):,} rows are needed, {table.num_rows:,} are there"
+    return f"\nRows in the order of the pictures serve as well: {counts}."
+
+
+def with_header(table: Table, paths: list[str]) -> Table:
+    """The table with its first line as a row, and its columns numbered, where that line names a picture."""
+    header = list(table.columns)
+    if not PictureNames(paths).match([*header]).num_pictures:
+        return table
+    columns = {f"column {i + 1}": [name, *table.columns[name]] for i, name in enumerate(header)}
+    note = f"{table.name} has no header: its columns are {', '.join(columns)}."
+    return dataclasses.replace(table, columns=columns, notes=(*table.notes, note))
 
 
 def choose_roles(

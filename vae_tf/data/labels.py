@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_tf.config import DataConfig
-from vae_tf.data.columns import Roles, check_column, choose_file_column, choose_roles, texts, words_for_parts
+from vae_tf.data.columns import (
+    Roles,
+    check_column,
+    choose_file_column,
+    choose_roles,
+    texts,
+    with_header,
+    words_for_parts,
+)
 from vae_tf.data.matching import Match, PictureNames
 from vae_tf.data.tables import Table, as_fact, as_text, read_table
 from vae_tf.errors import UserError
@@ -38,8 +46,8 @@ def apply_labels(main: "Source", config: DataConfig, test: "Source | None" = Non
     if config.labels is None:
         refuse_columns_without_file(config)
         return
-    table = read_table(Path(config.labels).expanduser())
     paths = [entry.path for entry in main.entries]
+    table = with_header(read_table(Path(config.labels).expanduser()), paths)
     for role in ("file", "label", "group", "split"):
         check_column(table, role, getattr(config, f"{role}_column"))
     file_column, match = choose_file_column(table, paths, config.file_column)

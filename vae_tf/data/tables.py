@@ -14,6 +14,7 @@ from vae_tf.errors import UserError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+BLANKS = r"\s+"
 DELIMITERS = ",;\t"
 MISSING = frozenset(("", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL"))
 WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
@@ -74,7 +75,11 @@ def read_text(path: Path) -> Table:
     text, notes = decode(path)
     delimiter = guess_delimiter(text)
     try:
-        cells = pd.read_csv(io.StringIO(text), sep=delimiter, header=None, dtype=str, keep_default_na=False)
+        engine = "python" if delimiter == BLANKS else "c"
+        stripped = "\n".join(map(str.strip, text.splitlines())) if delimiter == BLANKS else text
+        cells = pd.read_csv(
+            io.StringIO(stripped), sep=delimiter, header=None, dtype=str, keep_default_na=False, engine=engine
+        )
     except pd.errors.EmptyDataError:
         raise UserError(
             f"--labels {path} is empty.", "A first line such as file,label is expected."
@@ -131,7 +136,13 @@ def guess_delimiter(text: str) -> str:
         width = widths[0] if widths else 1
         return (sum(other == width for other in widths), width) if width > 1 else (0, 0)
 
-    return max(DELIMITERS, key=evidence)
+    best = max(DELIMITERS, key=evidence)
+    # Blanks cut where nothing else does: columns that were aligned by hand or by a program.
+    return (
+        best
+        if evidence(best)[1] > 1 or not all(" " in line.strip() for line in text.splitlines()[:50] if line)
+        else BLANKS
+    )
 
 
 def clean(cell: Any) -> str | None:

@@ -12,6 +12,9 @@ from vae_tf.distributions import Normal
 # Below this a dimension tells next to nothing about the picture. The variance of the mean is no such test:
 # it calls collapsed dimensions active.
 ACTIVE_KL = 0.1
+# Of the variance of the code that varies most.
+SMALLEST_SHARE = 0.01
+STANDARD = Normal(np.float32(0.0), np.float32(0.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Embedding:
     Args:
         mean: Posterior mean [N, d].
         standard_deviation: Posterior standard deviation [N, d].
-        kl: KL(q(z_i | x) ‖ N(0, 1)) of each picture and dimension [N, d], nats.
+        kl: KL(q(z_i | x) ‖ p(z_i)) of each picture and dimension [N, d], nats; against N(0, 1) where the prior does
+            not factorise or the posterior has no closed form; NaN for a plain autoencoder, whose codes have none.
     """
 
     mean: NDArray[np.float32]
@@ -35,7 +39,10 @@ class Embedding:
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Which dimensions are in use: mean KL above 0.1 nat [d]."""
+        """Which dimensions are in use [d]: mean KL above 0.1 nat; of codes without KL, those that vary at all."""
+        if np.isnan(self.kl).all():
+            variance = self.mean.var(axis=0)
+            return np.asarray(variance > SMALLEST_SHARE * variance.max(initial=0.0))
         return self.kl_per_dimension > ACTIVE_KL
 
 
@@ -43,15 +50,22 @@ def embed(model: Any, batches: Any) -> Embedding:
     """Encodes every batch of a dataset, in order.
 
     Args:
-        model: A `VAE` whose posterior is a factorised normal.
+        model: A `VAE`.
         batches: Dataset of batch dictionaries.
     """
 
     @tf.function(input_signature=[batches.element_spec["x"]])
     def step(x: Any) -> tuple[Any, Any, Any]:
         parameters = model.encode(x)
-        posterior: Normal = model.posterior.distribution(parameters)
-        return parameters["mean"], posterior.standard_deviation, model.prior.kl_per_dimension(posterior)
+        marginal = Normal(parameters["mean"], parameters["log_variance"])
+        if model.posterior.is_deterministic:
+            return (
+                marginal.mean,
+                tf.zeros_like(marginal.mean),
+                tf.fill(tf.shape(marginal.mean), np.float32("nan")),
+            )
+        kl = model.prior.kl_per_dimension(model.posterior.distribution(parameters))
+        return marginal.mean, marginal.standard_deviation, marginal.kl(STANDARD) if kl is None else kl
 
     columns: list[list[NDArray[np.float32]]] = [[], [], []]
     for batch in batches:

@@ -20,6 +20,8 @@ class ElboTerms:
         log_pz: log p(z) [K, B].
         kl: KL(q(z | x) ‖ p(z)) in closed form [B], or None where there is none.
         kl_per_dimension: The same per latent dimension [B, d], or None.
+        prior_sample: Fresh samples of the prior [B, d], where the objective needs them.
+        stopped_log_qz: log_qz with the posterior's parameters held constant [K, B], where the objective needs it.
     """
 
     z: Any
@@ -29,6 +31,8 @@ class ElboTerms:
     log_pz: Any
     kl: Any = None
     kl_per_dimension: Any = None
+    prior_sample: Any = None
+    stopped_log_qz: Any = None
 
     @property
     def reconstruction(self) -> Any:

@@ -1,0 +1,79 @@
+"""Any part goes with any part where the mathematics allows: every legal pair trains three steps, the rest says why."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from vae_tf.errors import UserError
+from vae_tf.recipes import build
+
+SHAPE, LATENT = (8, 8, 1), 3
+AXES = {
+    "posterior": ("diagonal", "isotropic", "full_covariance", "iaf", "deterministic"),
+    "prior": ("standard_normal", "normal", "mixture", "vamp"),
+    "likelihood": ("gaussian", "bernoulli", "continuous_bernoulli", "discretised_logistic"),
+    "objective": (
+        "elbo", "capacity", "free_bits", "beta_tc", "dip", "mmd", "iwae", "dreg", "reconstruction", "sparse",
+    ),
+}  # fmt: skip
+PLAIN = ("reconstruction", "sparse")
+PAIRS = [
+    {a: x, b: y}
+    for a, b in itertools.combinations(AXES, 2)
+    for x, y in itertools.product(AXES[a], AXES[b])
+]  # fmt: skip
+
+
+def settings(pair):
+    """The pair, with a deterministic code where the objective is that of a plain autoencoder, and the other way."""
+    chosen = dict(pair)
+    if chosen.get("objective") in PLAIN:
+        chosen.setdefault("posterior", "deterministic")
+    if chosen.get("posterior") == "deterministic":
+        chosen.setdefault("objective", "reconstruction")
+    named = {f"{axis}.name": name for axis, name in chosen.items()}
+    return named | {"encoder.widths": (8,), "decoder.widths": (8,)}
+
+
+def is_legal(pair):
+    """What the mathematics allows, written down apart from the code that refuses."""
+    posterior, objective = pair.get("posterior", "diagonal"), pair.get("objective", "elbo")
+    prior = pair.get("prior", "standard_normal")
+    if "objective" not in pair and posterior == "deterministic":
+        objective = "reconstruction"
+    if objective in PLAIN:
+        return pair.get("posterior", "deterministic") == "deterministic"
+    if posterior == "deterministic":
+        return False
+    if objective == "beta_tc":
+        return posterior in ("diagonal", "isotropic")
+    if objective == "dreg":
+        return posterior != "iaf"
+    if objective == "dip":
+        return posterior in ("diagonal", "isotropic")
+    if objective == "free_bits":
+        return posterior in ("diagonal", "isotropic") and prior == "standard_normal"
+    return True
+
+
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, (6, *SHAPE), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: "-".join(pair.values()))
+def test_pair(pair):
+    if not is_legal(pair):
+        with pytest.raises(UserError) as refused:
+            build("mlp", SHAPE, LATENT, settings=settings(pair))
+        assert len(refused.value.message) > 20 and refused.value.message[-1] == "."
+        return
+    model = build("mlp", SHAPE, LATENT, settings=settings(pair))
+    if hasattr(model.objective, "num_examples"):
+        model.objective.num_examples = 6
+    before = [weight.copy() for weight in model.get_weights()]
+    model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
+    losses = [float(model.train_on_batch(pictures(), return_dict=True)["loss"]) for _ in range(3)]
+    assert np.isfinite(losses).all() and model.health.failure() is None
+    assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))

@@ -1,0 +1,64 @@
+"""Every recipe: three steps, save, load, embed, export; a recipe that is missing from the table fails."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vae_tf.evaluation.latents import embed
+from vae_tf.recipes import RECIPES, build
+from vae_tf.serving.export import export
+
+SHAPE, LATENT, NUM = (16, 16, 1), 3, 12
+# Whether pages may show an ELBO of it.
+HAS_ELBO = {
+    **dict.fromkeys(
+        ("conv", "mlp", "beta", "capacity", "free-bits", "beta-tc", "dip", "mmd", "iwae", "dreg"), True
+    ),
+    **dict.fromkeys(("isotropic", "full-covariance", "iaf", "normal-prior", "mixture-prior", "vamp"), True),
+    **dict.fromkeys(("bernoulli", "continuous-bernoulli", "discretised-logistic"), True),
+    **dict.fromkeys(("printed-sum", "printed-half", "printed-no-half"), True),
+    **dict.fromkeys(("printed-mean-pixels", "printed-mean-kl"), True),
+    **dict.fromkeys(("ae", "denoising-ae", "sparse-ae"), False),
+}
+
+
+def test_the_table_holds_every_recipe():
+    assert set(HAS_ELBO) == set(RECIPES)
+    assert all(recipe.description and recipe.paper and recipe.expect for recipe in RECIPES.values())
+
+
+def small(name):
+    settings = {}
+    for axis in ("encoder", "decoder"):
+        width = (4, 8) if axis == "encoder" else (8, 4)
+        settings[f"{axis}.widths"] = width if getattr(RECIPES[name], axis) == "auto" else (8,)
+    return settings | ({"prior.num_inputs": 4} if name == "vamp" else {})
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe(name, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (NUM, *SHAPE), dtype=np.uint8)
+    model = build(name, SHAPE, LATENT, settings=small(name), batch_size=4)
+    if hasattr(model.objective, "num_examples"):
+        model.objective.num_examples = NUM
+    assert model.has_elbo == HAS_ELBO[name]
+    model.compile(keras.optimizers.Adam(1e-3))
+    history = model.fit(pictures, batch_size=4, epochs=1, verbose=0)
+    assert np.isfinite(history.history["loss"]).all() and int(model.steps_taken) == 3
+
+    model.save(tmp_path / "vae.keras")
+    loaded = keras.models.load_model(tmp_path / "vae.keras")
+    for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(model.sample(2, seed=1), loaded.sample(2, seed=1))
+
+    batches = tf.data.Dataset.from_tensor_slices({"x": pictures}).batch(5)
+    embedding = embed(loaded, batches)
+    assert embedding.mean.shape == (NUM, LATENT) and np.isfinite(embedding.mean).all()
+    assert np.isnan(embedding.kl).all() == (not HAS_ELBO[name]) and embedding.active.shape == (LATENT,)
+
+    export(loaded, tmp_path / "1")
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures["encode"]
+    answer = served(pictures=tf.constant(pictures / np.float32(255)))
+    np.testing.assert_allclose(answer["mean"], embedding.mean, atol=1e-5)

@@ -1,0 +1,140 @@
+"""Estimates of log p(x): the naive mean over the prior, the ELBO, and the importance-weighted bound.
+
+All three are means of K weights in one shape: log (1/K) Σ_k w_k. Under the prior w = p(x | z), which is unbiased for
+p(x) but misses nearly every z that explains the picture; under the posterior w = p(x, z) / q(z | x) (Burda et al. 2016,
+eq. 8), whose logarithm at K = 1 is the ELBO on average and rises with K towards log p(x).
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from vae_tf import random
+from vae_tf.errors import UserError
+
+# Latents decoded at once; more only need more memory.
+LARGEST_NUM_DECODED = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """log p(x) of N pictures from K samples each.
+
+    Args:
+        value: [N], nats; a lower bound on average.
+        standard_error: [N], of the value, by the delta method; too small where few samples carry the weight.
+        effective_sample_size: (Σw)² / Σw² [N], from 1 (one sample carries all) to K.
+        num_samples: K.
+    """
+
+    value: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    effective_sample_size: NDArray[np.float64]
+    num_samples: int
+
+
+class LogMean:
+    """log (1/K) Σ w and log (1/K) Σ w² of N pictures, from logarithms that arrive in pieces."""
+
+    def __init__(self, num_pictures: int) -> None:
+        self.first = np.full(num_pictures, -np.inf)
+        self.second = np.full(num_pictures, -np.inf)
+        self.count = 0
+
+    def add(self, log_weights: NDArray[Any]) -> None:
+        """log w [k, N] of k further samples."""
+        pieces = log_weights.astype(np.float64)
+        self.first = np.logaddexp(self.first, np.logaddexp.reduce(pieces, axis=0))
+        self.second = np.logaddexp(self.second, np.logaddexp.reduce(2.0 * pieces, axis=0))
+        self.count += len(pieces)
+
+    def estimate(self) -> Estimate:
+        log_count = np.log(self.count)
+        log_ess = 2.0 * self.first - self.second
+        # Relative variance of the mean of w: (K/ESS − 1) / K.
+        relative = np.maximum(np.exp(log_count - log_ess) - 1.0, 0.0) / self.count
+        return Estimate(self.first - log_count, np.sqrt(relative), np.exp(log_ess), self.count)
+
+
+def importance_weighted(
+    model: Any, pictures: NDArray[Any], num_samples: int, seed: int = 0, batch_size: int = 64
+) -> Estimate:
+    """The bound with samples of the posterior, K = `num_samples`.
+
+    Raises:
+        UserError: The model has no bound on log p(x).
+    """
+    check_has_elbo(model)
+
+    @tf.function(reduce_retracing=True)
+    def log_weights(x: Any, num: Any, key: Any) -> Any:
+        parameters = model.encode(x)
+        noise = random.normal((num, tf.shape(x)[0], model.latent_dim), seed, key, "importance")
+        z, log_qz = model.posterior.sample_and_log_prob(parameters, noise)
+        return log_likelihood(model, z, x) + model.log_prior(z) - log_qz
+
+    return estimate(log_weights, pictures, num_samples, batch_size)
+
+
+def under_the_prior(
+    model: Any, pictures: NDArray[Any], num_samples: int, seed: int = 0, batch_size: int = 64
+) -> Estimate:
+    """The naive mean of p(x | z) over z drawn from the prior.
+
+    Raises:
+        UserError: The model has no bound on log p(x).
+    """
+    check_has_elbo(model)
+
+    @tf.function(reduce_retracing=True)
+    def log_weights(x: Any, num: Any, key: Any) -> Any:
+        columns = model.prior.noise_shape(1)[1]
+        noise = random.normal((num * tf.shape(x)[0], columns), seed, key, "naive")
+        z = model.prior.sample(noise, model.prior_context())
+        return log_likelihood(model, tf.reshape(z, (num, -1, model.latent_dim)), x)
+
+    return estimate(log_weights, pictures, num_samples, batch_size)
+
+
+def log_likelihood(model: Any, z: Any, x: Any) -> Any:
+    """log p(x | z) [K, B] of z [K, B, d] and pictures [B, H, W, C]."""
+    output = model.decoder(tf.reshape(z, (-1, model.latent_dim)))
+    output = tf.reshape(output, (tf.shape(z)[0], -1, *output.shape[1:]))
+    return model.likelihood.log_prob(output, model.pixels(x))
+
+
+def estimate(
+    log_weights: Callable[[Any, Any, Any], Any], pictures: NDArray[Any], num_samples: int, batch_size: int
+) -> Estimate:
+    """Runs over pictures and samples in pieces that fit into memory; keys differ between all pieces."""
+    parts, key = [], 0
+    for start in range(0, len(pictures), batch_size):
+        x = tf.constant(pictures[start : start + batch_size])
+        mean, left = LogMean(len(x)), num_samples
+        while left:
+            num = min(left, max(1, LARGEST_NUM_DECODED // len(x)))
+            mean.add(log_weights(x, tf.constant(num), tf.constant(key)).numpy())
+            left, key = left - num, key + 1
+        parts.append(mean.estimate())
+    columns = ("value", "standard_error", "effective_sample_size")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+    return Estimate(**joined, num_samples=num_samples)
+
+
+def rising_bound(
+    model: Any, pictures: NDArray[Any], numbers: Sequence[int], seed: int = 0
+) -> dict[int, Estimate]:
+    """The importance-weighted bound for several K; the first is the ELBO by sampling."""
+    return {num: importance_weighted(model, pictures, num, seed) for num in numbers}
+
+
+def check_has_elbo(model: Any) -> None:
+    if not model.has_elbo:
+        raise UserError(
+            "A plain autoencoder has no likelihood of a picture, and so no bound on it.",
+            "Compare reconstructions instead, or train a VAE: --recipe conv.",
+        )
