@@ -301,7 +301,10 @@ def embed(options: Shared, run: RunArgument = None, source: OtherSource = None) 
     chain.embed(run, wanted)
 
 
-@app.command(rich_help_panel="Chain")
+@app.command(
+    rich_help_panel="Chain",
+    epilog="Examples: cluster-report · cluster-report 3 --perplexity 15 · cluster-report 3 new-faces/",
+)
 def cluster_report(
     run: RunArgument = None,
     source: OtherSource = None,
@@ -318,7 +321,10 @@ def cluster_report(
     chain.cluster_report(run, source, perplexity, neighbors, permutations, seed)
 
 
-@app.command(rich_help_panel="Chain")
+@app.command(
+    rich_help_panel="Chain",
+    epilog="Examples: interpolation-grid · interpolation-grid 3 --from happy/anna --to angry/anna --steps 15",
+)
 def interpolation_grid(
     run: RunArgument = None,
     source: OtherSource = None,
@@ -336,7 +342,10 @@ def interpolation_grid(
     chain.interpolation_grid(run, source, start or [], to or [], steps, pairs, seed)
 
 
-@app.command(rich_help_panel="Chain")
+@app.command(
+    rich_help_panel="Chain",
+    epilog="Example: export faces-conv-z30",
+)
 def export(run: RunArgument = None) -> None:
     """A SavedModel for TF Serving, with the proof that it gives the run's outputs."""
     from pipelines import chain
@@ -396,7 +405,10 @@ def demo(
     chain.run(config.parse_config(document), "demo-faces", None)
 
 
-@app.command(rich_help_panel="Pictures")
+@app.command(
+    rich_help_panel="Pictures",
+    epilog="Examples: sample -n 100 · sample 3 --temperature 0.7 --to samples.png",
+)
 def sample(
     run: RunArgument = None,
     num: Annotated[int, typer.Option("--num", "-n", help="Number of pictures.", min=1, max=10_000)] = 64,
@@ -410,7 +422,10 @@ def sample(
     chain.sample(run, num, temperature, seed, to)
 
 
-@app.command(rich_help_panel="Pictures")
+@app.command(
+    rich_help_panel="Pictures",
+    epilog="Example: reconstruct me.jpg you.heic --run 3",
+)
 def reconstruct(
     files: Annotated[list[Path], typer.Argument(help="Picture files.")],
     run: Annotated[str | None, typer.Option(help="Name, number or folder of a run.")] = None,
@@ -422,18 +437,53 @@ def reconstruct(
     chain.reconstruct(run, files, to)
 
 
-@app.command(rich_help_panel="Pictures")
+@app.command(
+    rich_help_panel="Pictures",
+    epilog="Example: make-faces faces/ --people 10 --per-person 2",
+)
 def make_faces(
     folder: Annotated[Path, typer.Argument(help="A folder that is new or empty.")],
     people: Annotated[int, typer.Option(help="Number of people.")] = 40,
     per_person: Annotated[int, typer.Option(help="Pictures of each person.")] = 10,
     size: Annotated[int, typer.Option(help="Side of a picture, pixels.")] = 64,
-    seed: Seed = 0,
+    seed: Annotated[int, typer.Option(help="Decides the faces.")] = 0,
 ) -> None:
     """Write rendered happy and angry faces, with every generative factor in factors.csv."""
     from pipelines import make_faces as stage
 
     stage.make_faces(folder, people, per_person, size, seed)
+
+
+@app.command(
+    rich_help_panel="Runs",
+    epilog="Examples: compare 3 4 5 · compare faces-conv-z20 faces-conv-z50",
+)
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names, numbers or folders of runs.")],
+) -> None:
+    """Runs side by side, on the same unseen pictures."""
+    from pipelines import chain
+
+    chain.compare(names)
+
+
+@app.command(
+    rich_help_panel="Runs",
+    epilog="Examples: sweep faces/ --latent 20,30,50 · sweep mnist.npz --recipe mlp,vamp --seed 0,1,2 --augment none",
+)
+@sharing(label_options, training_options)
+def sweep(
+    options: Shared,
+    source: SourceArgument,
+    latent: Annotated[str, typer.Option(help="Numbers of latent dimensions, with commas.")] = "20,30,50",
+    recipe: Annotated[str, typer.Option(help="Named models, with commas.")] = "conv",
+    seed: Annotated[str, typer.Option(help="Seeds, with commas; each draws its own parts.")] = "0",
+) -> None:
+    """Train on one source with every combination of latents, recipes and seeds, and compare."""
+    wanted = configuration({"source": source, **options})
+    from pipelines import chain
+
+    chain.sweep(wanted, latent, recipe, seed, options["thumbnails"])
 
 
 @app.command("runs", rich_help_panel="Runs")
@@ -444,7 +494,10 @@ def list_runs() -> None:
     runs.list_runs()
 
 
-@app.command(rich_help_panel="Runs")
+@app.command(
+    rich_help_panel="Runs",
+    epilog="Examples: show · show 3 --toml > run.toml (then: train --config run.toml)",
+)
 def show(
     run: RunArgument = None,
     toml: Annotated[bool, typer.Option(help="Only the configuration, as --config reads it.")] = False,
@@ -463,7 +516,10 @@ def open_report(run: RunArgument = None) -> None:
     runs.open_report(run)
 
 
-@app.command(rich_help_panel="Runs")
+@app.command(
+    rich_help_panel="Runs",
+    epilog="Example: rename 3 best-faces",
+)
 def rename(
     run: Annotated[str, typer.Argument(help="Name, number or folder of a run.")],
     name: Annotated[str, typer.Argument(help="What to call it; its number stays.")],
@@ -474,7 +530,10 @@ def rename(
     runs.rename(run, name)
 
 
-@app.command(rich_help_panel="Runs")
+@app.command(
+    rich_help_panel="Runs",
+    epilog="Examples: delete 3 · delete 3 4 5 --yes",
+)
 def delete(
     names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names, numbers or folders of runs.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

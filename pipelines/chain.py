@@ -218,6 +218,22 @@ def run(config: Any, name: str | None, thumbnails: bool | None) -> None:
     say(f"{trained.report / 'index.html'}")
 
 
+def compare(names: list[str]) -> None:
+    import_tensorflow_quietly()
+    from pipelines.compare import compare as work
+
+    page = work(names)
+    say(f"  page: {page}", style="bold")
+
+
+def sweep(config: Any, latents: str, recipes: str, seeds: str, thumbnails: bool | None) -> None:
+    """Trains every combination, then compares them."""
+    from pipelines.sweep import train_all, variants
+
+    configs = variants(config, latents, recipes, seeds)
+    compare(train_all(configs, lambda variant: train(variant, None, thumbnails, False, False)))
+
+
 def sample(text: str | None, num: int, temperature: float, seed: int, to: Path | None) -> None:
     run = started_with(text)
     from pipelines import pictures

@@ -19,7 +19,9 @@ def sharing(*groups: Callable[..., None]) -> Callable[[Callable[..., None]], Cal
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = {name: p for name, p in inspect.signature(command).parameters.items() if name != "options"}
-        shared = {name: p for group in groups for name, p in inspect.signature(group).parameters.items()}
+        listed = [inspect.signature(group).parameters.items() for group in groups]
+        # A command's own option of the same name stands for the shared one.
+        shared = {name: p for group in listed for name, p in group if name not in own}
 
         @functools.wraps(command)
         def call(**values: Any) -> None:
@@ -57,7 +59,7 @@ def complete_runs(incomplete: str) -> list[str]:
     """Names of runs for the shell to offer."""
     from vae_tf.artifacts import all_runs
 
-    return [run.name for run in reversed(all_runs()) if incomplete in run.name]
+    return [run.name for run in reversed(all_runs()) if run.name.startswith(incomplete)]
 
 
 def complete_recipes(incomplete: str) -> list[str]:

@@ -11,7 +11,7 @@ def list_recipes() -> None:
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("recipe", "what it is", "paper", "what to expect"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "recipe")
     for name, recipe in RECIPES.items():
         table.add_row(*map(escape, (name, recipe.description, recipe.paper, recipe.expect)))
     console.print(table, soft_wrap=False)

@@ -411,3 +411,25 @@ class DataRecord:
     source_notes: Sequence[str] = ()
     settings: Sequence[tuple[str, str]] = ()
     estimate: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One run of a comparison: some scored pictures and what it makes of them, with the address of its report."""
+
+    name: str
+    address: str
+    originals: Pictures
+    reconstructions: Pictures
+    headline: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareRecord:
+    """The page of `compare`: texts under `columns`, one row of `cells` for each of `runs`."""
+
+    run: RunFacts
+    columns: Sequence[str]
+    cells: Sequence[Sequence[str]]
+    runs: Sequence[Compared]
+    notes: Sequence[str] = ()

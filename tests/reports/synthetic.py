@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from reports.clusters import write_clusters
+from reports.compare import write_compare
 from reports.data import write_data
 from reports.export import write_export
 from reports.interpolation import write_interpolation
@@ -16,6 +17,8 @@ from reports.records import (
     ClusterContents,
     ClustersRecord,
     ColorBy,
+    Compared,
+    CompareRecord,
     Confusion,
     CurveSegment,
     DimensionStrip,
@@ -45,7 +48,7 @@ RUN = RunFacts(
     source="shapes/",
     date="21 November 2026",
     versions={"vae_tf": "0.1.0", "tensorflow": "2.21.0"},
-    pages=("index", "data", "latents", "clusters", "interpolation", "export"),
+    pages=("index", "data", "latents", "clusters", "interpolation", "compare", "export"),
 )
 
 
@@ -294,6 +297,30 @@ def export_record() -> ExportRecord:
     )
 
 
+def compare_record() -> CompareRecord:
+    """Two runs on the same pictures and one on others; a run's name is hostile."""
+    pictures, _ = shapes(12)
+    runs = [
+        Compared(
+            name=name,
+            address=f"../{i}/report/index.html",
+            headline=headline,
+            originals=own,
+            reconstructions=own,
+        )
+        for i, (name, headline, own) in enumerate(
+            [
+                ("00001-faces-conv-z20", "Readable: yes. Clustered: no.", pictures[:6]),
+                ("00002-faces-conv-z50", "", pictures[:6]),
+                ("<script>alert(1)</script>", "", pictures[6:9]),
+            ]
+        )
+    ]
+    cells = [[run.name, "conv", "20", "10 unseen", "0.00400 (0.003 to 0.005) *", "0.750"] for run in runs]
+    columns = ["run", "recipe", "latent", "pictures", "MSE", "SSIM"]
+    return CompareRecord(run=RUN, columns=columns, cells=cells, runs=runs, notes=["* the best."])
+
+
 def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     """Writes every page in this form; returns the folder."""
     from tests.reports.test_data_page import data_record
@@ -305,6 +332,7 @@ def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     write_clusters(folder, replace(clusters_record(), run=run))
     write_interpolation(folder, replace(interpolation_record(), run=run))
     write_export(folder, replace(export_record(), run=run))
+    write_compare(folder, replace(compare_record(), run=run))
     return folder
 
 
