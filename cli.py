@@ -344,6 +344,23 @@ def interpolation_grid(
 
 @app.command(
     rich_help_panel="Chain",
+    epilog="Examples: evaluate · evaluate 3 --samples 1000 --pictures 500",
+)
+def evaluate(
+    run: RunArgument = None,
+    source: OtherSource = None,
+    samples: Annotated[int, typer.Option(help="Of each bound on log p(x).", min=2)] = 100,
+    pictures: Annotated[int, typer.Option(help="Of each part, for the bounds.", min=2)] = 100,
+    seed: Seed = 0,
+) -> None:
+    """Bounds on log p(x), collapse, over-fitting, quality of samples, and known factors."""
+    from pipelines import chain
+
+    chain.evaluate(run, source, samples, pictures, seed)
+
+
+@app.command(
+    rich_help_panel="Chain",
     epilog="Example: export faces-conv-z30",
 )
 def export(run: RunArgument = None) -> None:

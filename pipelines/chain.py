@@ -175,6 +175,21 @@ def interpolation_grid(
     next_step(f"python cli.py export{about(own_pictures(run))}")
 
 
+def evaluate(text: str | None, source: str | None, samples: int, pictures: int, seed: int) -> None:
+    run, began = started_with(text), time.time()
+    from pipelines.evaluation import EvaluationOptions, evaluate_fully
+    from pipelines.evaluation_record import answer, sentences
+    from pipelines.other_source import subject_of
+
+    subject = subject_of(run, source)
+    stage = evaluate_fully(subject, EvaluationOptions(samples, pictures, seed))
+    told(stage, "bounds, latents, samples and factors", began)
+    scores = artifacts.read_json(stage.folder / "scores.json")
+    for sentence in [answer(scores), *sentences(scores)]:
+        say(f"  {sentence}")
+    show_page(subject, "evaluation.html")
+
+
 def export(text: str | None) -> None:
     run, began = started_with(text), time.time()
     from pipelines.export import export as work

@@ -173,6 +173,8 @@ def import_tensorflow_quietly() -> None:
             import tensorflow as tf
 
             tf.constant(0)
+            # Its advice on retracing is for whoever writes the program, not for whoever runs it.
+            tf.get_logger().setLevel("ERROR")
         except BaseException:
             held.seek(0)
             os.write(kept, held.read())

@@ -14,7 +14,13 @@ from reports.records import PageForm, RunFacts
 from reports.words import without_folders
 from vae_tf.artifacts import Run, read_json, replace_folder, write_json
 
-KINDS = {"latents": "embed", "clusters": "clusters", "interpolation": "interpolation", "export": "export"}
+KINDS = {
+    "latents": "embed",
+    "clusters": "clusters",
+    "interpolation": "interpolation",
+    "evaluation": "evaluation",
+    "export": "export",
+}
 
 
 def write_report(subject: Subject, single_file: bool = False) -> Path:
@@ -110,6 +116,13 @@ def _interpolation() -> tuple[Callable[..., Path], Callable[..., Any]]:
     return write_interpolation, stage_records.interpolation
 
 
+def _evaluation() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import evaluation_record
+    from reports.evaluation import write_evaluation
+
+    return write_evaluation, evaluation_record.evaluation
+
+
 def _export() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.export import write_export
 
@@ -122,5 +135,6 @@ PAGES = {
     "latents": _latents,
     "clusters": _clusters,
     "interpolation": _interpolation,
+    "evaluation": _evaluation,
     "export": _export,
 }

@@ -20,6 +20,11 @@ PAGES = {
     "latents": ("latents.html", "Latents", "what each dimension describes"),
     "clusters": ("clusters.html", "Clusters", "a map of all pictures; whether classes differ"),
     "interpolation": ("interpolation.html", "Interpolation", "what lies between two pictures"),
+    "evaluation": (
+        "evaluation.html",
+        "Evaluation",
+        "how probable the pictures are, and how real its samples",
+    ),
     "compare": ("compare.html", "Comparison", "runs side by side"),
     "export": ("export.html", "Export", "the model as a file to serve"),
 }

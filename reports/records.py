@@ -433,3 +433,49 @@ class CompareRecord:
     cells: Sequence[Sequence[str]]
     runs: Sequence[Compared]
     notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundRow:
+    """One estimate of log p(x), mean over pictures in nats; `effective`: median effective sample size."""
+
+    name: str
+    num_samples: int
+    mean: float
+    standard_error: float
+    effective: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundsOfPart:
+    """The estimates for `num` pictures of one split."""
+
+    split: str
+    num: int
+    rows: Sequence[BoundRow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampler:
+    """How far samples lie from pictures (`floor`: pictures from pictures), and their share of fine detail."""
+
+    name: str
+    distance: float
+    floor: float
+    detail: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRecord:
+    """The page of `evaluate`; `drawn`: samples by their sampler; `factor_scores`: (name, value, meaning)."""
+
+    run: RunFacts
+    answer: str
+    unit: str = "nats"
+    bounds: Sequence[BoundsOfPart] = ()
+    sentences: Sequence[str] = ()
+    samplers: Sequence[Sampler] = ()
+    sample_note: str = ""
+    drawn: Mapping[str, Pictures] = field(default_factory=dict)
+    factor_scores: Sequence[tuple[str, float, str]] = ()
+    factor_notes: Sequence[str] = ()

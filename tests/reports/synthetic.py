@@ -8,12 +8,15 @@ import numpy as np
 from reports.clusters import write_clusters
 from reports.compare import write_compare
 from reports.data import write_data
+from reports.evaluation import write_evaluation
 from reports.export import write_export
 from reports.interpolation import write_interpolation
 from reports.latents import write_latents
 from reports.overview import write_overview
 from reports.records import (
     BicCurve,
+    BoundRow,
+    BoundsOfPart,
     ClusterContents,
     ClustersRecord,
     ColorBy,
@@ -22,6 +25,7 @@ from reports.records import (
     Confusion,
     CurveSegment,
     DimensionStrip,
+    EvaluationRecord,
     ExportRecord,
     Grid,
     InterpolationRecord,
@@ -35,6 +39,7 @@ from reports.records import (
     Question,
     Reconstructions,
     RunFacts,
+    Sampler,
     Score,
     Signature,
     SplitCount,
@@ -48,7 +53,7 @@ RUN = RunFacts(
     source="shapes/",
     date="21 November 2026",
     versions={"vae_tf": "0.1.0", "tensorflow": "2.21.0"},
-    pages=("index", "data", "latents", "clusters", "interpolation", "compare", "export"),
+    pages=("index", "data", "latents", "clusters", "interpolation", "evaluation", "compare", "export"),
 )
 
 
@@ -321,6 +326,31 @@ def compare_record() -> CompareRecord:
     return CompareRecord(run=RUN, columns=columns, cells=cells, runs=runs, notes=["* the best."])
 
 
+def evaluation_record() -> EvaluationRecord:
+    """Bounds of two parts, two samplers, two scores."""
+    pictures, _ = shapes(6)
+    rows = [
+        BoundRow(name="ELBO", num_samples=1, mean=-101.3, standard_error=0.8),
+        BoundRow(name="importance-weighted", num_samples=100, mean=-98.7, standard_error=0.8, effective=23.5),
+        BoundRow(name="naive, prior", num_samples=100, mean=-310.2, standard_error=9.1, effective=1.02),
+    ]
+    return EvaluationRecord(
+        run=RUN,
+        answer="Unseen pictures: log p(x) is at least -98.7 ± 0.8 nats on average.",
+        unit="nats of mass over black and white",
+        bounds=[
+            BoundsOfPart(split="test", num=100, rows=rows),
+            BoundsOfPart(split="train", num=100, rows=rows),
+        ],
+        sentences=["6 of 6 latent dimensions are used.", "No over-fitting to be seen."],
+        samplers=[Sampler(name="prior", distance=3.2, floor=0.4, detail=0.31)],
+        sample_note="Below 1 they are blurred.",
+        drawn={"prior": pictures},
+        factor_scores=[("MIG", 0.31, "gap between dimensions")],
+        factor_notes=["hue has one value, left out."],
+    )
+
+
 def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     """Writes every page in this form; returns the folder."""
     from tests.reports.test_data_page import data_record
@@ -333,6 +363,7 @@ def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     write_interpolation(folder, replace(interpolation_record(), run=run))
     write_export(folder, replace(export_record(), run=run))
     write_compare(folder, replace(compare_record(), run=run))
+    write_evaluation(folder, replace(evaluation_record(), run=run))
     return folder
 
 

@@ -1,0 +1,115 @@
+"""From what `evaluate` found to the record of its page."""
+
+from typing import Any
+
+from pipelines.run_data import Subject
+from pipelines.stage_records import newest
+from reports.records import BoundRow, BoundsOfPart, EvaluationRecord, RunFacts, Sampler
+from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.data.dataset import Pictures
+
+MEANINGS = (
+    ("mig", "MIG", "gap between the best and the second-best dimension of each factor (Chen et al. 2018)"),
+    (
+        "dci_disentanglement",
+        "DCI, disentanglement",
+        "each dimension serves one factor (Eastwood & Williams 2018)",
+    ),
+    ("dci_completeness", "DCI, completeness", "each factor is served by one dimension"),
+    ("dci_informativeness", "DCI, informativeness", "factors can be predicted from the code at all"),
+    ("sap", "SAP", "gap in predictability between dimensions (Kumar et al. 2018)"),
+    ("modularity", "Modularity", "no dimension mixes factors (Ridgeway & Mozer 2018)"),
+    ("beta_vae", "β-VAE score", "pairs that share a factor are told apart (Higgins et al. 2017)"),
+    ("factor_vae", "FactorVAE score", "the dimension of least variance names the factor (Kim & Mnih 2018)"),
+)
+
+
+def evaluation(subject: Subject, facts: RunFacts, pictures: Pictures) -> EvaluationRecord:
+    stage = newest(subject, "evaluation")
+    scores = read_json(stage.folder / "scores.json")
+    arrays = load_arrays(stage.folder / "samples.npz")
+    factors = scores["factors"] or {}
+    return EvaluationRecord(
+        run=facts,
+        answer=answer(scores),
+        unit=scores.get("unit", "nats"),
+        bounds=[
+            part_of(split, found)
+            for split, found in scores.get("bounds", {}).items()
+            if split != "overfitting"
+        ],
+        sentences=sentences(scores),
+        samplers=[
+            Sampler(name=row["sampler"], distance=row["value"], floor=row["floor"], detail=row["detail"])
+            for row in scores["samples"]
+        ],
+        sample_note=sample_note(scores["samples"]),
+        drawn={name.replace("_", " "): drawn for name, drawn in arrays.items()},
+        factor_scores=[
+            (name, factors[key], meaning) for key, name, meaning in MEANINGS if factors.get(key) is not None
+        ],
+        factor_notes=list(factors.get("notes", [])),
+    )
+
+
+def answer(scores: dict[str, Any]) -> str:
+    bounds = scores.get("bounds", {})
+    part = next((part for part in ("test", "validation", "train") if part in bounds), None)
+    if part is None:
+        return (
+            "A plain autoencoder gives no probability to a picture: only its reconstructions can be judged."
+        )
+    elbo, weighted, naive = bounds[part]["rows"]
+    what = {"test": "Unseen pictures", "validation": "Validation pictures", "train": "Pictures trained on"}[
+        part
+    ]
+    return (
+        f"{what}: log p(x) is at least {weighted['mean']:,.1f} ± {weighted['standard_error']:,.1f} nats on average "
+        f"(ELBO {elbo['mean']:,.1f}; the naive estimate finds {naive['mean']:,.1f})."
+    )
+
+
+def part_of(split: str, found: dict[str, Any]) -> BoundsOfPart:
+    rows = [
+        BoundRow(
+            name=row["name"],
+            num_samples=row["num_samples"],
+            mean=row["mean"],
+            standard_error=row["standard_error"],
+            effective=row["effective_sample_size"],
+        )
+        for row in found["rows"]
+    ]
+    return BoundsOfPart(split=split, num=found["num"], rows=rows)
+
+
+def sentences(scores: dict[str, Any]) -> list[str]:
+    """Collapse, over-fitting, and how much the code says of which picture it is."""
+    if not scores["has_elbo"]:
+        return []
+    found = scores["aggregate"]
+    said = [found["sentence"]]
+    if "overfitting" in scores["bounds"]:
+        said.append(scores["bounds"]["overfitting"])
+    which = f"which of {found['num_pictures']:,} pictures it is of"
+    information = f"A code tells {found['information']:.1f} nats about {which}"
+    if found["saturated"]:
+        said.append(
+            f"{information}, nearly all that there is to tell with so few: no total correlation can be read off."
+        )
+    else:
+        said.append(
+            f"{information}; total correlation of its dimensions {found['total_correlation']:.2f} nats."
+        )
+    return said
+
+
+def sample_note(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return ""
+    row = rows[0]
+    return (
+        f"Fréchet distance between normals fitted to {row['num_components']} PCA scores of pixels (no FID), sets of "
+        f"{row['set_size']} pictures; of real pictures: the same between two halves of them. Fine detail: share of the "
+        "power above a quarter of the sampling frequency, samples against pictures; below 1 they are blurred."
+    )
