@@ -32,6 +32,8 @@ from vae_tf.data.sources import Source
 from vae_tf.errors import UserError
 from vae_tf.options import to_toml
 
+NUM_LOOKED_AT = 200
+
 
 class TrainingStopped(Exception):
     """Training ended before its plan was done; `exit_code` is the command's."""
@@ -79,6 +81,9 @@ def start(
     resolved, machine = resolve(config, pictures)
     model = build_model(resolved, machine)
     describe_plan(resolved, machine, model)
+    sample = pictures.images[:: max(1, len(pictures.images) // NUM_LOOKED_AT)]
+    if (warning := model.likelihood.warning_for(sample)) is not None:
+        warn(warning)
     if dry_run:
         preview(resolved, machine, model, pictures, inspection)
         return None

@@ -277,3 +277,10 @@ def test_classes_are_compared_on_unseen_pictures_where_one_class_was_trained_on(
     assert labels.tolist() == [-1, -1, 0, 0, 1] and notes
     everything = Index(list("ab"), np.array([0, 1]), ["a", "b"], nothing[:2], [], parts[[0, 2]])
     assert tested_labels(everything)[0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("likelihood", "warned"), [("bernoulli", True), ("continuous_bernoulli", False)])
+def test_grey_pixels_under_a_bernoulli_are_warned_of(tmp_path, own_runs, capsys, likelihood, warned):
+    folder = write_pictures(tmp_path / "bars", people=4)
+    assert cli.main(["train", str(folder), *QUICK, "--dry-run", "--likelihood", likelihood]) == 0
+    assert ("--likelihood continuous_bernoulli or gaussian" in capsys.readouterr().out) == warned
