@@ -19,10 +19,10 @@ demo: $(VENV)/installed
 	$(RUN) cli.py demo
 
 test: $(VENV)/installed-dev
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --maxprocesses 4
 
 test-slow: $(VENV)/installed-dev
-	$(RUN) -m pytest -m "slow or not slow"
+	$(RUN) -m pytest -n auto --maxprocesses 4 -m "slow or not slow"
 
 style: $(VENV)/installed-dev
 	$(BIN)/ruff format .
