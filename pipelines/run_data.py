@@ -217,6 +217,6 @@ def load_model(run: Run) -> Any:
             f"{run.name} is damaged: train/vae.keras is missing.",
             f"Put the file back, or train anew: python cli.py train {config_of(run).data.source}",
         )
-    import vae_tf.model  # noqa: F401  (registers the classes that the file names)
+    import vae_tf.models  # noqa: F401  (registers the classes that the file names)
 
     return keras.models.load_model(path, compile=False)

@@ -67,7 +67,8 @@ def resolve(config: Config, pictures: Pictures, first_epoch: int = 0) -> tuple[C
     resolved = config.model_copy(update={"data": data, "training": training})
     num_examples = len(pictures.index.where("train"))
     machine = {"plan": dataclasses.asdict(plan), "precision": dataclasses.asdict(chosen)}
-    return resolved, {**machine, "num_examples": num_examples}
+    num_classes = len(pictures.index.class_names)
+    return resolved, {**machine, "num_examples": num_examples, "num_classes": num_classes}
 
 
 def start(
@@ -77,6 +78,7 @@ def start(
     check_model(config)
     pictures = prepare_data(config, source)
     check_latent(config.model.latent, pictures)
+    recipes.check_data(config.model.recipe, classes_to_learn(pictures))
     inspection = inspect_pictures(pictures)
     resolved, machine = resolve(config, pictures)
     model = build_model(resolved, machine)
@@ -121,6 +123,13 @@ def check_latent(latent: int, pictures: Pictures) -> None:
             f"--latent {latent}: a picture of {height}×{width}×{channels} has only {values:,} values itself.",
             f"Give fewer, such as --latent {min(30, max(1, values // 10))}, or larger pictures: --size.",
         )
+
+
+def classes_to_learn(pictures: Pictures) -> list[str]:
+    """Names of the classes that some picture of the training part is labelled with."""
+    index = pictures.index
+    labels = set(index.labels[index.where("train")].tolist()) - {-1}
+    return [name for i, name in enumerate(index.class_names) if i in labels]
 
 
 def preview(
@@ -243,6 +252,7 @@ def build_model(config: Config, machine: dict[str, Any], precision: str | None =
         seed=config.training.seed,
         settings=settings,
         batch_size=machine["plan"]["batch_size"],
+        num_classes=machine["num_classes"],
     )
     if getattr(model.objective, "num_examples", 0) is None:
         model.objective.num_examples = machine["num_examples"]

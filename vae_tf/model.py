@@ -140,13 +140,34 @@ class VAE(keras.Model):
         x = ops.cast(x, "float32")
         return x if white == 1.0 else x / white
 
-    def encode(self, x: Any) -> dict[str, Any]:
-        """Posterior parameters of pictures [B, H, W, C]: {"mean": [B, d], "log_variance": [B, d]}."""
-        return self.posterior(self.encoder(self.pixels(x)))
+    def features(self, x: Any, condition: Any = None) -> Any:
+        """What the posterior is read from [B, F], of pixels in [0, 1] and what the model is told beside them [B, c]."""
+        features = self.encoder(x)
+        if condition is None:
+            return features
+        return ops.concatenate([features, ops.cast(condition, features.dtype)], axis=-1)
 
-    def decode(self, z: Any) -> Any:
+    def encode(self, x: Any, condition: Any = None) -> dict[str, Any]:
+        """Posterior parameters of pictures [B, H, W, C]: {"mean": [B, d], "log_variance": [B, d]}."""
+        return self.posterior(self.features(self.pixels(x), condition))
+
+    def decode(self, z: Any, condition: Any = None) -> Any:
         """Mean pictures [N, H, W, C], float32 in [0, 1], of latents [N, d]."""
-        return self.likelihood.mean(self.decoder(ops.cast(z, "float32")))
+        z = ops.cast(z, "float32")
+        return self.likelihood.mean(self.decoder(z if condition is None else with_condition(z, condition)))
+
+    def decoder_output(self, z: Any, x: Any = None, condition: Any = None) -> Any:
+        """The decoder's output [K, B, …] at z [K, B, d].
+
+        Args:
+            z: Latent samples.
+            x: The pictures themselves, for decoders that are told what came before (text).
+            condition: What the decoder is told beside z [B, c].
+        """
+        if condition is not None:
+            z = with_condition(z, ops.broadcast_to(condition, (*ops.shape(z)[:-1], condition.shape[-1])))
+        output = self.decoder(ops.reshape(z, (-1, z.shape[-1])))
+        return ops.reshape(output, (ops.shape(z)[0], -1, *output.shape[1:]))
 
     def reconstruct(self, x: Any) -> Any:
         """The pictures decoded from their posterior means, [B, H, W, C], float32 in [0, 1]."""
@@ -167,7 +188,9 @@ class VAE(keras.Model):
         """log p(z) [...] of z [..., d], in nats."""
         return self.prior.log_prob(z, self.prior_context())
 
-    def elbo_terms(self, x: Any, noise: Any, seen: Any = None, prior_noise: Any = None) -> ElboTerms:
+    def elbo_terms(
+        self, x: Any, noise: Any, seen: Any = None, prior_noise: Any = None, condition: Any = None
+    ) -> ElboTerms:
         """The ELBO's terms for pictures [B, H, W, C] and posterior noise [K, B, d].
 
         Args:
@@ -175,15 +198,15 @@ class VAE(keras.Model):
             noise: See `Posterior.noise_shape`.
             seen: The pictures that the encoder sees, where they are not the same.
             prior_noise: See `Prior.noise_shape`, for objectives that need samples of the prior.
+            condition: What encoder and decoder are told beside pictures and latents [B, c], a class say.
         """
         x = self.pixels(x)
-        parameters = self.posterior(self.encoder(x if seen is None else seen))
+        parameters = self.posterior(self.features(x if seen is None else seen, condition))
         z, log_qz = self.posterior.sample_and_log_prob(parameters, noise)
         weights: dict[str, Any] = {}
         if "scaled_z" in self.objective.needs:
             z = with_gradient_weights(z, weights)
-        output = self.decoder(ops.reshape(z, (-1, self.latent_dim)))
-        output = ops.reshape(output, (z.shape[0], -1, *output.shape[1:]))
+        output = self.decoder_output(z, x, condition)
         posterior, context = self.posterior.distribution(parameters), self.prior_context()
         terms = ElboTerms(
             z=z,
@@ -319,6 +342,11 @@ def with_gradient_weights(z: Any, weights: dict[str, Any]) -> Any:
         return tf.identity(value), lambda gradient: gradient * weights["z"][..., None]
 
     return identity(z)
+
+
+def with_condition(z: Any, condition: Any) -> Any:
+    """Latents [..., d] beside what the decoder is told of them [..., c]."""
+    return ops.concatenate([z, ops.cast(condition, z.dtype)], axis=-1)
 
 
 def as_batch(data: Any) -> dict[str, Any]:

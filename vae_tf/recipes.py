@@ -19,6 +19,7 @@ class Sizes:
     image_shape: tuple[int, int, int]
     latent_dim: int
     batch_size: int
+    num_classes: int = 0
 
     @property
     def num_values(self) -> int:
@@ -30,8 +31,9 @@ class Sizes:
 class Recipe:
     """One row: the name of a part on each axis, with what `recipes` prints: what it is, its paper, what to expect.
 
-    `settings` are arguments of parts, {"axis.argument": value}, where a value may be a function of `Sizes`.
-    "auto" networks are convolutional, above 80×80 pixels with a patch stem.
+    `settings` are arguments of parts, {"axis.argument": value}, where a value may be a function of `Sizes`; the model
+    itself is the axis "model". "auto" networks are convolutional, above 80×80 pixels with a patch stem. `needs` is what
+    the data must have besides pictures: "labels" of at least two classes.
     """
 
     description: str
@@ -43,7 +45,8 @@ class Recipe:
     prior: str = "standard_normal"
     likelihood: str = "gaussian"
     objective: str = "elbo"
-    corruption: float = 0.0
+    model: str = "vae"
+    needs: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -82,7 +85,7 @@ RECIPES: dict[str, Recipe] = {
         "smoother codes than the plain one",
         posterior="deterministic",
         objective="reconstruction",
-        corruption=0.1,
+        settings={"model.corruption": 0.1},
     ),
     "sparse-ae": Recipe(
         "autoencoder with an L1 penalty on the code",
@@ -251,7 +254,10 @@ def part_arguments(recipe: Recipe, sizes: Sizes) -> dict[str, dict[str, Any]]:
         },
         "likelihood": {"name": recipe.likelihood},
         "objective": {"name": recipe.objective},
+        "model": {"name": recipe.model},
     }
+    if "labels" in recipe.needs:
+        row["model"]["num_classes"] = sizes.num_classes
     for axis in ("encoder", "decoder"):
         if row[axis]["name"] in ("conv", "patch"):
             widths = conv_widths(image_shape, row[axis]["name"])
@@ -277,6 +283,7 @@ def build(
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
     batch_size: int = 32,
+    num_classes: int = 0,
 ) -> Any:
     """A `VAE`, ready for `compile` and `fit`.
 
@@ -290,13 +297,14 @@ def build(
         seed: Key of the initial weights and of all randomness in training.
         settings: {"axis.argument": value} or {"axis.name": part}, which win over the recipe's row.
         batch_size: Pictures per step, for recipes whose loss depends on it.
+        num_classes: Classes of the pictures, for recipes that learn them.
 
     Raises:
         UserError: Unknown recipe, axis, part or argument, or sizes that no network fits.
     """
     import keras
 
-    from vae_tf.model import VAE
+    from vae_tf.models import make_model
 
     height, width, channels = image_shape
     if min(height, width) < SMALLEST_SIDE or channels not in (1, 3):
@@ -307,25 +315,25 @@ def build(
     if latent_dim < 1:
         raise UserError(f"A latent size of {latent_dim} was asked for.", "Give at least 1.")
     recipe = find_recipe(name)
-    row = part_arguments(recipe, Sizes((height, width, channels), latent_dim, batch_size))
+    row = part_arguments(recipe, Sizes((height, width, channels), latent_dim, batch_size, num_classes))
     if likelihood is not None:
         row["likelihood"] = {"name": likelihood}
     if beta is not None:
         row["objective"]["beta"] = beta
     apply_settings(row, settings or {}, image_shape)
     keras.utils.set_random_seed(seed)
-    parts = {axis: make_part(axis, row[axis], precision) for axis in row if axis != "decoder"}
+    parts = {axis: make_part(axis, row[axis], precision) for axis in row if axis not in ("decoder", "model")}
     # The likelihood says how many numbers it needs of each pixel.
     outputs = parts["likelihood"].outputs_per_channel * channels
     parts["decoder"] = make_part(
         "decoder", {**row["decoder"], "image_shape": (height, width, outputs)}, precision
     )
-    return VAE(
-        **parts,
+    return make_model(
+        **row["model"],
+        parts=parts,
         image_shape=image_shape,
         latent_dim=latent_dim,
         seed=seed,
-        corruption=recipe.corruption,
         dtype=precision,
     )
 
@@ -338,7 +346,25 @@ def check(
     settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Raises: UserError: What `build` would refuse of these whatever the pictures are."""
-    build(name, (16, 16, 1), min(latent_dim, 8), likelihood, beta, settings=settings)
+    build(name, (16, 16, 1), min(latent_dim, 8), likelihood, beta, settings=settings, num_classes=2)
+
+
+def check_data(name: str, class_names: Sequence[str]) -> None:
+    """Finds out before training that the data lacks what the recipe learns from.
+
+    Args:
+        name: A recipe.
+        class_names: Classes that pictures to train on have.
+
+    Raises:
+        UserError: No classes, or one alone, for a recipe that learns classes.
+    """
+    if "labels" in find_recipe(name).needs and len(class_names) < 2:
+        found = f"have only one, {class_names[0]!r}" if class_names else "have none"
+        raise UserError(
+            f"--recipe {name} learns classes from labelled pictures, and these {found}.",
+            "Classes come from subfolders or --labels FILE.csv; without them choose --recipe conv.",
+        )
 
 
 def make_part(axis: str, arguments: Mapping[str, Any], precision: str) -> Any:
@@ -354,15 +380,15 @@ def apply_settings(
     row: dict[str, dict[str, Any]], settings: Mapping[str, Any], image_shape: Sequence[int]
 ) -> None:
     """Writes `settings` into `row`; a changed name drops the arguments that belonged to the old part."""
-    from vae_tf.parts.base import AXES
-
     for key in sorted(settings, key=lambda k: not k.endswith(".name")):
         axis, _, argument = key.partition(".")
-        if axis not in AXES or not argument:
+        if axis not in row or not argument:
             raise UserError(
                 f"--set {key}: expected AXIS.ARGUMENT, such as objective.beta or prior.name.",
-                f"The axes are: {', '.join(AXES)}.",
+                f"The axes are: {', '.join(row)}.",
             )
+        if key == "model.name":
+            raise UserError("--set model.name: the model is the recipe's.", "Choose it by --recipe.")
         if argument == "name":
             keep = ("latent_dim", "image_shape")
             row[axis] = {"name": settings[key]} | {k: v for k, v in row[axis].items() if k in keep}

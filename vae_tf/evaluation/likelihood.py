@@ -102,9 +102,8 @@ def under_the_prior(
 
 def log_likelihood(model: Any, z: Any, x: Any) -> Any:
     """log p(x | z) [K, B] of z [K, B, d] and pictures [B, H, W, C]."""
-    output = model.decoder(tf.reshape(z, (-1, model.latent_dim)))
-    output = tf.reshape(output, (tf.shape(z)[0], -1, *output.shape[1:]))
-    return model.likelihood.log_prob(output, model.pixels(x))
+    pixels = model.pixels(x)
+    return model.likelihood.log_prob(model.decoder_output(z, pixels), pixels)
 
 
 def estimate(

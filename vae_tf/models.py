@@ -1,0 +1,33 @@
+"""Every class of model by the name that a recipe gives it; importing this registers them all with Keras."""
+
+from typing import Any
+
+from vae_tf.errors import UserError
+from vae_tf.model import VAE
+from vae_tf.parts.base import AXES, argument_names
+
+MODELS: dict[str, type[VAE]] = {"vae": VAE}
+# What the data and the command line decide, so that `--set` cannot.
+FIXED = (*AXES, "image_shape", "latent_dim", "seed", "num_classes")
+
+
+def make_model(name: str, parts: dict[str, Any], **arguments: Any) -> Any:
+    """The model called `name` of these parts.
+
+    Args:
+        name: One of `MODELS`.
+        parts: {axis: part}.
+        arguments: Those of the class; `image_shape`, `latent_dim`, `seed` and `dtype` among them.
+
+    Raises:
+        UserError: The model has no such argument, or the parts do not go together.
+    """
+    model = MODELS[name]
+    known = argument_names(model)
+    unknown = [key for key in arguments if key not in known and key != "dtype"]
+    if unknown:
+        choices = ", ".join(key for key in known if key not in FIXED)
+        raise UserError(
+            f"The model {name!r} takes no argument {unknown[0]!r}.", f"It takes: {choices or 'none'}."
+        )
+    return model(**parts, **arguments)
