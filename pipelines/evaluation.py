@@ -66,7 +66,7 @@ def bounds(model: Any, pictures: Pictures, options: EvaluationOptions) -> dict[s
         positions = choose(pictures.index, part, options.num_pictures)
         if len(positions) < 2:
             continue
-        images = np.asarray(pictures.images[positions])
+        images = np.asarray(model.target(pictures.images[positions], options.seed, "binarise evaluation"))
         elbos[part] = mean_of_single_weights(model, images, options)
         rows = [row_of("ELBO", elbos[part], None, 1)]
         for name, method in (("importance-weighted", importance_weighted), ("naive, prior", under_the_prior)):

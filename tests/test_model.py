@@ -157,3 +157,33 @@ def test_samples_depend_on_the_seed_and_temperature_zero_is_the_centre():
     assert not np.allclose(model.sample(3, seed=1), model.sample(3, seed=2))
     centre = model.decode(np.zeros((1, 4), np.float32))
     np.testing.assert_allclose(model.sample(2, temperature=0.0), np.repeat(centre, 2, axis=0), rtol=1e-6)
+
+
+def test_binarised_pictures_are_black_or_white_with_their_grey_level_as_the_probability():
+    model = recipes.build("binarised", (16, 16, 1), 4, settings=SMALL)
+    grey = np.random.default_rng(0).uniform(size=(1, 16, 16, 1)).astype(np.float32)
+    draws = np.concatenate([model.target(grey, step, "binarise") for step in range(400)])
+    assert set(np.unique(draws)) == {0.0, 1.0}
+    # Five standard errors of a mean of 400 draws, for each of 256 pixels.
+    assert np.abs(draws.mean(axis=0) - grey[0]).max() < 5 * 0.5 / 20
+    np.testing.assert_array_equal(model.target(grey, 7, "binarise"), draws[7:8])
+    assert (draws[0] != draws[1]).any()
+    plain = recipes.build(
+        "bernoulli", (16, 16, 1), 4, settings={"encoder.name": "mlp", "decoder.name": "mlp"}
+    )
+    np.testing.assert_array_equal(plain.target(grey, 0, "binarise"), grey)
+
+
+def test_a_binarised_model_trains_and_validates_on_what_it_drew():
+    model = recipes.build("binarised", (16, 16, 1), 4, settings=SMALL)
+    half = tf.fill((8, 16, 16, 1), 0.5)
+    model.compile(keras.optimizers.SGD(0.0))
+    drawn = model.target(half, 0, "binarise")
+    noise = random.normal((1, 8, 4), 0, 0, "posterior")
+    expected = float(np.mean(model.elbo_terms(drawn, noise).elbo))
+    assert float(model.train_step({"x": half})["elbo"]) == pytest.approx(expected, rel=1e-5)
+    assert (np.asarray(drawn) != 0.5).all()
+    model.reset_metrics()
+    first = float(model.test_step({"x": half})["elbo"])
+    model.reset_metrics()
+    assert float(model.test_step({"x": half})["elbo"]) == first

@@ -59,6 +59,8 @@ class VAE(keras.Model):
         seed: Key of all randomness in training, together with the step.
         corruption: Standard deviation of the noise on the pictures that the encoder sees in training, in units of the
             pixel range; what is reconstructed stays clean (Vincent et al. 2008, the denoising autoencoder).
+        binarised: Whether training and validation draw each pixel black or white, with its grey level as the
+            probability, anew in every step (Burda et al. 2016, section 5.1, after Salakhutdinov & Murray 2008).
 
     Raises:
         UserError: Parts that do not go together.
@@ -76,6 +78,7 @@ class VAE(keras.Model):
         latent_dim: int,
         seed: int = 0,
         corruption: float = 0.0,
+        binarised: bool = False,
         **kwargs: Any,
     ) -> None:
         refusal = objective.refuses(posterior, prior)
@@ -89,6 +92,7 @@ class VAE(keras.Model):
         self.latent_dim = int(latent_dim)
         self.seed = int(seed)
         self.corruption = float(corruption)
+        self.binarised = bool(binarised)
         self.steps_taken = self.add_weight(name="steps_taken", shape=(), dtype="int64", trainable=False)
         self.trackers = {
             name: keras.metrics.Mean(name=name) for name in ("loss", "reconstruction", "kl", "elbo")
@@ -247,10 +251,8 @@ class VAE(keras.Model):
         return (shape[0], *self.image_shape)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        x = self.pixels(as_batch(data)["x"])
         step = self.steps_taken.value
-        if self.augmentation is not None:
-            x = self.augmentation(x, self.seed, step)
+        x = self.training_pixels(as_batch(data)["x"], step)
         noise = self.noise_for(x, step, "posterior", self.objective.num_samples)
         prior_noise = self.prior_noise_for(x, step, "prior sample")
         seen = self._corrupted(x, step)
@@ -261,6 +263,20 @@ class VAE(keras.Model):
         gradients = tape.gradient(scaled_loss, self.trainable_variables)
         self._apply_if_finite(terms, gradients, step)
         return self._track(terms, loss)
+
+    def training_pixels(self, x: Any, step: Any) -> Any:
+        """What a training step is to reconstruct: pictures augmented and, where the model says so, binarised."""
+        x = self.pixels(x)
+        if self.augmentation is not None:
+            x = self.augmentation(x, self.seed, step)
+        return self.target(x, step, "binarise")
+
+    def target(self, x: Any, key: Any, purpose: str) -> Any:
+        """Pictures as the likelihood sees them, float32 [B, H, W, C]: grey, or drawn black and white."""
+        x = self.pixels(x)
+        if not self.binarised:
+            return x
+        return ops.cast(random.uniform(ops.shape(x), self.seed, key, purpose) < x, "float32")
 
     def _corrupted(self, x: Any, step: Any) -> Any:
         """What the encoder sees in training; None where that is the picture itself."""
@@ -294,9 +310,10 @@ class VAE(keras.Model):
         """The objective at its final weights, with noise that is the same in every epoch."""
         batch = as_batch(data)
         key = batch["index"][0] if "index" in batch else 0
-        noise = self.noise_for(batch["x"], key, "validation", self.objective.num_samples)
-        prior_noise = self.prior_noise_for(batch["x"], key, "prior validation")
-        terms = self.elbo_terms(batch["x"], noise, prior_noise=prior_noise)
+        x = self.target(batch["x"], key, "binarise validation")
+        noise = self.noise_for(x, key, "validation", self.objective.num_samples)
+        prior_noise = self.prior_noise_for(x, key, "prior validation")
+        terms = self.elbo_terms(x, noise, prior_noise=prior_noise)
         return self._track(terms, ops.mean(self.objective.final(terms)))
 
     def _track(self, terms: ElboTerms, loss: Any) -> dict[str, Any]:
@@ -321,6 +338,7 @@ class VAE(keras.Model):
             "latent_dim": self.latent_dim,
             "seed": self.seed,
             "corruption": self.corruption,
+            "binarised": self.binarised,
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
 

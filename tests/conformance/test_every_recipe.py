@@ -16,7 +16,7 @@ HAS_ELBO = {
         ("conv", "mlp", "beta", "capacity", "free-bits", "beta-tc", "dip", "mmd", "iwae", "dreg"), True
     ),
     **dict.fromkeys(("isotropic", "full-covariance", "iaf", "normal-prior", "mixture-prior", "vamp"), True),
-    **dict.fromkeys(("bernoulli", "continuous-bernoulli", "discretised-logistic"), True),
+    **dict.fromkeys(("bernoulli", "binarised", "continuous-bernoulli", "discretised-logistic"), True),
     **dict.fromkeys(("printed-sum", "printed-half", "printed-no-half"), True),
     **dict.fromkeys(("printed-mean-pixels", "printed-mean-kl"), True),
     **dict.fromkeys(("ae", "denoising-ae", "sparse-ae"), False),

@@ -17,15 +17,23 @@ class MLPDecoder(Network):
     Args:
         image_shape: (height, width, channels) of the output.
         widths: Units of each hidden layer.
+        activation: A Keras activation of the hidden layers, by name.
     """
 
-    def __init__(self, image_shape: Sequence[int], widths: Sequence[int] = (256, 512), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        widths: Sequence[int] = (256, 512),
+        activation: str = "silu",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
         self.widths = tuple(widths)
+        self.activation = activation
 
     def layers(self, input_shape: Any) -> list[keras.layers.Layer]:
-        dense = [keras.layers.Dense(w, activation="silu", **self.policy()) for w in self.widths]
+        dense = [keras.layers.Dense(w, activation=self.activation, **self.policy()) for w in self.widths]
         output = keras.layers.Dense(math.prod(self.image_shape), **self.policy())
         return [*dense, output, keras.layers.Reshape(self.image_shape, dtype="float32")]
 

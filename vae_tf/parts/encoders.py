@@ -20,14 +20,16 @@ class MLPEncoder(Network):
 
     Args:
         widths: Units of each hidden layer.
+        activation: A Keras activation of the hidden layers, by name.
     """
 
-    def __init__(self, widths: Sequence[int] = (512, 256), **kwargs: Any) -> None:
+    def __init__(self, widths: Sequence[int] = (512, 256), activation: str = "silu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.widths = tuple(widths)
+        self.activation = activation
 
     def layers(self, input_shape: Any) -> list[keras.layers.Layer]:
-        dense = [keras.layers.Dense(w, activation="silu", **self.policy()) for w in self.widths]
+        dense = [keras.layers.Dense(w, activation=self.activation, **self.policy()) for w in self.widths]
         return [centred(), keras.layers.Flatten(**self.policy()), *dense]
 
 
