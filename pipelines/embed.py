@@ -10,6 +10,7 @@ from vae_tf.artifacts import Stage, StageWriter, save_arrays
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 from vae_tf.evaluation.latents import Embedding
+from vae_tf.pixels import to_uint8
 
 BATCH_SIZE = 128
 
@@ -20,14 +21,24 @@ def embed(subject: Subject) -> Stage:
 
 
 def write_embedding(subject: Subject, stage: StageWriter) -> None:
-    pictures = load_pictures_of(subject)
-    embedding = encode_all(load_model(subject.run), pictures)
+    pictures, model = load_pictures_of(subject), load_model(subject.run)
+    embedding = encode_all(model, pictures)
     write_latents(stage.folder, embedding, pictures.index)
+    if embedding.mean.shape[1] == 1:
+        write_line(stage.folder, model, embedding)
     stage.results.update(
         num_pictures=len(embedding.mean),
         latent=embedding.mean.shape[1],
         num_active=int(embedding.active.sum()),
     )
+
+
+def write_line(folder: Path, model: object, embedding: Embedding) -> None:
+    """A single latent can be shown whole: line.npz has its steps, the codes in each, and what they decode to."""
+    from vae_tf.evaluation.line import decode_line
+
+    line = decode_line(model, embedding.mean)
+    save_arrays(folder / "line.npz", values=line.values, counts=line.counts, pictures=to_uint8(line.pictures))
 
 
 def encode_all(model: object, pictures: Pictures) -> Embedding:

@@ -15,6 +15,7 @@ from vae_tf.pixels import to_uint8
 
 LARGEST_NUM_SCORED = 2000
 NUM_SHOWN = 9
+MEASURES = ("mse", "psnr", "ssim")
 NUM_SAMPLES = 64
 
 
@@ -69,7 +70,7 @@ def score(
     arrays: dict[str, Any],
     part: str,
 ) -> dict[str, Any]:
-    """Mean MSE and SSIM of both with intervals over groups, their paired difference, and pictures to show."""
+    """Mean MSE, PSNR and SSIM of both with intervals over groups, their paired difference, and pictures to show."""
     originals = np.asarray(pictures.images[positions])
     groups = pictures.index.groups[positions]
     ours, theirs = reconstruct(model, originals), baseline.reconstruct(originals)
@@ -91,7 +92,7 @@ def intervals(scores: Quality, groups: NDArray[np.int64]) -> dict[str, dict[str,
     def interval(values: NDArray[np.float64]) -> Interval:
         return mean_interval(values, groups)
 
-    return {name: dataclasses.asdict(interval(getattr(scores, name))) for name in ("mse", "ssim")}
+    return {name: dataclasses.asdict(interval(getattr(scores, name))) for name in MEASURES}
 
 
 def plain_elbo(model: Any, pictures: Pictures, positions: NDArray[np.int64]) -> float:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipelines.overview_record import quality_cells, quality_note
 from pipelines.run_data import Subject
 from pipelines.stage_records import newest
 from reports.records import BoundRow, BoundsOfPart, EvaluationRecord, RunFacts, Sampler
@@ -28,10 +29,13 @@ def evaluation(subject: Subject, facts: RunFacts, pictures: Pictures) -> Evaluat
     stage = newest(subject, "evaluation")
     scores = read_json(stage.folder / "scores.json")
     arrays = load_arrays(stage.folder / "samples.npz")
+    reconstruction = newest(subject, "evaluate").record["results"]["scores"]
     factors = scores["factors"] or {}
     return EvaluationRecord(
         run=facts,
         answer=answer(scores),
+        quality=quality_cells(reconstruction),
+        quality_note=quality_note(subject.run, reconstruction),
         unit=scores.get("unit", "nats"),
         bounds=[
             part_of(split, found)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.console import seconds
-from pipelines.evaluate import verdict
+from pipelines.evaluate import MEASURES, verdict
 from pipelines.run_data import Subject, config_of, own_pictures
 from reports.records import (
     CurveSegment,
@@ -53,6 +53,7 @@ def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewR
         unseen=reconstructions(arrays, pictures, "test"),
         trained=reconstructions(arrays, pictures, "train"),
         quality=quality_cells(scores) + (ancestors(run) if subject.is_own else []),
+        model=model_name(scores),
         verdict=verdict(scores),
         quality_note=quality_note(run, scores),
         curves=curves(run, has_elbo=scores["kl_per_dimension"] is not None),
@@ -184,18 +185,24 @@ def quality_cells(scores: dict[str, Any]) -> list[Quality]:
     cells = []
     for part in ("test", "validation", "train"):
         for method in ("vae", "pca"):
-            for measure in ("mse", "ssim"):
+            for measure in MEASURES:
                 if part in scores:
                     cells.append(
                         Quality(
                             measure=measure.upper(),
-                            method=method.upper(),
+                            method=model_name(scores) if method == "vae" else method.upper(),
                             split=part,
                             lower_is_better=measure == "mse",
                             **scores[part][method][measure],
                         )
                     )
     return cells
+
+
+def model_name(scores: dict[str, Any]) -> str:
+    """What rows of the model are called: "VAE" or "Autoencoder"."""
+    name = str(scores["model"])
+    return name[:1].upper() + name[1:]
 
 
 def ancestors(run: Run) -> list[Quality]:
@@ -207,9 +214,9 @@ def ancestors(run: Run) -> list[Quality]:
         if evaluated is None or train is None:
             continue
         scores = evaluated.record["results"]["scores"]
-        method = f"VAE after {train.record['results']['epoch']} epochs ({parent.name})"
+        method = f"{model_name(scores)} after {train.record['results']['epoch']} epochs ({parent.name})"
         for part in ("test", "validation", "train"):
-            for measure in ("mse", "ssim"):
+            for measure in MEASURES:
                 if part in scores:
                     cell = scores[part]["vae"][measure]
                     cells.append(
@@ -239,7 +246,10 @@ def chain_of(run: Run) -> list[Run]:
 
 def quality_note(run: Run, scores: dict[str, Any]) -> str:
     augmented = bool(run.record["machine"]["plan"]["augmentation"])
-    how = "with the same augmentation as the VAE" if augmented else "without augmentation, like the VAE"
+    name = scores["model"]
+    how = (
+        f"with the same augmentation as the {name}" if augmented else f"without augmentation, like the {name}"
+    )
     return (
         f"PCA has {scores['num_components']} components and was fitted on the training pictures {how}. "
         "Errors are means of squared differences of pixels in [0, 1]; intervals (95 %) come from resampling "

@@ -1,5 +1,6 @@
 """From the artifacts of the stages after training to the records of their pages."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from reports.records import (
     Grid,
     InterpolationRecord,
     LatentsRecord,
+    LineRecord,
     MapRecord,
     PathBetween,
     Projection,
@@ -56,6 +58,7 @@ def latents(subject: Subject, facts: RunFacts, pictures: Pictures) -> LatentsRec
         kl_per_dimension=kl if has_kl else None,
         spread_per_dimension=spread,
         strips=[strip(arrays["mean"][:, i], i, pictures) for i in used],
+        line=line(stage.folder / "line.npz"),
         csv=f"../{stage.name}/latents.csv",
         npz=f"../{stage.name}/latents.npz",
         arrays=[
@@ -67,6 +70,16 @@ def latents(subject: Subject, facts: RunFacts, pictures: Pictures) -> LatentsRec
             ("group", f"[{count}]", "position in group_names, −1 for none"),
             ("path", f"[{count}]", "file, relative to the source"),
         ],
+    )
+
+
+def line(path: Path) -> LineRecord | None:
+    """The whole latent space of a model with one latent; None for others."""
+    if not path.exists():
+        return None
+    arrays = load_arrays(path)
+    return LineRecord(
+        values=arrays["values"].tolist(), counts=arrays["counts"].tolist(), pictures=arrays["pictures"]
     )
 
 

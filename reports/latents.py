@@ -8,7 +8,7 @@ import numpy as np
 from reports.figures import USED_NATS, kl_bars
 from reports.images import tiles
 from reports.page import write_page
-from reports.records import LatentsRecord, Numbers
+from reports.records import LatentsRecord, LineRecord, Numbers
 from reports.words import number, plural
 
 
@@ -32,6 +32,8 @@ def write_latents(folder: Path, record: LatentsRecord) -> Path:
             )
             for i in order
         ],
+        "line": line_tiles(record.line) if record.line is not None and form.pictures else [],
+        "line_answer": "" if record.line is None else line_in_words(record.line),
         "strips": [
             {
                 "dimension": strip.dimension,
@@ -50,6 +52,23 @@ def write_latents(folder: Path, record: LatentsRecord) -> Path:
         ],
     }
     return write_page(folder, "latents", record.run, context)
+
+
+def line_tiles(line: LineRecord) -> list[tuple[str, float, int]]:
+    """Address, latent and number of codes of each step."""
+    return list(zip(tiles(line.pictures, 96), line.values, line.counts, strict=True))
+
+
+def line_in_words(line: LineRecord) -> str:
+    """How much of the line has codes on it."""
+    steps, holes = len(line.counts), sum(count == 0 for count in line.counts)
+    if not holes:
+        return f"Each of {steps} equal steps from the lowest code to the highest holds pictures: no holes."
+    lie = "1 lies" if holes == 1 else f"{holes} lie"
+    return (
+        f"Of {steps} equal steps from the lowest code to the highest, {lie} where no picture has its code. "
+        "What is decoded there was never trained on, and drawing from it means little."
+    )
 
 
 def _answer_for_codes(spread: Numbers) -> str:

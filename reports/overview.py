@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from reports.figures import USED_NATS, kl_bars, learning_curves
 from reports.images import SMALL, data_uri, resized, stack, tiles
 from reports.page import write_page
-from reports.records import Numbers, OverviewRecord, Pictures, Quality, Reconstructions
+from reports.quality import quality_table
+from reports.records import Numbers, OverviewRecord, Pictures, Reconstructions
 from reports.words import number, plural, without_folders
 
 MAX_CLASSES_IN_TABLE = 12
@@ -39,7 +39,7 @@ def write_overview(folder: Path, record: OverviewRecord) -> Path:
         "classes_in_table": classes if len(classes) <= MAX_CLASSES_IN_TABLE else [],
         "has_groups": any(split.groups is not None for split in record.counts),
         "comparisons": [
-            (split, comparisons(reconstructions), reconstructions.pca is not None)
+            (split, comparisons(reconstructions, record.model), reconstructions.pca is not None)
             for split, reconstructions in (("test", record.unseen), ("train", record.trained))
             if reconstructions is not None and pictures
         ],
@@ -62,8 +62,8 @@ def reasons(skipped: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
     return Counter(nameless).most_common()
 
 
-def comparisons(record: Reconstructions) -> list[Comparison]:
-    """One tile for each picture: original, VAE and, where there is one, PCA."""
+def comparisons(record: Reconstructions, model: str) -> list[Comparison]:
+    """One tile for each picture: original, the model's and, where there is one, PCA's."""
     rows = [record.originals, record.vae] + ([] if record.pca is None else [record.pca])
     sources = tiles_of_rows(rows)
     result = []
@@ -72,7 +72,7 @@ def comparisons(record: Reconstructions) -> list[Comparison]:
         vae = float(record.vae_mse[index])
         beside = "" if pca is None else f", by PCA with {number(pca)}"
         path = record.paths[index] if record.paths else ""
-        alt = f"{path or 'A picture'}, rebuilt by the VAE with a mean squared error of {number(vae)}{beside}"
+        alt = f"{path or 'A picture'}, rebuilt by the {model} with a mean squared error of {number(vae)}{beside}"
         result.append(Comparison(source, alt, vae, pca, path))
     return result
 
@@ -82,23 +82,6 @@ def tiles_of_rows(rows: Sequence[Pictures]) -> list[str]:
     small = max(rows[0].shape[1:3]) <= SMALL
     stacked = stack(*(resized(row, 128) for row in rows), gap=4)
     return [data_uri(picture, exact=small) for picture in stacked]
-
-
-def quality_table(cells: Sequence[Quality]) -> dict[str, Any]:
-    """The cells by split and method (rows) and by measure (columns), the best of rivals marked."""
-    best = set()
-    for cell in cells:
-        rivals = [other for other in cells if (other.measure, other.split) == (cell.measure, cell.split)]
-        sign = 1 if cell.lower_is_better else -1
-        if len(rivals) > 1 and all(sign * cell.value <= sign * rival.value for rival in rivals):
-            best.add((cell.split, cell.method, cell.measure))
-    return {
-        "measures": list(dict.fromkeys(cell.measure for cell in cells)),
-        "methods": list(dict.fromkeys(cell.method for cell in cells)),
-        "splits": list(dict.fromkeys(cell.split for cell in cells)),
-        "cells": {(cell.split, cell.method, cell.measure): cell for cell in cells},
-        "best": best,
-    }
 
 
 def units_in_words(kl: Numbers) -> str:

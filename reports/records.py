@@ -83,7 +83,7 @@ class Reconstructions:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """One cell of the quality table: `method` ("VAE", "PCA") on `split` by `measure` ("MSE", "SSIM")."""
+    """One cell of the quality table: `method` ("VAE", "PCA") on `split` by `measure` ("MSE", "PSNR", "SSIM")."""
 
     measure: str
     method: str
@@ -112,6 +112,7 @@ class OverviewRecord:
     unseen: Reconstructions | None = None
     trained: Reconstructions | None = None
     quality: Sequence[Quality] = ()
+    model: str = "VAE"
     verdict: str = ""
     quality_note: str = ""
     curves: Sequence[CurveSegment] = ()
@@ -134,6 +135,15 @@ class DimensionStrip:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LineRecord:
+    """A latent space of one dimension: equal steps of it, the codes in each, and what its middle decodes to."""
+
+    values: Sequence[float]
+    counts: Sequence[int]
+    pictures: Pictures
+
+
+@dataclass(frozen=True, kw_only=True)
 class LatentsRecord:
     """The page of `embed`; links are relative to the report folder, such as "../embed/latents.csv".
 
@@ -145,6 +155,7 @@ class LatentsRecord:
     spread_per_dimension: Numbers
     strips: Sequence[DimensionStrip]
     csv: str
+    line: LineRecord | None = None
     npz: str
     arrays: Sequence[tuple[str, str, str]] = ()
     answer: str = ""
@@ -471,6 +482,8 @@ class EvaluationRecord:
 
     run: RunFacts
     answer: str
+    quality: Sequence[Quality] = ()
+    quality_note: str = ""
     unit: str = "nats"
     bounds: Sequence[BoundsOfPart] = ()
     sentences: Sequence[str] = ()

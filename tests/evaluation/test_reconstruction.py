@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from vae_tf.evaluation.reconstruction import mean_interval, quality, reconstruct
 
@@ -30,6 +30,9 @@ def test_equals_numpy_and_scikit_image(height: int, width: int, channels: int) -
     np.testing.assert_allclose(
         result.mse, ((exact - reconstructions) ** 2).mean(axis=(1, 2, 3)), rtol=1e-5, atol=1e-9
     )
+    for i in range(len(pictures)):
+        expected = peak_signal_noise_ratio(exact[i], reconstructions[i].astype(np.float64), data_range=1.0)
+        assert result.psnr[i] == pytest.approx(expected, abs=1e-3)
     if min(height, width) < 11:
         return
     for i in range(len(pictures)):

@@ -30,6 +30,7 @@ from reports.records import (
     Grid,
     InterpolationRecord,
     LatentsRecord,
+    LineRecord,
     MapRecord,
     OverviewRecord,
     PageForm,
@@ -188,6 +189,9 @@ def latents_record() -> LatentsRecord:
             DimensionStrip(dimension=d, values=list(np.linspace(-2, 2, 10)), pictures=pictures, splits=splits)
             for d in (0, 2, 5)
         ],
+        line=LineRecord(
+            values=list(np.linspace(-2, 2, 10)), counts=[3, 0, 1, 2, 0, 0, 4, 1, 1, 2], pictures=pictures
+        ),
         csv="../embed/latents.csv",
         npz="runs/00042-shapes-conv-z6/embed/latents.npz",
         arrays=[

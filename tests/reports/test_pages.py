@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from reports.export import write_export
-from reports.overview import quality_table, units_in_words, write_overview
+from reports.latents import line_in_words
+from reports.overview import units_in_words, write_overview
 from reports.page import PAGES, json_for_script, write_asset
+from reports.quality import quality_table
 from reports.records import OverviewRecord, Quality, RunFacts
 from reports.words import bytes_in_words, number, p_value, score
 from tests.reports.shapes import HOSTILE
-from tests.reports.synthetic import export_record, overview_record
+from tests.reports.synthetic import export_record, latents_record, overview_record
 
 BARE = RunFacts(name="r", command="c", source="s", date="d", versions={}, pages=("index",))
 
@@ -146,3 +148,9 @@ def test_other_figures_are_readable() -> None:
     assert [p_value(p) for p in (0.4, 0.0001, 0.0457, None)] == ["0.40", "< 0.001", "0.046", "–"]
     assert [score(s) for s in (0.54, -0.001, -0.1, None)] == ["0.54", "0.00", "−0.10", "–"]
     assert [bytes_in_words(b) for b in (12, 17_200_000)] == ["12 bytes", "17.2 MB"]
+
+
+def test_a_line_with_holes_says_how_many_steps_have_no_code():
+    record = latents_record().line
+    assert "10 equal steps" in line_in_words(record) and "3 lie where no picture" in line_in_words(record)
+    assert "no holes" in line_in_words(replace(record, counts=[1] * 10))

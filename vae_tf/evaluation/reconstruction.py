@@ -1,4 +1,4 @@
-"""How well pictures are reconstructed: mean squared error and structural similarity, per picture."""
+"""How well pictures are reconstructed: mean squared error, PSNR and structural similarity, per picture."""
 
 import dataclasses
 from typing import Any
@@ -19,6 +19,11 @@ class Quality:
 
     mse: NDArray[np.float64]
     ssim: NDArray[np.float64]
+
+    @property
+    def psnr(self) -> NDArray[np.float64]:
+        """Peak signal-to-noise ratio [N], −10·log₁₀(mse) decibels for a peak of 1; at most 100, which is equality."""
+        return np.asarray(-10.0 * np.log10(np.maximum(self.mse, 1e-10)))
 
 
 def quality(pictures: NDArray[Any], reconstructions: NDArray[np.float32]) -> Quality:
