@@ -361,6 +361,27 @@ def evaluate(
 
 @app.command(
     rich_help_panel="Chain",
+    epilog="Examples: probe · probe 3 --labels 1,10,all --finetune",
+)
+def probe(
+    run: RunArgument = None,
+    labels: Annotated[
+        str, typer.Option(help="Numbers of labelled pictures of each class, with commas.")
+    ] = "1,5,20,all",
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Also train the encoder further, and one from scratch.")
+    ] = False,
+    draws: Annotated[int, typer.Option(help="Choices of the labelled pictures.", min=1, max=100)] = 3,
+    seed: Seed = 0,
+) -> None:
+    """What a few labels are worth: classifiers on latents, PCA and pixels, and the encoder fine-tuned."""
+    from pipelines import chain
+
+    chain.probe(run, labels, finetune, draws, seed)
+
+
+@app.command(
+    rich_help_panel="Chain",
     epilog="Example: export faces-conv-z30",
 )
 def export(run: RunArgument = None) -> None:

@@ -190,6 +190,22 @@ def evaluate(text: str | None, source: str | None, samples: int, pictures: int, 
     show_page(subject, "evaluation.html")
 
 
+def probe(text: str | None, labels: str, finetune: bool, draws: int, seed: int) -> None:
+    from vae_tf.config import parse_numbers
+
+    numbers = parse_numbers(labels)
+    run, began = started_with(text), time.time()
+    from pipelines.probe import ProbeOptions, probe_features
+    from pipelines.probe_record import answer
+    from pipelines.run_data import own_pictures
+
+    subject = own_pictures(run)
+    stage = probe_features(subject, ProbeOptions(numbers, finetune, draws, seed))
+    told(stage, "classifiers on latents, PCA and pixels", began)
+    say(f"  {answer(artifacts.read_json(stage.folder / 'scores.json'))}")
+    show_page(subject, "probe.html")
+
+
 def export(text: str | None) -> None:
     run, began = started_with(text), time.time()
     from pipelines.export import export as work

@@ -19,6 +19,7 @@ KINDS = {
     "clusters": "clusters",
     "interpolation": "interpolation",
     "evaluation": "evaluation",
+    "probe": "probe",
     "export": "export",
 }
 
@@ -123,6 +124,13 @@ def _evaluation() -> tuple[Callable[..., Path], Callable[..., Any]]:
     return write_evaluation, evaluation_record.evaluation
 
 
+def _probe() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import probe_record
+    from reports.probe import write_probe
+
+    return write_probe, probe_record.probe
+
+
 def _export() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.export import write_export
 
@@ -136,5 +144,6 @@ PAGES = {
     "clusters": _clusters,
     "interpolation": _interpolation,
     "evaluation": _evaluation,
+    "probe": _probe,
     "export": _export,
 }

@@ -25,6 +25,7 @@ PAGES = {
         "Evaluation",
         "how probable the pictures are, and how real its samples",
     ),
+    "probe": ("probe.html", "Probe", "what a few labels are worth on these features"),
     "compare": ("compare.html", "Comparison", "runs side by side"),
     "export": ("export.html", "Export", "the model as a file to serve"),
 }

@@ -492,3 +492,17 @@ class EvaluationRecord:
     drawn: Mapping[str, Pictures] = field(default_factory=dict)
     factor_scores: Sequence[tuple[str, float, str]] = ()
     factor_notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeRecord:
+    """The page of `probe`: (method, balanced accuracies of each draw by column); columns: labels of each class."""
+
+    run: RunFacts
+    answer: str
+    part: str
+    num_judged: int
+    chance: float
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Sequence[float]]]]
+    note: str = ""

@@ -164,6 +164,24 @@ def parse_range(text: str) -> tuple[float, float]:
     return low, high
 
 
+def parse_numbers(text: str) -> tuple[int | None, ...]:
+    """ "1,5,all" to (1, 5, None).
+
+    Raises:
+        UserError: Something else than numbers from 1 and "all".
+    """
+    numbers: list[int | None] = []
+    for part in text.split(","):
+        name = part.strip()
+        if name != "all" and not (name.isdecimal() and int(name) > 0):
+            raise UserError(
+                f"--labels {text}: {name!r} is no number of labels of each class.",
+                "For example --labels 1,5,20,all.",
+            )
+        numbers.append(None if name == "all" else int(name))
+    return tuple(dict.fromkeys(numbers))
+
+
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
     """["objective.beta=4", "prior.name=vamp"] to a dictionary; values are read as JSON where they can be."""
     settings: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from tests.pipelines.bars import QUICK, ROOT, write_pictures
 from vae_tf import artifacts
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A run of the whole chain: its root, folder and what was printed."""
     root = tmp_path_factory.mktemp("chain")
