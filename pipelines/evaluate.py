@@ -35,8 +35,8 @@ def write_scores(subject: Subject, stage: StageWriter) -> None:
         positions = choose(pictures.index, part, LARGEST_NUM_SCORED)
         if len(positions):
             scores[part] = score(model, baseline, pictures, positions, arrays, part)
-    scores["model"] = "VAE" if model.has_elbo else "autoencoder"
-    scores["kl_per_dimension"] = kl_per_dimension(model, pictures) if model.has_elbo else None
+    scores["model"] = "VAE" if model.has_kl else "autoencoder"
+    scores["kl_per_dimension"] = kl_per_dimension(model, pictures) if model.has_kl else None
     save_arrays(stage.folder / "pictures.npz", **arrays)
     write_json(stage.folder / "scores.json", scores)
     stage.results["scores"] = scores

@@ -43,10 +43,11 @@ def write_evaluation(
 ) -> None:
     pictures, model = load_pictures_of(subject), load_model(subject.run)
     latents = load_arrays(embedded.folder / "latents.npz")
-    scores: dict[str, Any] = {"has_elbo": model.has_elbo, "options": dataclasses.asdict(options)}
+    scores: dict[str, Any] = {"no_elbo": model.no_elbo, "options": dataclasses.asdict(options)}
     if model.has_elbo:
         scores["unit"] = model.likelihood.unit
         scores["bounds"] = bounds(model, pictures, options)
+    if model.has_kl:
         scores["aggregate"] = describe_aggregate(latents, pictures.index, options.seed)
     scores["samples"], arrays = judge_samples(subject, model, pictures, latents, options)
     scores["factors"] = judge_factors(latents["mean"], pictures.index, options.seed)

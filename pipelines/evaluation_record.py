@@ -60,9 +60,7 @@ def answer(scores: dict[str, Any]) -> str:
     bounds = scores.get("bounds", {})
     part = next((part for part in ("test", "validation", "train") if part in bounds), None)
     if part is None:
-        return (
-            "A plain autoencoder gives no probability to a picture: only its reconstructions can be judged."
-        )
+        return f"{scores['no_elbo']}: only its reconstructions and samples can be judged."
     elbo, weighted, naive = bounds[part]["rows"]
     what = {"test": "Unseen pictures", "validation": "Validation pictures", "train": "Pictures trained on"}[
         part
@@ -89,11 +87,11 @@ def part_of(split: str, found: dict[str, Any]) -> BoundsOfPart:
 
 def sentences(scores: dict[str, Any]) -> list[str]:
     """Collapse, over-fitting, and how much the code says of which picture it is."""
-    if not scores["has_elbo"]:
+    if "aggregate" not in scores:
         return []
     found = scores["aggregate"]
     said = [found["sentence"]]
-    if "overfitting" in scores["bounds"]:
+    if "overfitting" in scores.get("bounds", {}):
         said.append(scores["bounds"]["overfitting"])
     which = f"which of {found['num_pictures']:,} pictures it is of"
     information = f"A code tells {found['information']:.1f} nats about {which}"

@@ -56,7 +56,7 @@ def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewR
         model=model_name(scores),
         verdict=verdict(scores),
         quality_note=quality_note(run, scores),
-        curves=curves(run, has_elbo=scores["kl_per_dimension"] is not None),
+        curves=curves(run, hidden_series(scores)),
         best_epoch=train.record["results"]["best_epoch"] or None,
         samples=arrays["samples"],
         kl_per_dimension=None
@@ -257,7 +257,13 @@ def quality_note(run: Run, scores: dict[str, Any]) -> str:
     )
 
 
-def curves(run: Run, has_elbo: bool) -> list[CurveSegment]:
+def hidden_series(scores: dict[str, Any]) -> set[str]:
+    """Curves that would mean nothing: of a KL that the codes have not, of an ELBO that the loss is not."""
+    has_elbo = any(scores[part]["elbo"] is not None for part in PARTS if part in scores)
+    return (set() if has_elbo else {"validation_elbo"}) | (set() if scores["kl_per_dimension"] else {"kl"})
+
+
+def curves(run: Run, hidden: set[str]) -> list[CurveSegment]:
     """One segment per run of the chain of parents, the oldest first."""
     chain = chain_of(run)
     lines = [read_lines(link) for link in chain]
@@ -266,7 +272,7 @@ def curves(run: Run, has_elbo: bool) -> list[CurveSegment]:
         new = [record for record in records if record["epoch"] > done]
         if new:
             done = new[-1]["epoch"]
-            segments.append(segment(link.name, new, has_elbo))
+            segments.append(segment(link.name, new, hidden))
     return segments
 
 
@@ -277,7 +283,7 @@ def read_lines(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def segment(name: str, records: list[dict[str, Any]], has_elbo: bool) -> CurveSegment:
+def segment(name: str, records: list[dict[str, Any]], hidden: set[str]) -> CurveSegment:
     nothing = float("nan")
     series = {
         "loss": [record.get("loss", nothing) for record in records],
@@ -286,6 +292,5 @@ def segment(name: str, records: list[dict[str, Any]], has_elbo: bool) -> CurveSe
         "validation_objective": [record.get("val_loss", nothing) for record in records],
         "validation_elbo": [record.get("val_elbo", nothing) for record in records],
     }
-    if not has_elbo:
-        del series["kl"], series["validation_elbo"]
-    return CurveSegment(run=name, epochs=[record["epoch"] for record in records], series=series)
+    shown = {key: values for key, values in series.items() if key not in hidden}
+    return CurveSegment(run=name, epochs=[record["epoch"] for record in records], series=shown)

@@ -15,6 +15,8 @@ from vae_tf.pixels import WHITE
 
 PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood")
 TERMS = ("reconstruction", "kl", "gradient")
+# An optimiser, gradients and the variables that they are of.
+Update = tuple[Any, list[Any], list[Any]]
 
 
 class Health:
@@ -64,7 +66,12 @@ class VAE(keras.Model):
 
     Raises:
         UserError: Parts that do not go together.
+
+    Attributes:
+        tracked: Names of what is averaged over an epoch.
     """
+
+    tracked: tuple[str, ...] = ("loss", "reconstruction", "kl", "elbo")
 
     def __init__(
         self,
@@ -94,9 +101,7 @@ class VAE(keras.Model):
         self.corruption = float(corruption)
         self.binarised = bool(binarised)
         self.steps_taken = self.add_weight(name="steps_taken", shape=(), dtype="int64", trainable=False)
-        self.trackers = {
-            name: keras.metrics.Mean(name=name) for name in ("loss", "reconstruction", "kl", "elbo")
-        }
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.tracked}
         self.augmentation: Any = None
         self.weight_average: Any = None
         self.health = Health()
@@ -119,9 +124,25 @@ class VAE(keras.Model):
             part.build(shape)
 
     @property
+    def no_elbo(self) -> str | None:
+        """Why no page may show a bound on log p(x) of it, in one clause; None where one may."""
+        if self.objective.is_bound and self.has_kl:
+            return None
+        return "A plain autoencoder gives no probability to a picture"
+
+    @property
     def has_elbo(self) -> bool:
         """Whether its loss bounds log p(x); a plain autoencoder's does not."""
-        return bool(self.objective.is_bound) and not self.posterior.is_deterministic
+        return self.no_elbo is None
+
+    @property
+    def has_kl(self) -> bool:
+        """Whether its codes are distributions, which a prior can be told from."""
+        return not self.posterior.is_deterministic
+
+    def extra_variables(self) -> list[Any]:
+        """What the next step depends on besides weights and optimizer: a second network, say."""
+        return []
 
     @property
     def metrics(self) -> list[Any]:
@@ -222,6 +243,7 @@ class VAE(keras.Model):
             kl_per_dimension=self.prior.kl_per_dimension(posterior),
             prior_sample=None if prior_noise is None else self.prior.sample(prior_noise, context),
             stopped_log_qz=self._stopped_log_qz(parameters, z),
+            output=output,
         )
         if "scaled_z" in self.objective.needs:
             weights["z"] = ops.stop_gradient(self.objective.z_gradient_weight(terms))
@@ -253,15 +275,12 @@ class VAE(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         step = self.steps_taken.value
         x = self.training_pixels(as_batch(data)["x"], step)
-        noise = self.noise_for(x, step, "posterior", self.objective.num_samples)
-        prior_noise = self.prior_noise_for(x, step, "prior sample")
-        seen = self._corrupted(x, step)
         with tf.GradientTape() as tape:
-            terms = self.elbo_terms(x, noise, seen, prior_noise)
+            terms = self._training_terms(x, step)
             loss = ops.mean(self.objective(terms, step))
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_variables)
-        self._apply_if_finite(terms, gradients, step)
+        self._apply_if_finite(terms, [(self.optimizer, gradients, self.trainable_variables)], step)
         return self._track(terms, loss)
 
     def training_pixels(self, x: Any, step: Any) -> Any:
@@ -278,13 +297,20 @@ class VAE(keras.Model):
             return x
         return ops.cast(random.uniform(ops.shape(x), self.seed, key, purpose) < x, "float32")
 
+    def _training_terms(self, x: Any, step: Any) -> ElboTerms:
+        """The terms of pictures in [0, 1], with the noise of this step."""
+        noise = self.noise_for(x, step, "posterior", self.objective.num_samples)
+        prior_noise = self.prior_noise_for(x, step, "prior sample")
+        return self.elbo_terms(x, noise, self._corrupted(x, step), prior_noise)
+
     def _corrupted(self, x: Any, step: Any) -> Any:
         """What the encoder sees in training; None where that is the picture itself."""
         if not self.corruption:
             return None
         return x + self.corruption * random.normal(ops.shape(x), self.seed, step, "corruption")
 
-    def _apply_if_finite(self, terms: ElboTerms, gradients: list[Any], step: Any) -> None:
+    def _apply_if_finite(self, terms: ElboTerms, updates: list[Update], step: Any) -> None:
+        """Every optimiser takes its step, or, where anything is not finite, none does."""
         finite = [
             tf.reduce_all(tf.math.is_finite(terms.reconstruction)),
             tf.reduce_all(tf.math.is_finite(terms.divergence)),
@@ -293,12 +319,14 @@ class VAE(keras.Model):
             # It finds overflowed gradients itself, skips the step and halves its scale: no error.
             finite.append(tf.constant(True))
         else:
-            finite.append(tf.math.is_finite(tf.linalg.global_norm(gradients)))
+            norms = [tf.linalg.global_norm(gradients) for _, gradients, _ in updates]
+            finite.append(tf.reduce_all(tf.math.is_finite(norms)))
         finite = tf.stack(finite)
         self.health.record(step, finite)
 
         def apply() -> Any:
-            self.optimizer.apply(gradients, self.trainable_variables)
+            for optimizer, gradients, variables in updates:
+                optimizer.apply(gradients, variables)
             if self.weight_average is not None:
                 self.weight_average.update(step)
             return tf.constant(0)
@@ -316,17 +344,18 @@ class VAE(keras.Model):
         terms = self.elbo_terms(x, noise, prior_noise=prior_noise)
         return self._track(terms, ops.mean(self.objective.final(terms)))
 
-    def _track(self, terms: ElboTerms, loss: Any) -> dict[str, Any]:
+    def _track(self, terms: ElboTerms, loss: Any, **others: Any) -> dict[str, Any]:
         size = ops.shape(terms.elbo)[0]
         values = {
             "loss": loss,
             "reconstruction": ops.mean(terms.reconstruction),
             "kl": ops.mean(terms.divergence),
             "elbo": ops.mean(terms.elbo),
+            **others,
         }
         for name, value in values.items():
             self.trackers[name].update_state(value, sample_weight=size)
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
+        return {name: self.trackers[name].result() for name in values}
 
     def get_config(self) -> dict[str, Any]:
         parts = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in PARTS}

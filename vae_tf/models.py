@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from vae_tf.adversarial import VAEGAN, FactorVAE
 from vae_tf.errors import UserError
 from vae_tf.model import VAE
 from vae_tf.parts.base import AXES, argument_names
 
-MODELS: dict[str, type[VAE]] = {"vae": VAE}
+MODELS: dict[str, type[VAE]] = {"vae": VAE, "factor": FactorVAE, "vae_gan": VAEGAN}
 # What the data and the command line decide, so that `--set` cannot.
 FIXED = (*AXES, "image_shape", "latent_dim", "seed", "num_classes")
 
@@ -23,7 +24,7 @@ def make_model(name: str, parts: dict[str, Any], **arguments: Any) -> Any:
         UserError: The model has no such argument, or the parts do not go together.
     """
     model = MODELS[name]
-    known = argument_names(model)
+    known = arguments_of(model)
     unknown = [key for key in arguments if key not in known and key != "dtype"]
     if unknown:
         choices = ", ".join(key for key in known if key not in FIXED)
@@ -31,3 +32,9 @@ def make_model(name: str, parts: dict[str, Any], **arguments: Any) -> Any:
             f"The model {name!r} takes no argument {unknown[0]!r}.", f"It takes: {choices or 'none'}."
         )
     return model(**parts, **arguments)
+
+
+def arguments_of(model: type[VAE]) -> list[str]:
+    """Names of its own arguments and of those that it hands on to `VAE`."""
+    own = [] if model is VAE else argument_names(model)
+    return [*own, *argument_names(VAE)]

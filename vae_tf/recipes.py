@@ -118,6 +118,12 @@ RECIPES: dict[str, Recipe] = {
         "separate dimensions at less cost in detail than β-VAE",
         objective="beta_tc",
     ),
+    "factor": Recipe(
+        "total correlation found by a discriminator of codes",
+        "Kim & Mnih 2018",
+        "as beta-tc, for any posterior; a discriminator takes steps to learn",
+        model="factor",
+    ),
     "dip": Recipe(
         "covariance of the codes held to the identity",
         "Kumar et al. 2018",
@@ -207,6 +213,12 @@ RECIPES: dict[str, Recipe] = {
         "Kingma et al. 2016",
         "nats that compare with other models of 8-bit pictures",
         likelihood="discretised_logistic",
+    ),
+    "vae-gan": Recipe(
+        "reconstructs a discriminator's features instead of pixels",
+        "Larsen et al. 2016",
+        "sharp pictures with more error per pixel; three times the work",
+        model="vae_gan",
     ),
     "printed-sum": printed(
         "Σ(σ² + μ² − log σ² − 1) + Σ‖x − x̂‖², dense layers",

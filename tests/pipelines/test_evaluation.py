@@ -30,7 +30,11 @@ def test_bounds_samples_and_verdicts_of_a_run(in_runs, capsys):
 
 
 def test_a_plain_autoencoder_is_given_no_probability():
-    scores = {"has_elbo": False, "samples": [], "factors": None}
+    scores = {
+        "no_elbo": "A plain autoencoder gives no probability to a picture",
+        "samples": [],
+        "factors": None,
+    }
     assert "no probability" in answer(scores) and sentences(scores) == []
 
 

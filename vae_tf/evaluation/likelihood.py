@@ -134,6 +134,6 @@ def rising_bound(
 def check_has_elbo(model: Any) -> None:
     if not model.has_elbo:
         raise UserError(
-            "A plain autoencoder has no likelihood of a picture, and so no bound on it.",
+            f"{model.no_elbo}, and so no bound on it.",
             "Compare reconstructions instead, or train a VAE: --recipe conv.",
         )

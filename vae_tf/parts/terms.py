@@ -22,6 +22,7 @@ class ElboTerms:
         kl_per_dimension: The same per latent dimension [B, d], or None.
         prior_sample: Fresh samples of the prior [B, d], where the objective needs them.
         stopped_log_qz: log_qz with the posterior's parameters held constant [K, B], where the objective needs it.
+        output: What the decoder gave for z [K, B, …], of which the likelihood makes the picture.
     """
 
     z: Any
@@ -33,6 +34,7 @@ class ElboTerms:
     kl_per_dimension: Any = None
     prior_sample: Any = None
     stopped_log_qz: Any = None
+    output: Any = None
 
     @property
     def reconstruction(self) -> Any:

@@ -16,7 +16,7 @@ def variables_of(model: Any) -> dict[str, Any]:
     named |= {f"optimizer/{i:04d}": v for i, v in enumerate(model.optimizer.variables)}
     if model.weight_average is not None:
         named |= {f"average/{i:04d}": v for i, v in enumerate(model.weight_average.averages)}
-    return named
+    return named | {f"extra/{i:04d}": v for i, v in enumerate(model.extra_variables())}
 
 
 def save_state(path: Path, model: Any, facts: dict[str, Any]) -> None:
