@@ -99,7 +99,10 @@ def trained(recipe: str, pictures: Any, steps: int, seed: int, settings: dict[st
     assert outcome.status == "finished", outcome
     model.set_weights(best)
     facts = outcome.facts
-    print(f"  {recipe}: {facts['seconds']:.0f} s, best epoch {facts['best_epoch']} of {facts['epoch']}", flush=True)
+    print(
+        f"  {recipe}: {facts['seconds']:.0f} s, best epoch {facts['best_epoch']} of {facts['epoch']}",
+        flush=True,
+    )
     return model
 
 
@@ -120,7 +123,9 @@ def scores(model: Any, pictures: Any, seed: int) -> tuple[float, ...]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--faces", required=True)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

@@ -315,13 +315,13 @@ class VAE(keras.Model):
             tf.reduce_all(tf.math.is_finite(terms.reconstruction)),
             tf.reduce_all(tf.math.is_finite(terms.divergence)),
         ]
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            # It finds overflowed gradients itself, skips the step and halves its scale: no error.
-            finite.append(tf.constant(True))
-        else:
-            norms = [tf.linalg.global_norm(gradients) for _, gradients, _ in updates]
-            finite.append(tf.reduce_all(tf.math.is_finite(norms)))
-        finite = tf.stack(finite)
+        # A loss-scaling optimizer finds overflowed gradients itself, skips the step and halves its scale: no error.
+        norms = [
+            tf.linalg.global_norm(gradients)
+            for optimizer, gradients, _ in updates
+            if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        ]
+        finite = tf.stack([*finite, tf.reduce_all(tf.math.is_finite(norms))])
         self.health.record(step, finite)
 
         def apply() -> Any:

@@ -18,6 +18,8 @@ AXES = {
         "elbo", "capacity", "free_bits", "beta_tc", "dip", "mmd", "iwae", "dreg", "reconstruction", "sparse",
     ),
 }  # fmt: skip
+# Models with a discriminator, by the recipe that has it.
+ADVERSARIAL = ("factor", "vae-gan")
 PLAIN = ("reconstruction", "sparse")
 PAIRS = [
     {a: x, b: y}
@@ -64,12 +66,37 @@ def pictures():
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: "-".join(pair.values()))
 def test_pair(pair):
-    if not is_legal(pair):
-        with pytest.raises(UserError) as refused:
-            build("mlp", SHAPE, LATENT, settings=settings(pair))
-        assert len(refused.value.message) > 20 and refused.value.message[-1] == "."
-        return
-    model = build("mlp", SHAPE, LATENT, settings=settings(pair))
+    if is_legal(pair):
+        train_three_steps("mlp", settings(pair))
+    else:
+        assert_refused("mlp", settings(pair))
+
+
+SINGLES = [(recipe, {axis: name}) for recipe in ADVERSARIAL for axis in AXES for name in AXES[axis]]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "part"),
+    SINGLES,
+    ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else value,
+)
+def test_models_with_a_discriminator(recipe, part):
+    networks = {"encoder.name": "mlp", "decoder.name": "mlp", "model.discriminator_widths": (4, 4, 4)}
+    # Samples of q(z) are all that they ask of a posterior; a code without a density is none.
+    if is_legal(part) and settings(part).get("posterior.name") != "deterministic":
+        train_three_steps(recipe, settings(part) | networks)
+    else:
+        assert_refused(recipe, settings(part) | networks)
+
+
+def assert_refused(recipe, chosen):
+    with pytest.raises(UserError) as refused:
+        build(recipe, SHAPE, LATENT, settings=chosen)
+    assert len(refused.value.message) > 20 and refused.value.message[-1] == "."
+
+
+def train_three_steps(recipe, chosen):
+    model = build(recipe, SHAPE, LATENT, settings=chosen)
     if hasattr(model.objective, "num_examples"):
         model.objective.num_examples = 6
     before = [weight.copy() for weight in model.get_weights()]

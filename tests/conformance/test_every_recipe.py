@@ -19,7 +19,8 @@ HAS_ELBO = {
     **dict.fromkeys(("bernoulli", "binarised", "continuous-bernoulli", "discretised-logistic"), True),
     **dict.fromkeys(("printed-sum", "printed-half", "printed-no-half"), True),
     **dict.fromkeys(("printed-mean-pixels", "printed-mean-kl"), True),
-    **dict.fromkeys(("ae", "denoising-ae", "sparse-ae"), False),
+    **dict.fromkeys(("ae", "denoising-ae", "sparse-ae", "vae-gan"), False),
+    "factor": True,
 }
 
 
@@ -33,6 +34,8 @@ def small(name):
     for axis in ("encoder", "decoder"):
         width = (4, 8) if axis == "encoder" else (8, 4)
         settings[f"{axis}.widths"] = width if getattr(RECIPES[name], axis) == "auto" else (8,)
+    if RECIPES[name].model in ("factor", "vae_gan"):
+        settings["model.discriminator_widths"] = (4, 8, 8)
     return settings | ({"prior.num_inputs": 4} if name == "vamp" else {})
 
 
@@ -56,7 +59,7 @@ def test_recipe(name, tmp_path):
     batches = tf.data.Dataset.from_tensor_slices({"x": pictures}).batch(5)
     embedding = embed(loaded, batches)
     assert embedding.mean.shape == (NUM, LATENT) and np.isfinite(embedding.mean).all()
-    assert np.isnan(embedding.kl).all() == (not HAS_ELBO[name]) and embedding.active.shape == (LATENT,)
+    assert np.isnan(embedding.kl).all() == (not model.has_kl) and embedding.active.shape == (LATENT,)
 
     export(loaded, tmp_path / "1")
     served = tf.saved_model.load(str(tmp_path / "1")).signatures["encode"]

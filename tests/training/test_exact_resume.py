@@ -16,15 +16,28 @@ LABELS = np.zeros(16, np.int64)
 TRAIN, VALIDATION = np.arange(12), np.arange(12, 16)
 
 
+DISCRIMINATOR = {"encoder.widths": (4, 8), "decoder.widths": (8, 4), "model.discriminator_widths": (4, 8, 8)}
+SMALL = {"factor": DISCRIMINATOR, "vae-gan": DISCRIMINATOR}
+
+
 class Killed(Exception):
     """As sudden as a kill: nothing is saved on the way out."""
 
 
 def train(
-    pictures, folder, epochs, precision="float32", seed=0, first_epoch=0, jit_compile=False, **arguments
+    pictures,
+    folder,
+    epochs,
+    precision="float32",
+    seed=0,
+    first_epoch=0,
+    jit_compile=False,
+    recipe="conv",
+    **arguments,
 ):
     """Four steps an epoch, on a conv model (dense where XLA compiles it)."""
-    model = recipes.build("mlp" if jit_compile else "conv", (16, 16, 3), 3, precision=precision, seed=seed)
+    name = "mlp" if jit_compile else recipe
+    model = recipes.build(name, (16, 16, 3), 3, precision=precision, seed=seed, settings=SMALL.get(name))
     config = TrainingConfig(epochs=epochs, batch_size=3, seed=seed, augment="mirror,shift")
     plan = make_plan(config, len(TRAIN), (16, 16, 3), first_epoch)
     outcome, best = loop.fit(
@@ -89,6 +102,20 @@ def test_interrupted_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypa
     assert resumed[1].status == "finished"
     assert_same_ending(undisturbed, resumed)
     assert_same_metrics(tmp_path / "a", tmp_path / "b", whole_epochs=stop_at % 2 == 0)
+
+
+@pytest.mark.parametrize("recipe", SMALL)
+def test_discriminators_resume_too(pictures, tmp_path, monkeypatch, recipe):
+    monkeypatch.setattr(plan_module, "LARGEST_NUM_STEPS_PER_EXECUTION", 2)
+    undisturbed = train(pictures, tmp_path / "a", 2, recipe=recipe)
+    calls = itertools.count(1)
+    train(pictures, tmp_path / "b", 2, recipe=recipe, wants_stop=lambda: next(calls) >= 1)
+    resumed = train(pictures, tmp_path / "b", 2, recipe=recipe)
+    assert_same_ending(undisturbed, resumed)
+    for a, b in zip(undisturbed[0].extra_variables(), resumed[0].extra_variables(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    fresh = recipes.build(recipe, (16, 16, 3), 3, settings=SMALL[recipe])
+    assert not np.array_equal(fresh.extra_variables()[0], resumed[0].extra_variables()[0])
 
 
 @pytest.mark.parametrize("kill_at", [1, 2, 3])
