@@ -90,7 +90,7 @@ def main() -> None:
             found[recipe].append(scores.mig)
             print(
                 f"seed {seed}, {recipe}: MIG {scores.mig:.3f}, FactorVAE score {scores.factor_vae:.3f}, "
-                f"{int(embedding.active.sum())} active, KL {embedding.kl_per_dimension.sum():.1f} nats, {seconds:.0f} s",
+                f"{int(embedding.active.sum())} active, KL {embedding.kl_per_dimension.sum():.1f}, {seconds:.0f} s",
                 flush=True,
             )
     for recipe, migs in found.items():

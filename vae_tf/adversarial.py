@@ -81,7 +81,7 @@ class FactorVAE(AdversarialVAE):
 
     TC = KL(q(z) ‖ Π_j q(z_j)) = E log D(z) / (1 − D(z)), where the discriminator D tells samples of q(z) from
     samples whose dimensions were permuted among pictures: the ones from the batch's first half, the others from its
-    second. It needs nothing but samples, so that any posterior that draws them, prior, likelihood and objective will do.
+    second. It needs nothing but samples: any posterior that draws them will do, any prior, likelihood and objective.
 
     Validation compares the objective without γ·TC: the discriminators of two epochs are two yardsticks. The estimate
     is a metric of training, `total_correlation`, in nats; it lags behind and is too low while D still learns.
