@@ -1,9 +1,12 @@
 """Does a VAE-GAN cure the blur? Against the same VAE, on unseen people of the London faces at 64×64.
 
-    python -m benchmarks.vae_gan --faces ../shared/data/faces/london            (1,500 steps, seeds 0 1 2)
+    python -m benchmarks.vae_gan --faces ../shared/data/faces/london --steps 300            (seeds 0 1 2)
 
 Machine: two cores with AMX, bfloat16; a step costs 0.15 s of one core for the VAE and 0.45 s for the VAE-GAN.
-Expected: see EXPECTED below. Both models see the same pictures, split by person, for the same epochs with the same
+Expected, of seed 0 after 300 steps, VAE against VAE-GAN: mse 0.0068, 0.0099 (1.45 times); detail 0.04, 0.96; detail of
+samples 0.05, 0.93; pixels 380, 129 (floor 35); texture 80, 24 (floor 5). Without --steps it takes the usual 1,500.
+
+Both models see the same pictures, split by person, for the same epochs with the same
 seed and augmentation, and both are taken at the epoch that validation found best, with averaged weights.
 
 For unseen people: `mse` of reconstructions; `detail`, the high-frequency ratio of reconstructions and of samples of
@@ -36,7 +39,6 @@ from vae_tf.pixels import to_unit
 from vae_tf.training import loop, precision
 from vae_tf.training.plan import make_plan
 
-EXPECTED = """"""
 SHAPE, LATENT = (64, 64, 3), 30
 SPLIT = (65.0, 10.0, 25.0)
 NUM_COMPONENTS, NUM_BANDS, NUM_CELLS, NUM_SPLITS = 10, 3, 4, 10
