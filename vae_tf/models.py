@@ -5,8 +5,9 @@ from typing import Any
 from vae_tf.errors import UserError
 from vae_tf.model import VAE
 from vae_tf.parts.base import AXES, argument_names
+from vae_tf.semi_supervised import M2, StackedM2
 
-MODELS: dict[str, type[VAE]] = {"vae": VAE}
+MODELS: dict[str, type[VAE]] = {"vae": VAE, "m2": M2, "m1-m2": StackedM2}
 # What the data and the command line decide, so that `--set` cannot.
 FIXED = (*AXES, "image_shape", "latent_dim", "seed", "num_classes")
 
@@ -23,7 +24,7 @@ def make_model(name: str, parts: dict[str, Any], **arguments: Any) -> Any:
         UserError: The model has no such argument, or the parts do not go together.
     """
     model = MODELS[name]
-    known = argument_names(model)
+    known = [name for kind in model.__mro__ if issubclass(kind, VAE) for name in argument_names(kind)]
     unknown = [key for key in arguments if key not in known and key != "dtype"]
     if unknown:
         choices = ", ".join(key for key in known if key not in FIXED)

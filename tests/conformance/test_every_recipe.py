@@ -19,6 +19,7 @@ HAS_ELBO = {
     **dict.fromkeys(("bernoulli", "binarised", "continuous-bernoulli", "discretised-logistic"), True),
     **dict.fromkeys(("printed-sum", "printed-half", "printed-no-half"), True),
     **dict.fromkeys(("printed-mean-pixels", "printed-mean-kl"), True),
+    **dict.fromkeys(("m2", "m1-m2"), True),
     **dict.fromkeys(("ae", "denoising-ae", "sparse-ae"), False),
 }
 
@@ -39,7 +40,7 @@ def small(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe(name, tmp_path):
     pictures = np.random.default_rng(0).integers(0, 256, (NUM, *SHAPE), dtype=np.uint8)
-    model = build(name, SHAPE, LATENT, settings=small(name), batch_size=4)
+    model = build(name, SHAPE, LATENT, settings=small(name), batch_size=4, num_classes=3)
     if hasattr(model.objective, "num_examples"):
         model.objective.num_examples = NUM
     assert model.has_elbo == HAS_ELBO[name]
