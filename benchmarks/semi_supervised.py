@@ -55,7 +55,7 @@ class Setting:
 
 SETTINGS = {
     "m1": Setting("mlp", 6000, 200, 1e-3, 0, DENSE),
-    "m2": Setting("m2", 8000, 80, 3e-3, 20, M2),
+    "m2": Setting("m2", 4000, 80, 3e-3, 20, M2),
     "m1-m2": Setting("m1-m2", 15000, 100, 3e-3, 10, DENSE | {"model.m1_steps": 5000, "model.top_latent": 10}),
 }
 
