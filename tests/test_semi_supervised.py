@@ -17,7 +17,13 @@ from vae_tf.training.plan import make_plan
 
 SHAPE, LATENT, CLASSES, NUM = (8, 8, 1), 3, 4, 6
 LABELS = np.array([0, 3, -1, 1, -1, 2])
-SMALL = {"encoder.name": "mlp", "encoder.widths": (8,), "decoder.name": "mlp", "decoder.widths": (8,)}
+SMALL = {
+    "model.alpha": 0.1,
+    "encoder.name": "mlp",
+    "encoder.widths": (8,),
+    "decoder.name": "mlp",
+    "decoder.widths": (8,),
+}
 
 
 def model(name="m2", seed=0, **changes):

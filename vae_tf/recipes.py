@@ -214,6 +214,8 @@ RECIPES: dict[str, Recipe] = {
         "predictions for unlabelled pictures; as many decoder passes as there are classes",
         model="m2",
         needs=frozenset({"labels"}),
+        # By the paper's 0.1 the decoder shares the classes out in its own way before q(y | x) knows the labels.
+        settings={"model.alpha": 20.0},
     ),
     "m1-m2": Recipe(
         "a few labels: M2 on the latents of an ordinary VAE",

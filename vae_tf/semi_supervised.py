@@ -237,7 +237,10 @@ class StackedM2(Labelled, VAE):
             with tf.init_scope():
                 self.optimizer.build(self.trainable_variables)
         # The optimizer is told of one half alone: its momentum would go on moving the other.
-        return tf.cond(step < self.m1_steps, lambda: learn(batch, step, m1), lambda: learn(batch, step, top))
+        values: dict[str, Any] = tf.cond(
+            step < self.m1_steps, lambda: learn(batch, step, m1), lambda: learn(batch, step, top)
+        )
+        return values
 
     def training_loss(self, batch: dict[str, Any], step: Any) -> tuple[ElboTerms, Any]:
         terms, loss = super().training_loss(batch, step)
