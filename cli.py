@@ -199,6 +199,14 @@ def training_options(
             rich_help_panel=DATA,
         ),
     ] = None,
+    labelled_fraction: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the training labels that training may see, 0.01 say; the others check predictions.",
+            metavar="SHARE",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(help="Side, or HEIGHTxWIDTH, in pixels; chosen from the data.", rich_help_panel=DATA),
@@ -378,6 +386,17 @@ def probe(
     from pipelines import chain
 
     chain.probe(run, labels, finetune, draws, seed)
+
+
+@app.command(
+    rich_help_panel="Chain",
+    epilog="Examples: predict · predict 3 new-digits/",
+)
+def predict(run: RunArgument = None, source: OtherSource = None, seed: Seed = 0) -> None:
+    """The class of every picture with its probability, for models that learn classes (--recipe m2 or m1-m2)."""
+    from pipelines import chain
+
+    chain.predict(run, source, seed)
 
 
 @app.command(

@@ -206,6 +206,22 @@ def probe(text: str | None, labels: str, finetune: bool, draws: int, seed: int) 
     show_page(subject, "probe.html")
 
 
+def predict(text: str | None, source: str | None, seed: int) -> None:
+    run, began = started_with(text), time.time()
+    from pipelines.other_source import subject_of
+    from pipelines.predictions import predict as work
+    from pipelines.predictions_record import answer, calibration_sentences
+
+    subject = subject_of(run, source)
+    stage = work(subject, seed)
+    scores = artifacts.read_json(stage.folder / "scores.json")
+    told(stage, f"classes of {scores['num_pictures']:,} pictures", began)
+    for sentence in [answer(scores), *calibration_sentences(scores)]:
+        say(f"  {sentence}")
+    say(f"  files: {stage.folder / 'predictions.csv'} and predictions.npz")
+    show_page(subject, "predictions.html")
+
+
 def export(text: str | None) -> None:
     run, began = started_with(text), time.time()
     from pipelines.export import export as work

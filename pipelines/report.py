@@ -20,6 +20,7 @@ KINDS = {
     "interpolation": "interpolation",
     "evaluation": "evaluation",
     "probe": "probe",
+    "predictions": "predictions",
     "export": "export",
 }
 
@@ -131,6 +132,13 @@ def _probe() -> tuple[Callable[..., Path], Callable[..., Any]]:
     return write_probe, probe_record.probe
 
 
+def _predictions() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import predictions_record
+    from reports.predictions import write_predictions
+
+    return write_predictions, predictions_record.predictions
+
+
 def _export() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.export import write_export
 
@@ -145,5 +153,6 @@ PAGES = {
     "interpolation": _interpolation,
     "evaluation": _evaluation,
     "probe": _probe,
+    "predictions": _predictions,
     "export": _export,
 }

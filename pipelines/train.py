@@ -58,7 +58,9 @@ def resolve(config: Config, pictures: Pictures, first_epoch: int = 0) -> tuple[C
     from vae_tf.training import precision
 
     image_shape = pictures.shape.image_shape
-    plan = plans.make_plan(config.training, len(pictures.index.where("train")), image_shape, first_epoch)
+    learns_classes = "labels" in recipes.find_recipe(config.model.recipe).needs
+    num_pictures = len(pictures.index.where("train"))
+    plan = plans.make_plan(config.training, num_pictures, image_shape, first_epoch, learns_classes)
     chosen = precision.resolve(config.training.precision, config.model.recipe)
     data = resolved_data(config.data, pictures.shape)
     training = config.training.model_copy(
@@ -68,7 +70,8 @@ def resolve(config: Config, pictures: Pictures, first_epoch: int = 0) -> tuple[C
     num_examples = len(pictures.index.where("train"))
     machine = {"plan": dataclasses.asdict(plan), "precision": dataclasses.asdict(chosen)}
     num_classes = len(pictures.index.class_names)
-    return resolved, {**machine, "num_examples": num_examples, "num_classes": num_classes}
+    sizes = {"num_examples": num_examples, "num_classes": num_classes, "m1_steps": plan.num_steps // 2}
+    return resolved, {**machine, **sizes}
 
 
 def start(
@@ -78,7 +81,7 @@ def start(
     check_model(config)
     pictures = prepare_data(config, source)
     check_latent(config.model.latent, pictures)
-    recipes.check_data(config.model.recipe, classes_to_learn(pictures))
+    recipes.check_data(config.model.recipe, classes_to_learn(pictures), pictures.index.class_names)
     inspection = inspect_pictures(pictures)
     resolved, machine = resolve(config, pictures)
     model = build_model(resolved, machine)
@@ -128,7 +131,7 @@ def check_latent(latent: int, pictures: Pictures) -> None:
 def classes_to_learn(pictures: Pictures) -> list[str]:
     """Names of the classes that some picture of the training part is labelled with."""
     index = pictures.index
-    labels = set(index.labels[index.where("train")].tolist()) - {-1}
+    labels = set(index.visible_labels[index.where("train")].tolist()) - {-1}
     return [name for i, name in enumerate(index.class_names) if i in labels]
 
 
@@ -228,7 +231,7 @@ def extend(text: str, epochs: int, name: str | None, tensorboard: bool = False) 
     training = config.training.model_copy(update={"epochs": epochs})
     first_epoch = parent.record["machine"]["plan"]["epochs"]
     resolved, machine = resolve(config.model_copy(update={"training": training}), pictures, first_epoch)
-    machine["precision"] = parent.record["machine"]["precision"]
+    machine |= {name: parent.record["machine"][name] for name in ("precision", "m1_steps")}
     label = name or f"{parent.name[6:]}-extended"
     run = create_run(label, resolved, machine, pictures, read_inspection(subject), parent.name)
     run.partial_train.mkdir()
@@ -242,6 +245,8 @@ def build_model(config: Config, machine: dict[str, Any], precision: str | None =
     if config.training.kl_warmup:
         # An objective without a warm-up refuses it by name, which says what is wrong.
         settings.setdefault("objective.warmup_steps", config.training.kl_warmup)
+    if recipes.find_recipe(config.model.recipe).model == "m1-m2":
+        settings.setdefault("model.m1_steps", machine["m1_steps"])
     model = recipes.build(
         config.model.recipe,
         image_shape=(*(config.data.size or ()), config.data.channels or 3),
@@ -328,7 +333,13 @@ def batch_maker(pictures: Pictures, plan: Any) -> Callable[[int], Any]:
 
     index = pictures.index
     return lambda first_step: batches.training_batches(
-        pictures.images, index.labels, index.where("train"), plan.batch_size, plan.seed, first_step
+        pictures.images,
+        index.visible_labels,
+        index.where("train"),
+        plan.batch_size,
+        plan.seed,
+        first_step,
+        plan.num_labelled,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reports.page import write_asset
-from reports.records import BicCurve, Confusion, CurveSegment, Numbers
+from reports.records import BicCurve, Confusion, CurveSegment, Numbers, ReliabilityBin
 from reports.words import number, plural
 
 # What a training curve may hold, and the panel it is drawn in.
@@ -267,6 +267,26 @@ def bic_curves(folder: Path | None, curves: Sequence[BicCurve]) -> Figure:
     found = ", ".join(f"{curve.method} chose k = {curve.chosen}" for curve in curves)
     alt = f"BIC against the number of clusters: {found}."
     return draw_figure(folder, "bic", draw, alt, height=2.7, narrow_height=2.3 * len(curves))
+
+
+def reliability_diagram(folder: Path | None, bins: Sequence[ReliabilityBin]) -> Figure:
+    """How often predictions of each probability are right; on the dotted line they are as sure as they should be."""
+
+    def draw(figure: Any, theme: Theme, narrow: bool) -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], ":", color=theme.muted, linewidth=1.4)
+        confidence, accuracy = [b.confidence for b in bins], [b.accuracy for b in bins]
+        axes.plot(confidence, accuracy, "-", color=theme.validation, linewidth=1.6)
+        largest = max(b.num for b in bins)
+        sizes = [20 + 160 * b.num / largest for b in bins]
+        axes.scatter(confidence, accuracy, s=sizes, color=theme.validation, zorder=3)
+        axes.set(xlim=(0, 1.03), ylim=(-0.03, 1.05), xlabel="probability of the predicted class")
+        axes.set_title("share that is right")
+
+    alt = "Share of right predictions against their probability: " + "; ".join(
+        f"{b.accuracy:.0%} right at {b.confidence:.0%} ({plural(b.num, 'picture')})" for b in bins
+    )
+    return draw_figure(folder, "reliability", draw, alt, height=3.6, narrow_height=3.4)
 
 
 def _printable(text: str) -> str:

@@ -26,6 +26,11 @@ PAGES = {
         "how probable the pictures are, and how real its samples",
     ),
     "probe": ("probe.html", "Probe", "what a few labels are worth on these features"),
+    "predictions": (
+        "predictions.html",
+        "Predictions",
+        "the class of every picture, and how far to trust it",
+    ),
     "compare": ("compare.html", "Comparison", "runs side by side"),
     "export": ("export.html", "Export", "the model as a file to serve"),
 }

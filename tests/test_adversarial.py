@@ -268,4 +268,4 @@ def test_pages_show_no_elbo_of_a_vae_gan():
     assert model.has_kl and not model.has_elbo and small("factor").has_elbo
     with pytest.raises(UserError, match="discriminator"):
         importance_weighted(model, np.zeros((2, 16, 16, 3), np.uint8), 2)
-    assert RECIPES["vae-gan"].model == "vae_gan"
+    assert RECIPES["vae-gan"].model == "vae-gan"

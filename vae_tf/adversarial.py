@@ -10,7 +10,7 @@ from keras import ops
 
 from vae_tf import random
 from vae_tf.errors import UserError
-from vae_tf.model import VAE, Update, as_batch
+from vae_tf.model import VAE, Update, as_batch, figures
 from vae_tf.parts.base import argument_names
 from vae_tf.parts.encoders import centred
 
@@ -127,7 +127,7 @@ class FactorVAE(AdversarialVAE):
         step = self.steps_taken.value
         x = self.training_pixels(as_batch(data)["x"], step)
         with tf.GradientTape() as tape:
-            terms = self._training_terms(x, step)
+            terms = self.training_terms(x, step)
             correlation = ops.mean(self.adversary().network(flat(terms.z)))
             loss = ops.mean(self.objective(terms, step)) + self.gamma * correlation
             scaled_loss = self.optimizer.scale_loss(loss)
@@ -136,7 +136,7 @@ class FactorVAE(AdversarialVAE):
         ]
         error, update = self.discriminate(ops.stop_gradient(terms.z), step)
         self._apply_if_finite(terms, [*updates, update], step)
-        return self._track(terms, loss, total_correlation=correlation, discriminator=error)
+        return self._track({**figures(terms, loss), "total_correlation": correlation, "discriminator": error})
 
     def discriminate(self, z: Any, step: Any) -> tuple[Any, Any]:
         """D's loss, nats per sample, and its update on samples of q(z) [K, B, d]."""
@@ -259,7 +259,7 @@ class VAEGAN(AdversarialVAE):
         step = self.steps_taken.value
         x = self.training_pixels(as_batch(data)["x"], step)
         with tf.GradientTape(persistent=True) as tape:
-            terms = self._training_terms(x, step)
+            terms = self.training_terms(x, step)
             judged = self.judge(x, flat(self.likelihood.mean(terms.output)), self._drawn(x, step))
             log_features = ops.reshape(-judged.distance, ops.shape(terms.log_px))
             compared = dataclasses.replace(terms, log_px=log_features)
@@ -274,7 +274,7 @@ class VAEGAN(AdversarialVAE):
         del tape
         self._apply_if_finite(compared, updates, step)
         others = {"feature_distance": ops.mean(judged.distance), "discriminator": judged.error}
-        return self._track(terms, losses["likelihood"], **others)
+        return self._track({**figures(terms, losses["likelihood"]), **others})
 
     def _drawn(self, x: Any, step: Any) -> Any:
         """As many pictures of samples of the prior as x has, [B, H, W, C]."""

@@ -30,6 +30,9 @@ class DataConfig(Section):
     group_by: str | None = None
     only: tuple[str, ...] = pydantic.Field((), description="classes to train on; the rest is put aside")
     split: tuple[float, ...] | None = None
+    labelled_fraction: float | None = pydantic.Field(
+        None, gt=0, le=1, description="share of the training labels that training may see"
+    )
     size: tuple[int, int] | None = None
     fit: Literal["crop", "pad", "stretch"] = "crop"
     channels: Literal[1, 3] | None = None

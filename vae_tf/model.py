@@ -110,13 +110,17 @@ class VAE(keras.Model):
     def build(self, input_shape: Any = None) -> None:
         if getattr(self, "built", False):
             return
-        pictures = (None, *self.image_shape)
+        pictures, latents = (None, *self.image_shape), (None, self.latent_dim + self.condition_dim)
         self._build_part(self.encoder, pictures)
-        self._build_part(self.posterior, self.encoder.compute_output_shape(pictures))
+        self._build_part(self.posterior, self._build_features(self.encoder.compute_output_shape(pictures)))
         self._build_part(self.prior, (None, self.latent_dim))
-        self._build_part(self.decoder, (None, self.latent_dim))
-        self._build_part(self.likelihood, self.decoder.compute_output_shape((None, self.latent_dim)))
+        self._build_part(self.decoder, latents)
+        self._build_part(self.likelihood, self.decoder.compute_output_shape(latents))
         self.built = True
+
+    def _build_features(self, encoded: Any) -> Any:
+        """Builds what lies between encoder and posterior; from the encoder's output shape to the posterior's input."""
+        return (*encoded[:-1], encoded[-1] + self.condition_dim)
 
     @staticmethod
     def _build_part(part: Any, shape: Any) -> None:
@@ -129,6 +133,11 @@ class VAE(keras.Model):
         if self.objective.is_bound and self.has_kl:
             return None
         return "A plain autoencoder gives no probability to a picture"
+
+    @property
+    def condition_dim(self) -> int:
+        """How many numbers encoder and decoder are told beside pictures and latents."""
+        return 0
 
     @property
     def has_elbo(self) -> bool:
@@ -200,10 +209,14 @@ class VAE(keras.Model):
 
     def sample(self, num: int, seed: int = 0, temperature: float = 1.0) -> Any:
         """Mean pictures [num, H, W, C] of latents drawn from the prior; `temperature` scales the noise."""
+        return self.decode(self.sample_latents(num, seed, temperature))
+
+    def sample_latents(self, num: int, seed: int = 0, temperature: float = 1.0) -> Any:
+        """Latents [num, d] drawn from the prior."""
         noise = random.normal(self.prior.noise_shape(num), seed, 0, "prior")
         # What lies beyond the d latent dimensions chooses a component; temperature is not about that.
         scale = np.where(np.arange(noise.shape[-1]) < self.latent_dim, temperature, 1.0).astype(np.float32)
-        return self.decode(self.prior.sample(noise * scale, self.prior_context()))
+        return self.prior.sample(noise * scale, self.prior_context())
 
     def prior_context(self) -> Any:
         """What the encoder makes of the prior's own pictures; None for a prior that has none."""
@@ -212,6 +225,11 @@ class VAE(keras.Model):
     def log_prior(self, z: Any) -> Any:
         """log p(z) [...] of z [..., d], in nats."""
         return self.prior.log_prob(z, self.prior_context())
+
+    def log_likelihood(self, z: Any, x: Any) -> Any:
+        """log p(x | z) [K, B] of z [K, B, d] and pictures [B, H, W, C], in nats."""
+        x = self.pixels(x)
+        return self.likelihood.log_prob(self.decoder_output(z, x), x)
 
     def elbo_terms(
         self, x: Any, noise: Any, seen: Any = None, prior_noise: Any = None, condition: Any = None
@@ -273,15 +291,23 @@ class VAE(keras.Model):
         return (shape[0], *self.image_shape)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        step = self.steps_taken.value
-        x = self.training_pixels(as_batch(data)["x"], step)
+        batch, step = as_batch(data), self.steps_taken.value
+        x = self.training_pixels(batch["x"], step)
+        return self._track(self.learn({**batch, "x": x}, step, self.trainable_variables))
+
+    def learn(self, batch: dict[str, Any], step: Any, variables: list[Any]) -> dict[str, Any]:
+        """One step of the optimizer on `variables`; returns the loss, and reconstruction, KL and ELBO [B]."""
         with tf.GradientTape() as tape:
-            terms = self._training_terms(x, step)
-            loss = ops.mean(self.objective(terms, step))
+            terms, loss = self.training_loss(batch, step)
             scaled_loss = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled_loss, self.trainable_variables)
-        self._apply_if_finite(terms, [(self.optimizer, gradients, self.trainable_variables)], step)
-        return self._track(terms, loss)
+        update = (self.optimizer, tape.gradient(scaled_loss, variables), variables)
+        self._apply_if_finite(terms, [update], step)
+        return figures(terms, loss)
+
+    def training_loss(self, batch: dict[str, Any], step: Any) -> tuple[ElboTerms, Any]:
+        """What step `step` minimises of a batch whose pixels are floats: the terms to track, and the mean loss."""
+        terms = self.training_terms(batch["x"], step)
+        return terms, ops.mean(self.objective(terms, step))
 
     def training_pixels(self, x: Any, step: Any) -> Any:
         """What a training step is to reconstruct: pictures augmented and, where the model says so, binarised."""
@@ -297,7 +323,7 @@ class VAE(keras.Model):
             return x
         return ops.cast(random.uniform(ops.shape(x), self.seed, key, purpose) < x, "float32")
 
-    def _training_terms(self, x: Any, step: Any) -> ElboTerms:
+    def training_terms(self, x: Any, step: Any) -> ElboTerms:
         """The terms of pictures in [0, 1], with the noise of this step."""
         noise = self.noise_for(x, step, "posterior", self.objective.num_samples)
         prior_noise = self.prior_noise_for(x, step, "prior sample")
@@ -339,22 +365,19 @@ class VAE(keras.Model):
         batch = as_batch(data)
         key = batch["index"][0] if "index" in batch else 0
         x = self.target(batch["x"], key, "binarise validation")
-        noise = self.noise_for(x, key, "validation", self.objective.num_samples)
-        prior_noise = self.prior_noise_for(x, key, "prior validation")
-        terms = self.elbo_terms(x, noise, prior_noise=prior_noise)
-        return self._track(terms, ops.mean(self.objective.final(terms)))
+        return self._track(figures(*self.validation_loss({**batch, "x": x}, key)))
 
-    def _track(self, terms: ElboTerms, loss: Any, **others: Any) -> dict[str, Any]:
-        size = ops.shape(terms.elbo)[0]
-        values = {
-            "loss": loss,
-            "reconstruction": ops.mean(terms.reconstruction),
-            "kl": ops.mean(terms.divergence),
-            "elbo": ops.mean(terms.elbo),
-            **others,
-        }
+    def validation_loss(self, batch: dict[str, Any], key: Any) -> tuple[ElboTerms, Any]:
+        """As `training_loss`, at the objective's final weights; `key` is that of the noise."""
+        x = batch["x"]
+        noise = self.noise_for(x, key, "validation", self.objective.num_samples)
+        terms = self.elbo_terms(x, noise, prior_noise=self.prior_noise_for(x, key, "prior validation"))
+        return terms, ops.mean(self.objective.final(terms))
+
+    def _track(self, values: dict[str, Any]) -> dict[str, Any]:
+        size = ops.shape(values["elbo"])[0]
         for name, value in values.items():
-            self.trackers[name].update_state(value, sample_weight=size)
+            self.trackers[name].update_state(ops.mean(value), sample_weight=size)
         return {name: self.trackers[name].result() for name in values}
 
     def get_config(self) -> dict[str, Any]:
@@ -379,6 +402,16 @@ class VAE(keras.Model):
         config["objective"] = objectives.deserialize(config["objective"])
         config["dtype"] = keras.saving.deserialize_keras_object(config["dtype"])
         return cls(**config)
+
+
+def figures(terms: ElboTerms, loss: Any) -> dict[str, Any]:
+    """What training tracks: the mean loss, and reconstruction, KL and ELBO of each picture [B], in nats."""
+    return {
+        "loss": loss,
+        "reconstruction": terms.reconstruction,
+        "kl": terms.divergence,
+        "elbo": terms.elbo,
+    }
 
 
 def with_gradient_weights(z: Any, weights: dict[str, Any]) -> Any:

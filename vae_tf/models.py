@@ -6,8 +6,15 @@ from vae_tf.adversarial import VAEGAN, FactorVAE
 from vae_tf.errors import UserError
 from vae_tf.model import VAE
 from vae_tf.parts.base import AXES, argument_names
+from vae_tf.semi_supervised import M2, StackedM2
 
-MODELS: dict[str, type[VAE]] = {"vae": VAE, "factor": FactorVAE, "vae_gan": VAEGAN}
+MODELS: dict[str, type[VAE]] = {
+    "vae": VAE,
+    "factor": FactorVAE,
+    "vae-gan": VAEGAN,
+    "m2": M2,
+    "m1-m2": StackedM2,
+}
 # What the data and the command line decide, so that `--set` cannot.
 FIXED = (*AXES, "image_shape", "latent_dim", "seed", "num_classes")
 

@@ -21,6 +21,7 @@ HAS_ELBO = {
     **dict.fromkeys(("printed-mean-pixels", "printed-mean-kl"), True),
     **dict.fromkeys(("ae", "denoising-ae", "sparse-ae", "vae-gan"), False),
     "factor": True,
+    **dict.fromkeys(("m2", "m1-m2"), True),
 }
 
 
@@ -34,7 +35,7 @@ def small(name):
     for axis in ("encoder", "decoder"):
         width = (4, 8) if axis == "encoder" else (8, 4)
         settings[f"{axis}.widths"] = width if getattr(RECIPES[name], axis) == "auto" else (8,)
-    if RECIPES[name].model in ("factor", "vae_gan"):
+    if RECIPES[name].model in ("factor", "vae-gan"):
         settings["model.discriminator_widths"] = (4, 8, 8)
     return settings | ({"prior.num_inputs": 4} if name == "vamp" else {})
 
@@ -42,7 +43,7 @@ def small(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe(name, tmp_path):
     pictures = np.random.default_rng(0).integers(0, 256, (NUM, *SHAPE), dtype=np.uint8)
-    model = build(name, SHAPE, LATENT, settings=small(name), batch_size=4)
+    model = build(name, SHAPE, LATENT, settings=small(name), batch_size=4, num_classes=3)
     if hasattr(model.objective, "num_examples"):
         model.objective.num_examples = NUM
     assert model.has_elbo == HAS_ELBO[name]

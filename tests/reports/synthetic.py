@@ -13,11 +13,14 @@ from reports.export import write_export
 from reports.interpolation import write_interpolation
 from reports.latents import write_latents
 from reports.overview import write_overview
+from reports.predictions import write_predictions
 from reports.probe import write_probe
 from reports.records import (
+    AccuracyRow,
     BicCurve,
     BoundRow,
     BoundsOfPart,
+    ClassGrid,
     ClusterContents,
     ClustersRecord,
     ColorBy,
@@ -36,11 +39,14 @@ from reports.records import (
     OverviewRecord,
     PageForm,
     PathBetween,
+    PredictedPictures,
+    PredictionsRecord,
     ProbeRecord,
     Projection,
     Quality,
     Question,
     Reconstructions,
+    ReliabilityBin,
     RunFacts,
     Sampler,
     Score,
@@ -64,6 +70,7 @@ RUN = RunFacts(
         "interpolation",
         "evaluation",
         "probe",
+        "predictions",
         "compare",
         "export",
     ),
@@ -385,6 +392,58 @@ def probe_record() -> ProbeRecord:
     )
 
 
+def predictions_record() -> PredictionsRecord:
+    """Two groups of pictures, two grids, one of them with originals; names are hostile."""
+    pictures, labels = shapes(12)
+    names = [CLASSES[label] for label in labels]
+    grid = np.stack([pictures[:3], pictures[3:6]])
+    return PredictionsRecord(
+        run=RUN,
+        answer="From 6 labelled pictures the model names the class of 54 others: 90.0% right.",
+        counts=[("unseen, class known", 20), ("trained on, label hidden", 34)],
+        accuracies=[
+            AccuracyRow(name="unseen", num=20, accuracy=0.9, low=0.7, high=0.97, balanced=0.88),
+            AccuracyRow(name="validation", num=1, accuracy=1.0, low=None, high=None, balanced=1.0),
+        ],
+        accuracy_note="Intervals: 95 %.",
+        calibration=["On 30 validation labels the model was too sure: its logits are divided by 1.80."],
+        reliability=[
+            ReliabilityBin(num=n, confidence=c, accuracy=c - 0.1) for n, c in ((5, 0.5), (15, 0.95))
+        ],
+        confusion=Confusion(
+            title="True class against predicted class",
+            rows=CLASSES,
+            columns=CLASSES,
+            counts=np.array([[6, 1, 0], [0, 7, 0], [1, 0, 5]]),
+            finding="Most often the first is taken for the second.",
+        ),
+        shown=[
+            PredictedPictures(
+                title=title,
+                pictures=pictures,
+                paths=[f"{HOSTILE}/{i}.png" for i in range(12)],
+                classes=names,
+                probabilities=[0.5] * 12,
+                truths=["", CLASSES[0], *names[2:]],
+            )
+            for title in ("Least sure", "Most sure")
+        ],
+        grids=[
+            ClassGrid(
+                title="Samples of each class", note="A class in each column.", pictures=grid, classes=CLASSES
+            ),
+            ClassGrid(
+                title="As every class",
+                note="Left: pictures.",
+                pictures=grid,
+                classes=CLASSES,
+                originals=pictures[:2],
+            ),
+        ],
+        csv="../predictions/predictions.csv",
+    )
+
+
 def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     """Writes every page in this form; returns the folder."""
     from tests.reports.test_data_page import data_record
@@ -399,6 +458,7 @@ def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     write_compare(folder, replace(compare_record(), run=run))
     write_evaluation(folder, replace(evaluation_record(), run=run))
     write_probe(folder, replace(probe_record(), run=run))
+    write_predictions(folder, replace(predictions_record(), run=run))
     return folder
 
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from vae_tf import random
 
 
-def position_stream(count: int, batch_size: int, seed: int) -> Callable[[int], NDArray[np.int64]]:
+def position_stream(
+    count: int, batch_size: int, seed: int, purpose: str = "shuffle"
+) -> Callable[[int], NDArray[np.int64]]:
     """A function from a step to the positions of its batch.
 
-    The stream is one permutation of `count` positions after another, permutation e keyed by (seed, e); step s
+    The stream is one permutation of `count` positions after another, permutation e keyed by (seed, purpose, e); step s
     takes positions s·batch_size to (s + 1)·batch_size of it. So every batch is full, no picture is left out,
     and what a step sees depends on nothing but the seed and the step.
     """
@@ -23,7 +25,7 @@ def position_stream(count: int, batch_size: int, seed: int) -> Callable[[int], N
         if epoch not in known:
             for old in [e for e in known if e < epoch - 1]:
                 del known[old]
-            known[epoch] = random.generator(seed, "shuffle", epoch).permutation(count)
+            known[epoch] = random.generator(seed, purpose, epoch).permutation(count)
         return known[epoch]
 
     def positions(step: int) -> NDArray[np.int64]:
@@ -61,8 +63,12 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_step: int = 0,
+    num_labelled: int = 0,
 ) -> tf.data.Dataset:
     """An endless stream of shuffled batches, beginning at `first_step`.
+
+    Where few pictures have a class, a batch at random would hold hardly one of them: `num_labelled` of them are added
+    to each, from a stream of their own.
 
     Args:
         images: Stored pixels [N, H, W, C], memory-mapped or not.
@@ -71,15 +77,22 @@ def training_batches(
         batch_size: Pictures per batch; may exceed the number of indices.
         seed: Key of the order.
         first_step: Step of the first batch.
+        num_labelled: Labelled pictures added to each batch, unless all or none have a class.
     """
     positions = position_stream(len(indices), batch_size, seed)
+    labelled = indices[labels[indices] >= 0]
+    num_added = num_labelled if 0 < len(labelled) < len(indices) else 0
+    added = position_stream(len(labelled), num_added, seed, "labelled")
 
     def at_step(step: NDArray[np.int64]) -> NDArray[np.int64]:
-        return indices[positions(int(step))]
+        chosen = indices[positions(int(step))]
+        return np.concatenate([chosen, labelled[added(int(step))]]) if num_added else chosen
 
     def select(step: Any) -> Any:
         # In order, one at a time: the stream forgets permutations that lie behind it.
-        return tf.ensure_shape(tf.numpy_function(at_step, [step], tf.int64, stateful=False), (batch_size,))
+        return tf.ensure_shape(
+            tf.numpy_function(at_step, [step], tf.int64, stateful=False), (batch_size + num_added,)
+        )
 
     steps = tf.data.Dataset.counter(start=first_step, dtype=tf.int64)
     return steps.map(select).map(gather(images, labels), num_parallel_calls=2).prefetch(4)

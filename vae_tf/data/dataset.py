@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vae_tf.config import DataConfig
 from vae_tf.data.cache import Cache, Shape, choose_shape, open_cache
+from vae_tf.data.hidden_labels import hide_labels
 from vae_tf.data.sources import Source, open_source
 from vae_tf.data.splits import FREE, OTHER, PARTS, Split, split
 from vae_tf.errors import UserError
@@ -31,6 +32,7 @@ class Index:
         groups: Group of each picture [N], −1 for none; `group_names[group]` is its key.
         parts: Position in `splits.PARTS` [N].
         facts: Further columns, each of N values (generative factors, say).
+        hidden: Whether training may not see the picture's class [N]; None where nothing was hidden.
     """
 
     paths: list[str]
@@ -40,6 +42,12 @@ class Index:
     group_names: list[str]
     parts: NDArray[np.int8]
     facts: dict[str, list[Any]] = dataclasses.field(default_factory=dict)
+    hidden: NDArray[np.bool_] | None = None
+
+    @property
+    def visible_labels(self) -> NDArray[np.int64]:
+        """The classes that training may see [N], −1 for none and for those that are hidden."""
+        return self.labels if self.hidden is None else np.where(self.hidden, -1, self.labels)
 
     def where(self, part: str) -> NDArray[np.int64]:
         return Split(self.parts).where(part)
@@ -53,12 +61,15 @@ class Index:
         return self.group_names[group] if group >= 0 else ""
 
     def to_csv(self) -> str:
-        """One row per picture: path, split, label, group, then every fact."""
+        """One row per picture: path, split, label, group, then every fact; and whether the label was hidden."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["path", "split", "label", "group", *self.facts])
+        columns = dict(self.facts)
+        if self.hidden is not None:
+            columns["label_is_hidden"] = ["yes" if hidden else "no" for hidden in self.hidden]
+        writer.writerow(["path", "split", "label", "group", *columns])
         for i, path in enumerate(self.paths):
-            facts = [column[i] for column in self.facts.values()]
+            facts = [column[i] for column in columns.values()]
             writer.writerow([path, PARTS[self.parts[i]], self.class_of(i), self.group_of(i), *facts])
         # Bytes of a file's name that are no UTF-8 become \udcXX, in paths and in the names taken from them alike.
         return text.getvalue().encode("utf-8", "backslashreplace").decode()
@@ -72,15 +83,18 @@ class Index:
             "group_names": self.group_names,
             "parts": self.parts.tolist(),
             "facts": self.facts,
+            "hidden": None if self.hidden is None else np.flatnonzero(self.hidden).tolist(),
         }
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Index":
-        arrays = {
+        arrays: dict[str, Any] = {
             "labels": np.asarray(document["labels"], dtype=np.int64),
             "groups": np.asarray(document["groups"], dtype=np.int64),
             "parts": np.asarray(document["parts"], dtype=np.int8),
         }
+        hidden = document["hidden"]
+        arrays["hidden"] = None if hidden is None else np.isin(np.arange(len(arrays["labels"])), hidden)
         return cls(**{**document, **arrays})
 
 
@@ -154,6 +168,11 @@ def load_pictures(
     parts = split(index.labels, index.groups, config.shares, seed, index.parts, copies)
     index = dataclasses.replace(index, parts=parts.part)
     notes = [*parts.notes, *notes_about_labels(index.labels, index.class_names, config)]
+    if config.labelled_fraction is not None:
+        training = index.where("train")
+        hidden = hide_labels(index.labels, training, index.class_names, config.labelled_fraction, seed)
+        index = dataclasses.replace(index, hidden=hidden)
+        notes.append(note_about_hidden(index))
     return make_pictures(source, shape, cache, index, notes)
 
 
@@ -247,6 +266,15 @@ def among(only: tuple[str, ...], labels: NDArray[np.int64], class_names: list[st
             shown = ", ".join(near[:20]) + (" …" if len(near) > 20 else "")
             raise UserError(f"--only {name}: there is no such class.", f"Classes are: {shown}.")
     return np.isin(labels, [class_names.index(name) for name in only])
+
+
+def note_about_hidden(index: Index) -> str:
+    training = index.where("train")
+    known, seen = int(np.sum(index.labels[training] >= 0)), int(np.sum(index.visible_labels[training] >= 0))
+    return (
+        f"Training sees {seen:,} of {known:,} labels (--labelled-fraction); the others are hidden, "
+        "and only check what is predicted."
+    )
 
 
 def notes_about_labels(labels: NDArray[np.int64], class_names: list[str], config: DataConfig) -> list[str]:

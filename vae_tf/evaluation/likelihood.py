@@ -75,7 +75,7 @@ def importance_weighted(
         parameters = model.encode(x)
         noise = random.normal((num, tf.shape(x)[0], model.latent_dim), seed, key, "importance")
         z, log_qz = model.posterior.sample_and_log_prob(parameters, noise)
-        return log_likelihood(model, z, x) + model.log_prior(z) - log_qz
+        return model.log_likelihood(z, x) + model.log_prior(z) - log_qz
 
     return estimate(log_weights, pictures, num_samples, batch_size)
 
@@ -95,15 +95,9 @@ def under_the_prior(
         columns = model.prior.noise_shape(1)[1]
         noise = random.normal((num * tf.shape(x)[0], columns), seed, key, "naive")
         z = model.prior.sample(noise, model.prior_context())
-        return log_likelihood(model, tf.reshape(z, (num, -1, model.latent_dim)), x)
+        return model.log_likelihood(tf.reshape(z, (num, -1, model.latent_dim)), x)
 
     return estimate(log_weights, pictures, num_samples, batch_size)
-
-
-def log_likelihood(model: Any, z: Any, x: Any) -> Any:
-    """log p(x | z) [K, B] of z [K, B, d] and pictures [B, H, W, C]."""
-    pixels = model.pixels(x)
-    return model.likelihood.log_prob(model.decoder_output(z, pixels), pixels)
 
 
 def estimate(

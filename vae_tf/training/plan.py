@@ -17,11 +17,16 @@ AVERAGE_DECAY = 0.998
 # The usual 0.999 forgets a quiet past too slowly: a sudden gradient then moves the weights far (seen: divergence).
 ADAM_BETA_2 = 0.99
 FEW_PICTURES = 50
+# Labelled pictures that come on top of each batch, where only some have a class.
+SHARE_OF_LABELLED = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All numbers that the loop needs; `notes` say how they were chosen."""
+    """All numbers that the loop needs; `notes` say how they were chosen.
+
+    `num_labelled` pictures with a class are added to each batch, where the model learns from few.
+    """
 
     batch_size: int
     steps_per_epoch: int
@@ -32,6 +37,7 @@ class Plan:
     augmentation: dict[str, Any] | None
     seed: int
     notes: tuple[str, ...] = ()
+    num_labelled: int = 0
 
     @property
     def num_steps(self) -> int:
@@ -39,7 +45,11 @@ class Plan:
 
 
 def make_plan(
-    config: TrainingConfig, num_pictures: int, image_shape: tuple[int, int, int], first_epoch: int = 0
+    config: TrainingConfig,
+    num_pictures: int,
+    image_shape: tuple[int, int, int],
+    first_epoch: int = 0,
+    learns_classes: bool = False,
 ) -> Plan:
     """Fills in what `config` leaves open.
 
@@ -48,6 +58,7 @@ def make_plan(
         num_pictures: Number of pictures to train on.
         image_shape: (H, W, C).
         first_epoch: Epochs that a parent run has done; `config.epochs` come after them.
+        learns_classes: Whether pictures with a class are worth more than others.
     """
     batch_size = min(config.batch_size or default_batch_size(num_pictures), max(num_pictures, 1))
     steps_per_epoch = math.ceil(num_pictures / batch_size)
@@ -63,6 +74,7 @@ def make_plan(
         augmentation=augmentation,
         seed=config.seed,
         notes=(note,),
+        num_labelled=math.ceil(batch_size * SHARE_OF_LABELLED) if learns_classes else 0,
     )
 
 
