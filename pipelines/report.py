@@ -20,6 +20,7 @@ KINDS = {
     "interpolation": "interpolation",
     "evaluation": "evaluation",
     "probe": "probe",
+    "features": "features",
     "export": "export",
 }
 
@@ -131,6 +132,13 @@ def _probe() -> tuple[Callable[..., Path], Callable[..., Any]]:
     return write_probe, probe_record.probe
 
 
+def _features() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import features_record
+    from reports.features import write_features
+
+    return write_features, features_record.features
+
+
 def _export() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.export import write_export
 
@@ -145,5 +153,6 @@ PAGES = {
     "interpolation": _interpolation,
     "evaluation": _evaluation,
     "probe": _probe,
+    "features": _features,
     "export": _export,
 }

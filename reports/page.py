@@ -26,6 +26,7 @@ PAGES = {
         "how probable the pictures are, and how real its samples",
     ),
     "probe": ("probe.html", "Probe", "what a few labels are worth on these features"),
+    "features": ("features.html", "Features", "which feature is on where, and what switches it"),
     "compare": ("compare.html", "Comparison", "runs side by side"),
     "export": ("export.html", "Export", "the model as a file to serve"),
 }
