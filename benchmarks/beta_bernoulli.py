@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/beta_bernoulli.py --seeds 3
 
-Machine: 2 cores with AMX (one thread used). About 35 s of one core for each of 12 trainings.
+Machine: 2 cores with AMX (one thread used). About 25 s of one core for each of 12 trainings.
 
 Two claims, over seeds (of people, weights and noise), on people that training has not seen:
 
@@ -12,7 +12,16 @@ Two claims, over seeds (of people, weights and noise), on people that training h
    these only expression, its intensity and the open mouth left to vary.
 
 Both models have 40 latent dimensions, dense networks and the same noise (σ = 0.1), since a learned σ would follow
-the set. Expected: EXPECTED
+the set. Expected, 3 seeds, mean ± standard deviation over them:
+
+    all factors         Gaussian: 40 active, linear 0.94 ± 0.02, 5-NN 0.80 ± 0.03, ELBO 1974
+                        Beta-Bernoulli: 26.2 on (22 to 28.7), linear 0.94 ± 0.01, 5-NN 0.82 ± 0.03, ELBO 1984
+    one person          Beta-Bernoulli: 16.3 on (14 to 18)
+    expression alone    Beta-Bernoulli: 5 to 7 on
+
+The second claim holds in every seed. The first holds by 5-NN, paired by +0.02 in each of three seeds (+0.023, +0.022,
++0.017: small, and three seeds are few), and not by a linear probe (+0.005, −0.018, +0.013). Features in use are nearly
+always on: faces vary without steps, so that the process chooses how many features there are rather than which.
 """
 
 import argparse
