@@ -179,6 +179,7 @@ def evaluate(text: str | None, source: str | None, samples: int, pictures: int, 
     run, began = started_with(text), time.time()
     from pipelines.evaluation import EvaluationOptions, evaluate_fully
     from pipelines.evaluation_record import answer, sentences
+    from pipelines.features import describe_features
     from pipelines.other_source import subject_of
 
     subject = subject_of(run, source)
@@ -187,6 +188,11 @@ def evaluate(text: str | None, source: str | None, samples: int, pictures: int, 
     scores = artifacts.read_json(stage.folder / "scores.json")
     for sentence in [answer(scores), *sentences(scores)]:
         say(f"  {sentence}")
+    if (features := describe_features(subject, seed)) is not None:
+        from pipelines.features_record import answer_of
+
+        say(f"  {answer_of(features)}")
+        show_page(subject, "features.html")
     show_page(subject, "evaluation.html")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,10 +31,11 @@ def write_embedding(subject: Subject, stage: StageWriter) -> None:
         num_pictures=len(embedding.mean),
         latent=embedding.mean.shape[1],
         num_active=int(embedding.active.sum()),
+        kept=dict(model.posterior.kept),
     )
 
 
-def write_line(folder: Path, model: object, embedding: Embedding) -> None:
+def write_line(folder: Path, model: Any, embedding: Embedding) -> None:
     """A single latent can be shown whole: line.npz has its steps, the codes in each, and what they decode to."""
     from vae_tf.evaluation.line import decode_line
 
@@ -41,7 +43,7 @@ def write_line(folder: Path, model: object, embedding: Embedding) -> None:
     save_arrays(folder / "line.npz", values=line.values, counts=line.counts, pictures=to_uint8(line.pictures))
 
 
-def encode_all(model: object, pictures: Pictures) -> Embedding:
+def encode_all(model: Any, pictures: Pictures) -> Embedding:
     from vae_tf.data.batches import ordered_batches
     from vae_tf.evaluation import latents
 
@@ -58,6 +60,7 @@ def write_latents(folder: Path, embedding: Embedding, index: Index) -> None:
         mean=embedding.mean,
         standard_deviation=embedding.standard_deviation,
         kl=embedding.kl,
+        **embedding.kept,
         index=np.arange(count),
         split=index.parts,
         split_names=np.array(PARTS),
@@ -68,11 +71,11 @@ def write_latents(folder: Path, embedding: Embedding, index: Index) -> None:
         path=np.array(index.paths, dtype=str),
     )
     size = embedding.mean.shape[1]
-    columns = [f"mean_{i}" for i in range(size)] + [f"standard_deviation_{i}" for i in range(size)]
+    numbers = {"mean": embedding.mean, "standard_deviation": embedding.standard_deviation, **embedding.kept}
+    columns = [f"{name}_{i}" for name in numbers for i in range(size)]
     with open(folder / "latents.csv", "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "split", "label", "group", *columns])
         for i in range(count):
             facts = [index.paths[i], PARTS[index.parts[i]], index.class_of(i), index.group_of(i)]
-            numbers = [f"{v:.6g}" for v in (*embedding.mean[i], *embedding.standard_deviation[i])]
-            writer.writerow([*facts, *numbers])
+            writer.writerow([*facts, *(f"{v:.6g}" for values in numbers.values() for v in values[i])])

@@ -48,7 +48,9 @@ def write_evaluation(
         scores["unit"] = model.likelihood.unit
         scores["bounds"] = bounds(model, pictures, options)
     if model.has_kl:
-        scores["aggregate"] = describe_aggregate(latents, pictures.index, options.seed)
+        scores["aggregate"] = describe_aggregate(
+            latents, pictures.index, options.seed, model.prior.has_switches
+        )
     scores["samples"], arrays = judge_samples(subject, model, pictures, latents, options)
     scores["factors"] = judge_factors(latents["mean"], pictures.index, options.seed)
     save_arrays(stage.folder / "samples.npz", **arrays)
@@ -104,13 +106,20 @@ def row_of(name: str, values: NDArray[np.float64], estimate: Any, num_samples: i
     }
 
 
-def describe_aggregate(latents: dict[str, Any], index: Index, seed: int) -> dict[str, Any]:
-    """The aggregate posterior of the pictures that were trained on, against the prior N(0, I)."""
-    from vae_tf.evaluation.aggregate import aggregate
+def describe_aggregate(
+    latents: dict[str, Any], index: Index, seed: int, has_switches: bool = False
+) -> dict[str, Any]:
+    """The aggregate posterior of the pictures that were trained on, against the prior N(0, I).
+
+    Features that are on or off are no normals: of them only the use is counted, by their own KL.
+    """
+    from vae_tf.evaluation.aggregate import aggregate, sentence_on_use
 
     positions = choose(index, "train", LARGEST_NUM_FOR_AGGREGATE)
     if not len(positions):
         positions = np.arange(len(index.paths))[:LARGEST_NUM_FOR_AGGREGATE]
+    if has_switches:
+        return {"sentence": sentence_on_use(latents["kl"][positions].mean(axis=0)), "information": None}
     found = aggregate(latents["mean"][positions], latents["standard_deviation"][positions] ** 2, seed)
     return {
         "sentence": found.sentence,

@@ -93,6 +93,8 @@ def sentences(scores: dict[str, Any]) -> list[str]:
     said = [found["sentence"]]
     if "overfitting" in scores.get("bounds", {}):
         said.append(scores["bounds"]["overfitting"])
+    if found["information"] is None:
+        return said
     which = f"which of {found['num_pictures']:,} pictures it is of"
     information = f"A code tells {found['information']:.1f} nats about {which}"
     if found["saturated"]:

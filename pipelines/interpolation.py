@@ -156,10 +156,10 @@ def corner_grid(
 
 
 def add_manifold(model: Any, arrays: dict[str, Any]) -> None:
-    """With 1 or 2 latents, pictures over the prior's quantiles: [rows, columns, H, W, C]."""
+    """With 1 or 2 latents and a prior without atoms, pictures over its quantiles: [rows, columns, H, W, C]."""
     from vae_tf.analysis.interpolation import manifold_grid
 
-    if model.latent_dim > 2:
+    if model.latent_dim > 2 or model.prior.has_switches:
         return
     side = MANIFOLD_SIDE
     points = manifold_grid(side, model.latent_dim).reshape(-1, model.latent_dim)

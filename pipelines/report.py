@@ -21,6 +21,7 @@ KINDS = {
     "evaluation": "evaluation",
     "probe": "probe",
     "predictions": "predictions",
+    "features": "features",
     "export": "export",
 }
 
@@ -139,6 +140,13 @@ def _predictions() -> tuple[Callable[..., Path], Callable[..., Any]]:
     return write_predictions, predictions_record.predictions
 
 
+def _features() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import features_record
+    from reports.features import write_features
+
+    return write_features, features_record.features
+
+
 def _export() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.export import write_export
 
@@ -154,5 +162,6 @@ PAGES = {
     "evaluation": _evaluation,
     "probe": _probe,
     "predictions": _predictions,
+    "features": _features,
     "export": _export,
 }

@@ -65,6 +65,10 @@ def latents(subject: Subject, facts: RunFacts, pictures: Pictures) -> LatentsRec
             ("mean", f"[{count}, {size}]", "posterior mean of each picture"),
             ("standard_deviation", f"[{count}, {size}]", "posterior standard deviation"),
             ("kl", f"[{count}, {size}]", "KL from the prior, nats"),
+            *(
+                (name, f"[{count}, {size}]", meaning)
+                for name, meaning in stage.record["results"]["kept"].items()
+            ),
             ("split", f"[{count}]", "position in split_names"),
             ("label", f"[{count}]", "position in class_names, −1 for none"),
             ("group", f"[{count}]", "position in group_names, −1 for none"),

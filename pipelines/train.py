@@ -259,8 +259,9 @@ def build_model(config: Config, machine: dict[str, Any], precision: str | None =
         batch_size=machine["plan"]["batch_size"],
         num_classes=machine["num_classes"],
     )
-    if getattr(model.objective, "num_examples", 0) is None:
-        model.objective.num_examples = machine["num_examples"]
+    for part in (model.objective, model.prior):
+        if getattr(part, "num_examples", 0) is None:
+            part.num_examples = machine["num_examples"]
     return model
 
 

@@ -31,6 +31,7 @@ PAGES = {
         "Predictions",
         "the class of every picture, and how far to trust it",
     ),
+    "features": ("features.html", "Features", "which feature is on where, and what switches it"),
     "compare": ("compare.html", "Comparison", "runs side by side"),
     "export": ("export.html", "Export", "the model as a file to serve"),
 }

@@ -120,6 +120,11 @@ class MultivariateNormal:
         return 0.5 * (trace + ops.sum(ops.square(shift), axis=-1) - self.mean.shape[-1] + log_ratio)
 
 
+def standard_normal_cdf(x: Any) -> Any:
+    """Φ(x): makes uniform noise of standard normal noise."""
+    return 0.5 * (1.0 + ops.erf(x / math.sqrt(2.0)))
+
+
 def identity_like(matrix: Any) -> Any:
     return ops.eye(matrix.shape[-1], dtype=matrix.dtype) + ops.zeros_like(matrix)
 

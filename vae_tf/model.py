@@ -88,7 +88,7 @@ class VAE(keras.Model):
         binarised: bool = False,
         **kwargs: Any,
     ) -> None:
-        refusal = objective.refuses(posterior, prior)
+        refusal = objective.refuses(posterior, prior) or prior.refuses(posterior)
         if refusal is not None:
             raise UserError(refusal)
         # No autocasting: the target of the likelihood must keep its grey levels under mixed precision.

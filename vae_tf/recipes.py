@@ -184,6 +184,13 @@ RECIPES: dict[str, Recipe] = {
         "a prior near the aggregate posterior: better samples",
         prior="vamp",
     ),
+    "beta-bernoulli": Recipe(
+        "features that are on or off: an Indian buffet process, stick-breaking",
+        "Singh et al. 2017; Chatzis 2014; Gyawali et al. 2019",
+        "as many features as the pictures need, few on in each; `evaluate` shows which factor switches which",
+        posterior="beta_bernoulli",
+        prior="beta_bernoulli",
+    ),
     "bernoulli": Recipe(
         "each pixel on or off",
         "Kingma & Welling 2014",

@@ -11,8 +11,8 @@ from vae_tf.recipes import build
 
 SHAPE, LATENT = (8, 8, 1), 3
 AXES = {
-    "posterior": ("diagonal", "isotropic", "full_covariance", "iaf", "deterministic"),
-    "prior": ("standard_normal", "normal", "mixture", "vamp"),
+    "posterior": ("diagonal", "isotropic", "full_covariance", "iaf", "deterministic", "beta_bernoulli"),
+    "prior": ("standard_normal", "normal", "mixture", "vamp", "beta_bernoulli"),
     "likelihood": ("gaussian", "bernoulli", "continuous_bernoulli", "discretised_logistic"),
     "objective": (
         "elbo", "capacity", "free_bits", "beta_tc", "dip", "mmd", "iwae", "dreg", "reconstruction", "sparse",
@@ -29,8 +29,11 @@ PAIRS = [
 
 
 def settings(pair):
-    """The pair, with a deterministic code where the objective is that of a plain autoencoder, and the other way."""
+    """The pair with what its members always need: a plain autoencoder's objective its code, switches their prior."""
     chosen = dict(pair)
+    for axis, other in (("posterior", "prior"), ("prior", "posterior")):
+        if chosen.get(axis) == "beta_bernoulli":
+            chosen.setdefault(other, "beta_bernoulli")
     if chosen.get("objective") in PLAIN:
         chosen.setdefault("posterior", "deterministic")
     if chosen.get("posterior") == "deterministic":
@@ -43,6 +46,10 @@ def is_legal(pair):
     """What the mathematics allows, written down apart from the code that refuses."""
     posterior, objective = pair.get("posterior", "diagonal"), pair.get("objective", "elbo")
     prior = pair.get("prior", "standard_normal")
+    if "beta_bernoulli" in (posterior, prior):
+        if "posterior" in pair and "prior" in pair:
+            return posterior == prior
+        return objective in ("elbo", "capacity", "free_bits", "dip", "mmd")
     if "objective" not in pair and posterior == "deterministic":
         objective = "reconstruction"
     if objective in PLAIN:
@@ -97,8 +104,9 @@ def assert_refused(recipe, chosen):
 
 def train_three_steps(recipe, chosen):
     model = build(recipe, SHAPE, LATENT, settings=chosen)
-    if hasattr(model.objective, "num_examples"):
-        model.objective.num_examples = 6
+    for part in (model.objective, model.prior):
+        if hasattr(part, "num_examples"):
+            part.num_examples = 6
     before = [weight.copy() for weight in model.get_weights()]
     model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
     losses = [float(model.train_on_batch(pictures(), return_dict=True)["loss"]) for _ in range(3)]

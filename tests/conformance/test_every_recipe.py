@@ -17,6 +17,7 @@ HAS_ELBO = {
     ),
     **dict.fromkeys(("isotropic", "full-covariance", "iaf", "normal-prior", "mixture-prior", "vamp"), True),
     **dict.fromkeys(("bernoulli", "binarised", "continuous-bernoulli", "discretised-logistic"), True),
+    "beta-bernoulli": True,
     **dict.fromkeys(("printed-sum", "printed-half", "printed-no-half"), True),
     **dict.fromkeys(("printed-mean-pixels", "printed-mean-kl"), True),
     **dict.fromkeys(("ae", "denoising-ae", "sparse-ae", "vae-gan"), False),
@@ -44,8 +45,9 @@ def small(name):
 def test_recipe(name, tmp_path):
     pictures = np.random.default_rng(0).integers(0, 256, (NUM, *SHAPE), dtype=np.uint8)
     model = build(name, SHAPE, LATENT, settings=small(name), batch_size=4, num_classes=3)
-    if hasattr(model.objective, "num_examples"):
-        model.objective.num_examples = NUM
+    for part in (model.objective, model.prior):
+        if hasattr(part, "num_examples"):
+            part.num_examples = NUM
     assert model.has_elbo == HAS_ELBO[name]
     model.compile(keras.optimizers.Adam(1e-3))
     history = model.fit(pictures, batch_size=4, epochs=1, verbose=0)
@@ -66,3 +68,6 @@ def test_recipe(name, tmp_path):
     served = tf.saved_model.load(str(tmp_path / "1")).signatures["encode"]
     answer = served(pictures=tf.constant(pictures / np.float32(255)))
     np.testing.assert_allclose(answer["mean"], embedding.mean, atol=1e-5)
+    for name, values in embedding.kept.items():
+        assert values.shape == (NUM, LATENT)
+        np.testing.assert_allclose(answer[name], values, atol=1e-5)

@@ -33,6 +33,8 @@ CASES = [
     Case("posterior", "full_covariance", {"latent_dim": LATENT}, (8,)),
     Case("posterior", "deterministic", {"latent_dim": LATENT}, (8,)),
     Case("posterior", "iaf", {"latent_dim": LATENT, "num_flows": 3, "width": 6}, (8,)),
+    Case("posterior", "beta_bernoulli", {"latent_dim": LATENT, "temperature": 0.3}, (8,)),
+    Case("prior", "beta_bernoulli", {"latent_dim": LATENT, "alpha": 2.0, "num_examples": 32}, (LATENT,)),
     Case("prior", "standard_normal", {"latent_dim": LATENT}, (LATENT,)),
     Case("prior", "normal", {"latent_dim": LATENT}, (LATENT,)),
     Case("prior", "mixture", {"latent_dim": LATENT, "num_components": 3}, (LATENT,)),
@@ -60,8 +62,13 @@ CASES = [
 ]
 # A VampPrior is no function of z alone: it needs the model's encoder.
 LAYERS = [case for case in CASES if case.axis != "objective" and case.name != "vamp"]
-# A plain autoencoder's code and its objective go with each other only.
+# Some parts go with each other only.
 COMPANIONS = {
+    "beta_bernoulli": {
+        "posterior.name": "beta_bernoulli",
+        "prior.name": "beta_bernoulli",
+        "prior.num_examples": 32,
+    },
     "deterministic": {"objective.name": "reconstruction"},
     "reconstruction": {"posterior.name": "deterministic"},
     "sparse": {"posterior.name": "deterministic"},

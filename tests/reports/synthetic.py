@@ -10,6 +10,7 @@ from reports.compare import write_compare
 from reports.data import write_data
 from reports.evaluation import write_evaluation
 from reports.export import write_export
+from reports.features import write_features
 from reports.interpolation import write_interpolation
 from reports.latents import write_latents
 from reports.overview import write_overview
@@ -17,6 +18,7 @@ from reports.predictions import write_predictions
 from reports.probe import write_probe
 from reports.records import (
     AccuracyRow,
+    Associations,
     BicCurve,
     BoundRow,
     BoundsOfPart,
@@ -31,6 +33,7 @@ from reports.records import (
     DimensionStrip,
     EvaluationRecord,
     ExportRecord,
+    FeaturesRecord,
     Grid,
     InterpolationRecord,
     LatentsRecord,
@@ -52,6 +55,7 @@ from reports.records import (
     Score,
     Signature,
     SplitCount,
+    Switched,
     Tensor,
 )
 from tests.reports.shapes import CLASSES, HOSTILE, blend, shapes
@@ -71,6 +75,7 @@ RUN = RunFacts(
         "evaluation",
         "probe",
         "predictions",
+        "features",
         "compare",
         "export",
     ),
@@ -444,6 +449,40 @@ def predictions_record() -> PredictionsRecord:
     )
 
 
+def features_record() -> FeaturesRecord:
+    """Ten features, six in use, one factor with a hostile name."""
+    pictures, _ = shapes(6)
+    random = np.random.default_rng(2)
+    share = np.array([0.9, 0.7, 0.5, 0.45, 0.2, 0.05, 0.0, 0.0, 0.0, 0.0])
+    strength = random.random((3, 10)) ** 4
+    return FeaturesRecord(
+        run=RUN,
+        answer="A picture has 2.8 features on; 6 of 10 are in use.",
+        share_on=share,
+        probability=0.9 ** np.arange(1, 11),
+        num_on=random.integers(1, 6, 60),
+        factors=["class", "mouth open", HOSTILE],
+        switching=Associations(strength=strength, p_values=np.where(strength > 0.2, 0.012, 0.6)),
+        moving=Associations(
+            strength=strength[:, ::-1], p_values=np.where(strength[:, ::-1] > 0.3, 0.03, 1.0)
+        ),
+        features=[
+            Switched(
+                feature=k,
+                share_on=share[k],
+                off=pictures[:3],
+                on=pictures[3:],
+                splits=["train", "test", "validation"],
+                paths=["a.png", HOSTILE, "b.png"],
+                factors=[("class", 0.41, 0.012)] if k else [],
+                moved_by=[("mouth open", 0.3, 0.012)] if k == 2 else [],
+            )
+            for k in range(3)
+        ],
+        notes=["Tested on 60 pictures."],
+    )
+
+
 def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     """Writes every page in this form; returns the folder."""
     from tests.reports.test_data_page import data_record
@@ -459,6 +498,7 @@ def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     write_evaluation(folder, replace(evaluation_record(), run=run))
     write_probe(folder, replace(probe_record(), run=run))
     write_predictions(folder, replace(predictions_record(), run=run))
+    write_features(folder, replace(features_record(), run=run))
     return folder
 
 

@@ -71,17 +71,20 @@ class Aggregate:
     @property
     def sentence(self) -> str:
         """A plain verdict on collapse."""
-        num_dimensions = len(self.kl)
-        num_weak = num_dimensions - self.num_used - self.num_collapsed
-        if self.num_collapsed == num_dimensions:
-            return f"Collapsed: none of {num_dimensions} latent dimensions tells anything of the picture."
-        counts = (
-            f"{self.num_used} of {num_dimensions} latent dimensions are used (mean KL above {USED_KL} nat)"
-        )
-        return (
-            f"{counts}, {num_weak} weakly ({COLLAPSED_KL} to {USED_KL}), {self.num_collapsed} are collapsed "
-            f"(below {COLLAPSED_KL})."
-        )
+        return sentence_on_use(self.kl)
+
+
+def sentence_on_use(kl: Floats) -> str:
+    """A plain verdict on collapse, from the mean KL of each dimension [d], nats."""
+    num_dimensions, num_used = len(kl), int((kl > USED_KL).sum())
+    num_collapsed = int((kl < COLLAPSED_KL).sum())
+    if num_collapsed == num_dimensions:
+        return f"Collapsed: none of {num_dimensions} latent dimensions tells anything of the picture."
+    return (
+        f"{num_used} of {num_dimensions} latent dimensions are used (mean KL above {USED_KL} nat), "
+        f"{num_dimensions - num_used - num_collapsed} weakly ({COLLAPSED_KL} to {USED_KL}), "
+        f"{num_collapsed} are collapsed (below {COLLAPSED_KL})."
+    )
 
 
 def aggregate(mean: ArrayLike, variance: ArrayLike, seed: int = 0, num_samples: int = 500) -> Aggregate:

@@ -26,11 +26,13 @@ class Embedding:
         standard_deviation: Posterior standard deviation [N, d].
         kl: KL(q(z_i | x) ‖ p(z_i)) of each picture and dimension [N, d], nats; against N(0, 1) where the prior does
             not factorise or the posterior has no closed form; NaN for a plain autoencoder, whose codes have none.
+        kept: What the posterior adds, see `Posterior.kept` [N, d] each.
     """
 
     mean: NDArray[np.float32]
     standard_deviation: NDArray[np.float32]
     kl: NDArray[np.float32]
+    kept: dict[str, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
 
     @property
     def kl_per_dimension(self) -> NDArray[np.float64]:
@@ -55,20 +57,20 @@ def embed(model: Any, batches: Any) -> Embedding:
     """
 
     @tf.function(input_signature=[batches.element_spec["x"]])
-    def step(x: Any) -> tuple[Any, Any, Any]:
+    def step(x: Any) -> tuple[Any, ...]:
         parameters = model.encode(x)
+        kept = [parameters[name] for name in model.posterior.kept]
         marginal = Normal(parameters["mean"], parameters["log_variance"])
         if model.posterior.is_deterministic:
             return (
                 marginal.mean,
                 tf.zeros_like(marginal.mean),
                 tf.fill(tf.shape(marginal.mean), np.float32("nan")),
+                *kept,
             )
         kl = model.prior.kl_per_dimension(model.posterior.distribution(parameters))
-        return marginal.mean, marginal.standard_deviation, marginal.kl(STANDARD) if kl is None else kl
+        return marginal.mean, marginal.standard_deviation, marginal.kl(STANDARD) if kl is None else kl, *kept
 
-    columns: list[list[NDArray[np.float32]]] = [[], [], []]
-    for batch in batches:
-        for column, value in zip(columns, step(batch["x"]), strict=True):
-            column.append(value.numpy())
-    return Embedding(*[np.concatenate(column) for column in columns])
+    pieces = [[value.numpy() for value in step(batch["x"])] for batch in batches]
+    mean, deviation, kl, *kept = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return Embedding(mean, deviation, kl, dict(zip(model.posterior.kept, kept, strict=True)))

@@ -73,7 +73,8 @@ def importance_weighted(
     @tf.function(reduce_retracing=True)
     def log_weights(x: Any, num: Any, key: Any) -> Any:
         parameters = model.encode(x)
-        noise = random.normal((num, tf.shape(x)[0], model.latent_dim), seed, key, "importance")
+        shape = model.posterior.noise_shape(num, tf.shape(x)[0])
+        noise = random.normal(shape, seed, key, "importance")
         z, log_qz = model.posterior.sample_and_log_prob(parameters, noise)
         return model.log_likelihood(z, x) + model.log_prior(z) - log_qz
 

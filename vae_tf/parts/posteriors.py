@@ -5,7 +5,8 @@ of each dimension by itself, so that every posterior embeds and exports alike; o
 """
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -25,11 +26,15 @@ class Posterior(Part):
         is_factorised: Whether its density is a product over latent dimensions.
         is_deterministic: Whether it is a point, so that there is no bound on log p(x).
         has_log_prob: Whether log q(z | x) is known of any z, not only of its own samples.
+        has_switches: Whether dimensions may be exactly 0, switched off, so that log q has no gradient along z.
+        kept: What `embed` and `export` give of each picture besides mean and variance: {parameter [B, d]: meaning}.
     """
 
     is_factorised = False
     is_deterministic = False
     has_log_prob = True
+    has_switches = False
+    kept: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, latent_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

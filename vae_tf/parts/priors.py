@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from vae_tf.distributions import MultivariateNormal, Normal, multivariate
+from vae_tf.distributions import MultivariateNormal, Normal, multivariate, standard_normal_cdf
 from vae_tf.errors import UserError
 from vae_tf.parts.base import Part, register
 
@@ -19,10 +19,12 @@ class Prior(Part):
     Attributes:
         has_closed_form: Whether KL(q ‖ p) is known for a normal q, in total and per dimension.
         num_inputs: Pictures that the prior keeps for the encoder; 0 for most.
+        has_switches: Whether dimensions may be exactly 0, switched off.
     """
 
     has_closed_form = True
     num_inputs = 0
+    has_switches = False
 
     def __init__(self, latent_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -33,6 +35,15 @@ class Prior(Part):
 
     def call(self, z: Any) -> Any:
         return self.log_prob(z)
+
+    def refuses(self, posterior: Any) -> str | None:
+        """Why it cannot go with a posterior and what would, in one sentence; None if it can."""
+        if self.has_switches == getattr(posterior, "has_switches", False):
+            return None
+        return (
+            "posterior beta_bernoulli and prior beta_bernoulli go with each other only, since KL(q ‖ p) is infinite, "
+            "or no feature ever off, where one alone can be off: choose both, --recipe beta-bernoulli."
+        )
 
     def log_prob(self, z: Any, context: Any = None) -> Any:
         """log p(z) [...] of z [..., d], in nats."""
@@ -164,7 +175,7 @@ class MixturePrior(Prior):
 
     def sample(self, noise: Any, context: Any = None) -> Any:
         log_weights, normals = self.components(context)
-        uniform = 0.5 * (1.0 + ops.erf(noise[:, -1] / np.sqrt(2.0).astype(np.float32)))
+        uniform = standard_normal_cdf(noise[:, -1])
         ends = ops.cumsum(ops.exp(log_weights))
         chosen = ops.sum(ops.cast(uniform[:, None] > ends[None, :-1], "int32"), axis=-1)
         picked = Normal(

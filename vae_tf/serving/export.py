@@ -12,7 +12,7 @@ def export(model: Any, folder: Path) -> dict[str, dict[str, Any]]:
     No signature draws random numbers: other engines refuse such graphs, and equal requests must get equal answers.
 
     Args:
-        model: A `VAE` whose posterior is a factorised normal.
+        model: A `VAE`.
         folder: A folder that does not exist yet, such as `export/1`.
 
     Returns:
@@ -25,7 +25,7 @@ def export(model: Any, folder: Path) -> dict[str, dict[str, Any]]:
 
     def encode(pictures: Any) -> dict[str, Any]:
         parameters = model.encode(pictures)
-        return {"mean": parameters["mean"], "log_variance": parameters["log_variance"]}
+        return {name: parameters[name] for name in encoded(model)}
 
     def decode(latents: Any) -> dict[str, Any]:
         return {"pictures": model.decode(latents)}
@@ -43,16 +43,22 @@ def export(model: Any, folder: Path) -> dict[str, dict[str, Any]]:
     return describe(model)
 
 
+def encoded(model: Any) -> dict[str, str]:
+    """The outputs of `encode` [B, d] and what they mean."""
+    return {
+        "mean": "posterior mean",
+        "log_variance": "natural logarithm of the posterior variance",
+        **model.posterior.kept,
+    }
+
+
 def describe(model: Any) -> dict[str, dict[str, Any]]:
     """Inputs and outputs of each signature: {"name": {"shape", "dtype", "meaning"}}."""
     pictures = {"shape": ["batch", *model.image_shape], "dtype": "float32", "meaning": "pixels in [0, 1]"}
     latents = {"shape": ["batch", model.latent_dim], "dtype": "float32"}
     encode = {
         "inputs": {"pictures": pictures},
-        "outputs": {
-            "mean": {**latents, "meaning": "posterior mean"},
-            "log_variance": {**latents, "meaning": "natural logarithm of the posterior variance"},
-        },
+        "outputs": {name: {**latents, "meaning": meaning} for name, meaning in encoded(model).items()},
     }
     return {
         "serving_default": encode,

@@ -7,7 +7,7 @@ from keras import ops
 from vae_tf.distributions import Normal
 from vae_tf.errors import UserError
 from vae_tf.parts.base import register
-from vae_tf.parts.objectives.base import Objective, require_not_negative
+from vae_tf.parts.objectives.base import Objective, no_gradient_along_switches, require_not_negative
 from vae_tf.parts.terms import ElboTerms
 
 # Widths of the kernels in units of 2·d, the mean squared distance of two standard normal z (Tolstikhin et al. 2018).
@@ -85,7 +85,7 @@ class BetaTotalCorrelation(Objective):
         return ops.log(ops.where(index[:, None] == index[None, :], own, other))
 
     def refuses(self, posterior: Any, prior: Any) -> str | None:
-        refusal = super().refuses(posterior, prior)
+        refusal = super().refuses(posterior, prior) or no_gradient_along_switches(self.name, posterior)
         if refusal is None and not getattr(posterior, "is_factorised", True):
             refusal = (
                 "objective beta_tc needs a posterior whose density is a product over latent dimensions: "

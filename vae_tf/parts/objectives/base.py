@@ -55,6 +55,16 @@ class Objective:
         return None
 
 
+def no_gradient_along_switches(name: str, posterior: Any) -> str | None:
+    """Why an objective of sampled densities refuses a posterior whose dimensions may be off; None for the others."""
+    if not getattr(posterior, "has_switches", False):
+        return None
+    return (
+        f"objective {name} needs the gradient of log q(z | x) along z, and a feature that is on or off has none: "
+        "choose objective elbo, capacity, free_bits, dip or mmd; `evaluate` gives the importance-weighted bound."
+    )
+
+
 def require_not_negative(**arguments: float) -> None:
     """Raises: UserError: One of the arguments is below 0."""
     for name, value in arguments.items():

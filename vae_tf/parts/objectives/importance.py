@@ -8,7 +8,7 @@ from keras import ops
 
 from vae_tf.errors import UserError
 from vae_tf.parts.base import register
-from vae_tf.parts.objectives.base import Objective
+from vae_tf.parts.objectives.base import Objective, no_gradient_along_switches
 from vae_tf.parts.terms import ElboTerms
 
 
@@ -34,6 +34,9 @@ class ImportanceWeighted(Objective):
     def log_weights(self, terms: ElboTerms) -> Any:
         """log w [K, B], in nats."""
         return terms.log_px + terms.log_pz - terms.log_qz
+
+    def refuses(self, posterior: Any, prior: Any) -> str | None:
+        return super().refuses(posterior, prior) or no_gradient_along_switches(self.name, posterior)
 
     def final(self, terms: ElboTerms) -> Any:
         return math.log(terms.log_px.shape[0]) - ops.logsumexp(self.log_weights(terms), axis=0)
