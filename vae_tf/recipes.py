@@ -233,7 +233,7 @@ RECIPES: dict[str, Recipe] = {
         "predictions for unlabelled pictures; as many decoder passes as there are classes",
         model="m2",
         needs=frozenset({"labels"}),
-        # By the paper's 0.1 the decoder shares the classes out in its own way before q(y | x) knows the labels.
+        # With the paper's 0.1 the classes were learned far more slowly (docs/architecture.md).
         settings={"model.alpha": 20.0},
     ),
     "m1-m2": Recipe(
