@@ -17,6 +17,7 @@ from vae_tf.errors import UserError
 # Set by the shells' scripts, which Typer writes; it leaves the dot in.
 COMPLETION = "_CLI.PY_COMPLETE"
 DATA, LABELS, MODEL, TRAINING = "Pictures", "Labels, groups and facts", "Model", "Training"
+TEXT = "Sentences"
 
 app = typer.Typer(
     help="What varies in a folder of pictures, whether its classes differ, and what lies between two of them: "
@@ -35,7 +36,7 @@ RunArgument = Annotated[
 ]
 SOURCES = (
     "A folder of pictures, a zip or tar archive, a file of arrays (.npz, .npy, IDX, HDF5), "
-    "tfds:NAME, or demo:faces."
+    "tfds:NAME, or demo:faces; with --recipe sentence a text file, one sentence to a line."
 )
 SourceArgument = Annotated[str, typer.Argument(help=SOURCES)]
 OtherSource = Annotated[
@@ -217,6 +218,20 @@ def training_options(
     grey: Annotated[
         bool | None,
         typer.Option("--grey/--rgb", help="Default: what the pictures are.", rich_help_panel=DATA),
+    ] = None,
+    tokens: Annotated[
+        str, typer.Option(help="words or characters, of which sentences are made.", rich_help_panel=TEXT)
+    ] = "words",
+    longest: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens of a sentence at most, longer ones are left out; 40 words or 120 characters.",
+            rich_help_panel=TEXT,
+        ),
+    ] = None,
+    min_count: Annotated[
+        int | None,
+        typer.Option(help="Rarer tokens become <unk>; 2 for words, 1 for characters.", rich_help_panel=TEXT),
     ] = None,
     name: Name = None,
     thumbnails: Thumbnails = None,

@@ -9,14 +9,16 @@ from reports.words import plural
 from vae_tf import artifacts
 from vae_tf.artifacts import Run, Stage
 
+NUM_LINES_SAID = 10
+
 
 def train(
     config: Any, name: str | None, thumbnails: bool | None, dry_run: bool, tensorboard: bool
 ) -> Run | None:
-    from vae_tf.data.sources import open_source
+    from pipelines.text_data import open_for
 
-    # A wrong folder is told before TensorFlow's seconds of import.
-    source = open_source(config.data)
+    # A wrong folder, or a recipe for another kind, is told before TensorFlow's seconds of import.
+    source = open_for(config)
     import_tensorflow_quietly()
     from pipelines import train as stage
 
@@ -66,8 +68,12 @@ class Stopped(Exception):
 
 def show_quality(subject: Any) -> None:
     from pipelines.evaluate import evaluate, verdict
+    from pipelines.text_scores import text_verdict
 
     scores = evaluate(subject).record["results"]["scores"]
+    if subject.is_text:
+        say(f"  {text_verdict(scores)}")
+        return
     shown = "test" if "test" in scores else "validation"
     for part, words in ((shown, "unseen" if shown == "test" else shown), ("train", "trained on")):
         if part in scores:
@@ -107,15 +113,15 @@ def embed(text: str | None, other: Any = None) -> None:
     """Encodes the run's own pictures, or those that the configuration `other` names."""
     run, began = started_with(text), time.time()
     from pipelines.embed import embed as work
-    from pipelines.other_source import list_pictures
+    from pipelines.other_source import list_source
     from pipelines.run_data import own_pictures
 
-    subject = own_pictures(run) if other is None else list_pictures(run, other.data)
+    subject = own_pictures(run) if other is None else list_source(run, other.data)
     stage = work(subject)
     results = stage.record["results"]
     told(
         stage,
-        f"{results['num_pictures']:,} pictures as {results['latent']} numbers each, "
+        f"{results['num_pictures']:,} {subject.noun}s as {results['latent']} numbers each, "
         f"{results['num_active']} of them in use",
         began,
     )
@@ -167,10 +173,10 @@ def interpolation_grid(
     results = stage.record["results"]
     told(
         stage,
-        f"{plural(results['num_pairs'], 'path')} between pictures, {results['num_class_paths']} between classes",
+        f"{plural(results['num_pairs'], 'path')} between {subject.noun}s, {results['num_class_paths']} between classes",
         began,
     )
-    say(f"  files: {stage.folder}/*.png")
+    say(f"  files: {stage.folder}/{'paths.json' if subject.is_text else '*.png'}")
     show_page(subject, "interpolation.html")
     next_step(f"python cli.py export{about(own_pictures(run))}")
 
@@ -181,13 +187,14 @@ def evaluate(text: str | None, source: str | None, samples: int, pictures: int, 
     from pipelines.evaluation_record import answer, sentences
     from pipelines.features import describe_features
     from pipelines.other_source import subject_of
+    from reports.words import said_of
 
     subject = subject_of(run, source)
     stage = evaluate_fully(subject, EvaluationOptions(samples, pictures, seed))
     told(stage, "bounds, latents, samples and factors", began)
     scores = artifacts.read_json(stage.folder / "scores.json")
     for sentence in [answer(scores), *sentences(scores)]:
-        say(f"  {sentence}")
+        say(f"  {said_of(sentence, subject.noun)}")
     if (features := describe_features(subject, seed)) is not None:
         from pipelines.features_record import answer_of
 
@@ -282,23 +289,41 @@ def compare(names: list[str]) -> None:
 def sweep(config: Any, latents: str, recipes: str, seeds: str, thumbnails: bool | None) -> None:
     """Trains every combination, then compares them."""
     from pipelines.sweep import train_all, variants
+    from pipelines.text_data import check_not_text
 
+    check_not_text(config.data.source)
     configs = variants(config, latents, recipes, seeds)
     compare(train_all(configs, lambda variant: train(variant, None, thumbnails, False, False)))
 
 
 def sample(text: str | None, num: int, temperature: float, seed: int, to: Path | None) -> None:
     run = started_with(text)
-    from pipelines import pictures
+    from pipelines import pictures, text_commands
+    from pipelines.run_data import own_pictures
 
+    if own_pictures(run).is_text:
+        path, lines = text_commands.sample(run, num, temperature, seed, to)
+        for line in lines[:NUM_LINES_SAID]:
+            say(f"  {line}")
+        say(f"  {num} sentences drawn from the prior: {path}")
+        return
     path = pictures.sample(run, num, temperature, seed, to)
     say(f"  {num} pictures drawn from the prior: {path}")
 
 
 def reconstruct(text: str | None, files: list[Path], to: Path | None) -> None:
     run = started_with(text)
-    from pipelines import pictures
+    from pipelines import pictures, text_commands
+    from pipelines.run_data import own_pictures
 
+    if own_pictures(run).is_text:
+        path, pairs, problems = text_commands.reconstruct(run, [str(file) for file in files], to)
+        for problem in problems:
+            warn(problem)
+        for sentence, rebuilt in pairs[:NUM_LINES_SAID]:
+            say(f"  {sentence}  →  {rebuilt}")
+        say(f"  sentences and their reconstructions: {path}")
+        return
     path, problems = pictures.reconstruct(run, files, to)
     for problem in problems:
         warn(problem)

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from pipelines.embed import embed
 from pipelines.evaluate import fit_pca
-from pipelines.run_data import Subject, load_pictures_of
+from pipelines.run_data import Examples, Subject, load_examples_of
+from reports.words import said_of
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
-from vae_tf.data.dataset import Index, Pictures
+from vae_tf.data.dataset import Index
+from vae_tf.data.sentences import Sentences
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
 from vae_tf.pixels import to_unit
@@ -41,15 +43,24 @@ def cluster(subject: Subject, options: ClusterOptions) -> Stage:
 
 
 def write_clusters(subject: Subject, embedded: Stage, options: ClusterOptions, stage: StageWriter) -> None:
-    pictures = load_pictures_of(subject)
+    pictures = load_examples_of(subject)
     latents = load_arrays(embedded.folder / "latents.npz")["mean"]
     maps, arrays = draw_maps(latents, options)
-    clusterings = find_clusters(latents, options.seed, arrays)
-    separation = separate_classes(subject, pictures, latents, options)
+    clusterings = in_words_of(subject, find_clusters(latents, options.seed, arrays))
+    separation = in_words_of(subject, separate_classes(subject, pictures, latents, options))
     save_arrays(stage.folder / "maps.npz", **arrays)
     scores = {"maps": maps, "clusterings": clusterings, "separation": separation}
     write_json(stage.folder / "scores.json", scores)
     stage.results.update(headline=separation["headline"], num_pictures=len(latents))
+
+
+def in_words_of(subject: Subject, found: Any) -> Any:
+    """Every text of a finding, said of what the subject is about."""
+    if isinstance(found, dict):
+        return {key: in_words_of(subject, value) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [in_words_of(subject, value) for value in found]
+    return said_of(found, subject.noun) if isinstance(found, str) else found
 
 
 def draw_maps(
@@ -116,7 +127,7 @@ def representatives(latents: NDArray[np.float32], assignments: NDArray[np.int64]
 
 
 def separate_classes(
-    subject: Subject, pictures: Pictures, latents: NDArray[np.float32], options: ClusterOptions
+    subject: Subject, pictures: Examples, latents: NDArray[np.float32], options: ClusterOptions
 ) -> dict[str, Any]:
     """Readable and clustered, in latents, PCA scores and pixels; or why nothing can be said."""
     from vae_tf.analysis import headline, separation
@@ -124,7 +135,8 @@ def separate_classes(
     index = pictures.index
     groups = index.groups if index.group_names else None
     if not index.class_names:
-        return {"headline": "", "reason": "The pictures have no classes: no subfolders, so no labels."}
+        why = "no second column" if subject.is_text else "no subfolders, so no labels"
+        return {"headline": "", "reason": f"The pictures have no classes: {why}."}
     try:
         labels, note = tested_labels(index)
         kept = tested_positions(dataclasses.replace(index, labels=labels), options.seed)
@@ -169,8 +181,11 @@ def tested_positions(index: Index, seed: int) -> NDArray[np.int64]:
 
 
 def feature_spaces(
-    subject: Subject, pictures: Pictures, latents: NDArray[np.float32], kept: NDArray[np.int64]
+    subject: Subject, pictures: Examples, latents: NDArray[np.float32], kept: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float32]]:
+    """The latents, and what they are set against: PCA and pixels, or PCA of how often each word occurs."""
+    if isinstance(pictures, Sentences):
+        return {"VAE latents": latents[kept], "word counts": word_counts(pictures, latents.shape[1])[kept]}
     originals = np.asarray(pictures.images[kept])
     pixels = to_unit(originals).reshape(len(kept), -1)
     return {
@@ -178,6 +193,18 @@ def feature_spaces(
         "PCA": fit_pca(subject, pictures).encode(originals),
         "pixels": pixels,
     }
+
+
+def word_counts(sentences: Sentences, num_components: int) -> NDArray[np.float32]:
+    """Latent semantic analysis (Deerwester et al. 1990): word counts of each sentence in few components [N, d]."""
+    from scipy.sparse import csr_matrix
+    from sklearn.decomposition import TruncatedSVD
+
+    rows, columns = np.nonzero(sentences.tokens)
+    shape = (len(sentences.tokens), len(sentences.vocabulary))
+    counts = csr_matrix((np.ones(len(rows)), (rows, sentences.tokens[rows, columns])), shape=shape)
+    size = min(num_components, min(shape) - 1)
+    return np.asarray(TruncatedSVD(size, random_state=0).fit_transform(counts), dtype=np.float32)
 
 
 def describe_design(result: Any) -> str:

@@ -14,6 +14,7 @@ from pipelines.evaluate import evaluate
 from pipelines.run_data import config_of, load_pictures_of, own_pictures
 from vae_tf import artifacts
 from vae_tf.artifacts import Run
+from vae_tf.errors import UserError
 from vae_tf.recipes import find_recipe
 
 
@@ -45,11 +46,23 @@ def compare(names: list[str]) -> Path:
     Raises:
         UserError: No such run, or one that has not finished training.
     """
-    rows = [row_of(artifacts.find_run(name)) for name in names]
+    runs = [artifacts.find_run(name) for name in names]
+    check_pictures(runs)
+    rows = [row_of(run) for run in runs]
     print_table(rows)
     for sentence in cautions(rows):
         say(f"  {sentence}")
     return write_page(rows)
+
+
+def check_pictures(runs: list[Run]) -> None:
+    """Raises: UserError: A run on sentences, of which there are no errors of pixels to compare."""
+    for run in runs:
+        if own_pictures(run).is_text:
+            raise UserError(
+                f"{run.name} is about sentences, and compare sets reconstructions of pictures side by side.",
+                "Its −ELBO and perplexity are on its own page: compare those of runs on the same file by hand.",
+            )
 
 
 def row_of(run: Run) -> Row:

@@ -74,7 +74,8 @@ def counting(description: str) -> Iterator[Callable[[int, int], None]]:
 class TrainingDisplay:
     """Epoch, loss and its two terms in nats, validation, pictures per second and time left."""
 
-    def __init__(self, num_epochs: int, num_steps: int, stopwatch: Any) -> None:
+    def __init__(self, num_epochs: int, num_steps: int, stopwatch: Any, noun: str = "picture") -> None:
+        self.noun = noun
         self.num_epochs, self.num_steps = num_epochs, num_steps
         self.stopwatch = stopwatch
         self.started = time.monotonic()
@@ -131,7 +132,7 @@ class TrainingDisplay:
         """Pictures per second and time left, once there is something to reckon with."""
         if event["step"] <= (self.first_step or 0):
             return []
-        return [f"{event['speed']:,.0f} pictures/s", f"{seconds(self.left(event))} left"]
+        return [f"{event['speed']:,.0f} {self.noun}s/s", f"{seconds(self.left(event))} left"]
 
     def describe_shortly(self, event: dict[str, Any]) -> str:
         """What fits beside the bar in a terminal of 80 columns; the most wanted first."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.run_data import Subject, load_model, load_pictures_of
+from pipelines.run_data import Examples, Subject, load_examples_of, load_model
 from vae_tf.artifacts import Stage, StageWriter, save_arrays
-from vae_tf.data.dataset import Index, Pictures
+from vae_tf.data.dataset import Index
 from vae_tf.data.splits import PARTS
 from vae_tf.evaluation.latents import Embedding
 from vae_tf.pixels import to_uint8
@@ -22,10 +22,10 @@ def embed(subject: Subject) -> Stage:
 
 
 def write_embedding(subject: Subject, stage: StageWriter) -> None:
-    pictures, model = load_pictures_of(subject), load_model(subject.run)
+    pictures, model = load_examples_of(subject), load_model(subject.run)
     embedding = encode_all(model, pictures)
     write_latents(stage.folder, embedding, pictures.index)
-    if embedding.mean.shape[1] == 1:
+    if embedding.mean.shape[1] == 1 and not subject.is_text:
         write_line(stage.folder, model, embedding)
     stage.results.update(
         num_pictures=len(embedding.mean),
@@ -43,12 +43,12 @@ def write_line(folder: Path, model: Any, embedding: Embedding) -> None:
     save_arrays(folder / "line.npz", values=line.values, counts=line.counts, pictures=to_uint8(line.pictures))
 
 
-def encode_all(model: Any, pictures: Pictures) -> Embedding:
+def encode_all(model: Any, pictures: Examples) -> Embedding:
     from vae_tf.data.batches import ordered_batches
     from vae_tf.evaluation import latents
 
-    indices = np.arange(len(pictures.images))
-    batches = ordered_batches(pictures.images, pictures.index.labels, indices, BATCH_SIZE)
+    indices = np.arange(len(pictures.examples))
+    batches = ordered_batches(pictures.examples, pictures.index.labels, indices, BATCH_SIZE)
     return latents.embed(model, batches)
 
 

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.run_data import Subject, config_of, load_model, load_pictures_of, own_pictures
+from pipelines.run_data import (
+    Examples,
+    Subject,
+    config_of,
+    load_model,
+    load_pictures_of,
+    own_pictures,
+)
 from vae_tf import random
 from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
@@ -20,8 +27,14 @@ NUM_SAMPLES = 64
 
 
 def evaluate(subject: Subject) -> Stage:
-    """Scores VAE and PCA on every part; keeps some reconstructions and prior samples to look at."""
-    return subject.compute("evaluate", subject.model_inputs, lambda stage: write_scores(subject, stage))
+    """Scores VAE and PCA on every part; keeps some reconstructions and prior samples to look at.
+
+    Sentences are scored by themselves: no PCA rebuilds them.
+    """
+    from pipelines.text_scores import write_text_scores
+
+    work = write_text_scores if subject.is_text else write_scores
+    return subject.compute("evaluate", subject.model_inputs, lambda stage: work(subject, stage))
 
 
 def write_scores(subject: Subject, stage: StageWriter) -> None:
@@ -103,15 +116,15 @@ def plain_elbo(model: Any, pictures: Pictures, positions: NDArray[np.int64]) -> 
     return float(model.evaluate(batches, verbose=0, return_dict=True)["elbo"])
 
 
-def kl_per_dimension(model: Any, pictures: Pictures) -> list[float]:
-    """Mean KL of each latent dimension over unseen pictures, or over all where none are unseen; nats."""
+def kl_per_dimension(model: Any, pictures: Examples) -> list[float]:
+    """Mean KL of each latent dimension over unseen examples, or over all where none are unseen; nats."""
     from vae_tf.data.batches import ordered_batches
     from vae_tf.evaluation.latents import embed
 
     positions = choose(pictures.index, "test", LARGEST_NUM_SCORED)
     if not len(positions):
         positions = choose(pictures.index, "train", LARGEST_NUM_SCORED)
-    batches = ordered_batches(pictures.images, pictures.index.labels, positions, 128)
+    batches = ordered_batches(pictures.examples, pictures.index.labels, positions, 128)
     return [float(value) for value in embed(model, batches).kl_per_dimension]
 
 

@@ -8,10 +8,21 @@ from numpy.typing import NDArray
 
 from pipelines.embed import embed
 from pipelines.evaluate import choose
-from pipelines.run_data import Subject, config_of, load_model, load_pictures_of, own_pictures
+from pipelines.run_data import (
+    Examples,
+    Subject,
+    config_of,
+    load_examples_of,
+    load_model,
+    load_pictures_of,
+    own_pictures,
+)
+from reports.words import said_of
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
+from vae_tf.data.sentences import Sentences
 from vae_tf.pixels import to_uint8
+from vae_tf.vocabulary import lengths_of
 
 LARGEST_NUM_FOR_FACTORS = 15_000
 LARGEST_NUM_FOR_AGGREGATE = 5_000
@@ -41,7 +52,7 @@ def evaluate_fully(subject: Subject, options: EvaluationOptions) -> Stage:
 def write_evaluation(
     subject: Subject, embedded: Stage, options: EvaluationOptions, stage: StageWriter
 ) -> None:
-    pictures, model = load_pictures_of(subject), load_model(subject.run)
+    pictures, model = load_examples_of(subject), load_model(subject.run)
     latents = load_arrays(embedded.folder / "latents.npz")
     scores: dict[str, Any] = {"no_elbo": model.no_elbo, "options": dataclasses.asdict(options)}
     if model.has_elbo:
@@ -51,14 +62,22 @@ def write_evaluation(
         scores["aggregate"] = describe_aggregate(
             latents, pictures.index, options.seed, model.prior.has_switches
         )
-    scores["samples"], arrays = judge_samples(subject, model, pictures, latents, options)
+        for found, key in ((scores["aggregate"], "sentence"), (scores.get("bounds", {}), "overfitting")):
+            if key in found:
+                found[key] = said_of(found[key], subject.noun)
+    arrays: dict[str, Any] = {}
+    scores["samples"] = []
+    if isinstance(pictures, Pictures):
+        scores["samples"], arrays = judge_samples(subject, model, pictures, latents, options)
+    elif model.has_elbo:
+        scores["text"] = about_text(scores["bounds"], pictures, latents)
     scores["factors"] = judge_factors(latents["mean"], pictures.index, options.seed)
     save_arrays(stage.folder / "samples.npz", **arrays)
     write_json(stage.folder / "scores.json", scores)
-    stage.results.update(num_pictures=len(pictures.images))
+    stage.results.update(num_pictures=len(pictures.examples))
 
 
-def bounds(model: Any, pictures: Pictures, options: EvaluationOptions) -> dict[str, Any]:
+def bounds(model: Any, pictures: Examples, options: EvaluationOptions) -> dict[str, Any]:
     """For unseen and trained-on pictures: the naive mean, the ELBO, and the importance-weighted bound."""
     from vae_tf.evaluation.aggregate import overfitting
     from vae_tf.evaluation.likelihood import importance_weighted, under_the_prior
@@ -69,7 +88,7 @@ def bounds(model: Any, pictures: Pictures, options: EvaluationOptions) -> dict[s
         positions = choose(pictures.index, part, options.num_pictures)
         if len(positions) < 2:
             continue
-        images = np.asarray(model.target(pictures.images[positions], options.seed, "binarise evaluation"))
+        images = np.asarray(model.target(pictures.examples[positions], options.seed, "binarise evaluation"))
         elbos[part] = mean_of_single_weights(model, images, options)
         rows = [row_of("ELBO", elbos[part], None, 1)]
         for name, method in (("importance-weighted", importance_weighted), ("naive, prior", under_the_prior)):
@@ -82,13 +101,28 @@ def bounds(model: Any, pictures: Pictures, options: EvaluationOptions) -> dict[s
     return found
 
 
+def about_text(found: dict[str, Any], sentences: Sentences, latents: dict[str, Any]) -> dict[str, Any]:
+    """Perplexity of a token by the importance-weighted bound, for each part, and the KL of each dimension."""
+    from pipelines.text_scores import perplexity
+
+    perplexities = {}
+    for part in (part for part in ("test", "validation", "train") if part in found):
+        positions = choose(sentences.index, part, found[part]["num"])
+        weighted = next(row for row in found[part]["rows"] if row["name"] == "importance-weighted")
+        length = float(lengths_of(sentences.tokens[positions]).mean())
+        perplexities[part] = {"length": length, "perplexity": perplexity(weighted["mean"], length)}
+    unseen = sentences.index.where("test") if len(sentences.index.where("test")) else slice(None)
+    kl = latents["kl"][unseen].mean(axis=0, dtype=np.float64)
+    return {"perplexities": perplexities, "kl_per_dimension": kl.tolist()}
+
+
 def mean_of_single_weights(
     model: Any, images: NDArray[Any], options: EvaluationOptions
 ) -> NDArray[np.float64]:
     """The ELBO of each picture [N] as the mean over eight draws of one sample."""
     from vae_tf.evaluation.likelihood import importance_weighted
 
-    tiled = np.tile(images, (8, 1, 1, 1))
+    tiled = np.concatenate([images] * 8)
     values = importance_weighted(model, tiled, 1, options.seed).value.reshape(8, len(images))
     return np.asarray(values.mean(axis=0), dtype=np.float64)
 

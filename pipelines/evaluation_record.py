@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+
 from pipelines.overview_record import quality_cells, quality_note
-from pipelines.run_data import Subject
+from pipelines.run_data import Examples, Subject
 from pipelines.stage_records import newest
 from reports.records import BoundRow, BoundsOfPart, EvaluationRecord, RunFacts, Sampler
+from reports.words import said_of
 from vae_tf.artifacts import load_arrays, read_json
-from vae_tf.data.dataset import Pictures
 
 MEANINGS = (
     ("mig", "MIG", "gap between the best and the second-best dimension of each factor (Chen et al. 2018)"),
@@ -25,7 +27,7 @@ MEANINGS = (
 )
 
 
-def evaluation(subject: Subject, facts: RunFacts, pictures: Pictures) -> EvaluationRecord:
+def evaluation(subject: Subject, facts: RunFacts, pictures: Examples) -> EvaluationRecord:
     stage = newest(subject, "evaluation")
     scores = read_json(stage.folder / "scores.json")
     arrays = load_arrays(stage.folder / "samples.npz")
@@ -33,9 +35,9 @@ def evaluation(subject: Subject, facts: RunFacts, pictures: Pictures) -> Evaluat
     factors = scores["factors"] or {}
     return EvaluationRecord(
         run=facts,
-        answer=answer(scores),
-        quality=quality_cells(reconstruction),
-        quality_note=quality_note(subject.run, reconstruction),
+        answer=said_of(answer(scores), facts.noun),
+        quality=[] if subject.is_text else quality_cells(reconstruction),
+        quality_note="" if subject.is_text else quality_note(subject.run, reconstruction),
         unit=scores.get("unit", "nats"),
         bounds=[
             part_of(split, found)
@@ -53,7 +55,17 @@ def evaluation(subject: Subject, facts: RunFacts, pictures: Pictures) -> Evaluat
             (name, factors[key], meaning) for key, name, meaning in MEANINGS if factors.get(key) is not None
         ],
         factor_notes=list(factors.get("notes", [])),
+        text_figures=text_figures(scores),
+        kl_per_dimension=np.asarray(scores["text"]["kl_per_dimension"]) if "text" in scores else None,
     )
+
+
+def text_figures(scores: dict[str, Any]) -> list[tuple[str, int, float, float]]:
+    """Of sentences: (split, number, tokens of one, perplexity of a token)."""
+    found = scores.get("text", {}).get("perplexities", {})
+    return [
+        (part, scores["bounds"][part]["num"], row["length"], row["perplexity"]) for part, row in found.items()
+    ]
 
 
 def answer(scores: dict[str, Any]) -> str:
@@ -87,6 +99,7 @@ def part_of(split: str, found: dict[str, Any]) -> BoundsOfPart:
 
 def sentences(scores: dict[str, Any]) -> list[str]:
     """Collapse, over-fitting, and how much the code says of which picture it is."""
+    noun = "sentence" if "text" in scores else "picture"
     if "aggregate" not in scores:
         return []
     found = scores["aggregate"]
@@ -95,7 +108,7 @@ def sentences(scores: dict[str, Any]) -> list[str]:
         said.append(scores["bounds"]["overfitting"])
     if found["information"] is None:
         return said
-    which = f"which of {found['num_pictures']:,} pictures it is of"
+    which = f"which of {found['num_pictures']:,} {noun}s it is of"
     information = f"A code tells {found['information']:.1f} nats about {which}"
     if found["saturated"]:
         said.append(

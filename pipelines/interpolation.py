@@ -30,12 +30,16 @@ class InterpolationOptions:
 
 
 def interpolate(subject: Subject, options: InterpolationOptions) -> Stage:
-    """Decodes paths between pictures and class means, a four-corner grid, and the manifold of 1 or 2 latents."""
+    """Decodes paths between pictures and class means, a four-corner grid, and the manifold of 1 or 2 latents.
+
+    Of sentences the paths alone.
+    """
+    from pipelines.homotopies import write_homotopies
+
     embedded = embed(subject)
     inputs = {"embed": embedded.hash, "options": dataclasses.asdict(options)}
-    return subject.compute(
-        "interpolation", inputs, lambda stage: write_paths(subject, embedded, options, stage)
-    )
+    work = write_homotopies if subject.is_text else write_paths
+    return subject.compute("interpolation", inputs, lambda stage: work(subject, embedded, options, stage))
 
 
 def write_paths(subject: Subject, embedded: Stage, options: InterpolationOptions, stage: StageWriter) -> None:
@@ -121,22 +125,24 @@ def class_paths(
     options: InterpolationOptions,
     arrays: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """Paths between the means of the classes, each to the next; between all pairs of up to three classes."""
+    """Decoded paths between the means of the classes, put into `arrays`."""
+    paths = []
+    for number, ((a, z_a), (b, z_b)) in enumerate(class_ends(index, means)):
+        frames = decode_path(model, z_a, z_b, options.num_steps, arrays, f"classes{number}")
+        paths.append(frames | {"a": f"mean of {a}", "b": f"mean of {b}"})
+    return paths
+
+
+def class_ends(index: Index, means: NDArray[np.float32]) -> list[tuple[tuple[str, Any], tuple[str, Any]]]:
+    """(name, mean [d]) of both ends of each path between classes: each to the next; of up to three, all pairs."""
     from vae_tf.analysis.interpolation import class_means
 
     found = class_means(means, index.labels)
     count = min(len(found.labels), LARGEST_NUM_CLASSES)
     if count < 2:
         return []
-    joined = [(i, (i + 1) % count) for i in range(count if count > 2 else 1)]
-    paths = []
-    for a, b in joined:
-        names = [index.class_names[found.labels[i]] for i in (a, b)]
-        frames = decode_path(
-            model, found.means[a], found.means[b], options.num_steps, arrays, f"class{a}to{b}"
-        )
-        paths.append(frames | {"a": f"mean of {names[0]}", "b": f"mean of {names[1]}"})
-    return paths
+    ends = [(index.class_names[found.labels[i]], found.means[i]) for i in range(count)]
+    return [(ends[i], ends[(i + 1) % count]) for i in range(count if count > 2 else 1)]
 
 
 def corner_grid(

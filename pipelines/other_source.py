@@ -14,11 +14,13 @@ from pipelines.run_data import (
     save_pictures,
     short_name,
 )
+from pipelines.text_data import list_sentences
 from vae_tf import artifacts
 from vae_tf.artifacts import Run, Stage
 from vae_tf.config import DataConfig
 from vae_tf.data.cache import Shape
 from vae_tf.data.dataset import Pictures, load_unseen
+from vae_tf.data.sentences import is_text
 from vae_tf.data.sources import Source, open_source
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
@@ -33,7 +35,23 @@ def subject_of(run: Run, source: str | None) -> Subject:
     if source is None:
         return own_pictures(run)
     listed = find_listed(run, source)
-    return Subject(run, listed) if listed is not None else list_pictures(run, DataConfig(source=source))
+    return Subject(run, listed) if listed is not None else list_source(run, DataConfig(source=source))
+
+
+def list_source(run: Run, config: DataConfig) -> Subject:
+    """Another source in the form of the run's own, pictures or sentences, as a stage.
+
+    Raises:
+        UserError: There is no such source, or it is of the other kind.
+    """
+    if own_pictures(run).is_text:
+        return list_sentences(run, config)
+    if is_text(config.source):
+        raise UserError(
+            f"{short_name(config.source)} holds sentences, and {run.name} was trained on pictures.",
+            "Give a source of pictures.",
+        )
+    return list_pictures(run, config)
 
 
 def find_listed(run: Run, source: str) -> Stage | None:

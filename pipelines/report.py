@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines import data_record, overview_record, stage_records
 from pipelines.evaluate import evaluate
-from pipelines.run_data import Subject, load_pictures_of
+from pipelines.run_data import Subject, load_examples_of
 from reports.records import PageForm, RunFacts
 from reports.words import without_folders
 from vae_tf.artifacts import Run, read_json, replace_folder, write_json
@@ -32,7 +32,7 @@ def write_report(subject: Subject, single_file: bool = False) -> Path:
     With `single_file` they go beside the report, every page whole in itself.
     """
     evaluate(subject)
-    pictures = load_pictures_of(subject)
+    pictures = load_examples_of(subject)
     facts = run_facts(subject, PageForm(single_file=single_file, pictures=shows_pictures(subject.run)))
     folder = folder_of(subject, single_file)
     partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
@@ -40,7 +40,7 @@ def write_report(subject: Subject, single_file: bool = False) -> Path:
     partial.mkdir()
     try:
         for page in facts.pages:
-            writer, record = PAGES[page]()
+            writer, record = (TEXT_PAGES if subject.is_text and page in TEXT_PAGES else PAGES)[page]()
             writer(partial, record(subject, facts, pictures))
         replace_folder(partial, folder)
     finally:
@@ -84,8 +84,9 @@ def run_facts(subject: Subject, form: PageForm) -> RunFacts:
         source=subject.source_name,
         date=time.strftime("%-d %B %Y, %H:%M", time.localtime(record["created"])),
         versions=record["versions"],
-        pages=["index", "data", *shown],
+        pages=["index", *([] if subject.is_text else ["data"]), *shown],
         form=form,
+        noun=subject.noun,
     )
 
 
@@ -153,6 +154,20 @@ def _export() -> tuple[Callable[..., Path], Callable[..., Any]]:
     return write_export, stage_records.export
 
 
+def _sentences() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import text_records
+    from reports.sentences import write_text_overview
+
+    return write_text_overview, text_records.text_overview
+
+
+def _homotopies() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import text_records
+    from reports.sentences import write_homotopies
+
+    return write_homotopies, text_records.homotopies
+
+
 PAGES = {
     "index": _index,
     "data": _data,
@@ -165,3 +180,5 @@ PAGES = {
     "features": _features,
     "export": _export,
 }
+# What sentences need other pages for.
+TEXT_PAGES = {"index": _sentences, "interpolation": _homotopies}

@@ -12,13 +12,17 @@ from vae_tf.config import Config, DataConfig, parse_config
 from vae_tf.data.cache import Shape, load_cache, open_cache
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.inspection import Inspection
+from vae_tf.data.sentences import Sentences
 from vae_tf.data.sources import open_source
 from vae_tf.errors import UserError
+
+# What a run may be about.
+Examples = Pictures | Sentences
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A run's model together with pictures: those it was trained on, or those of another source.
+    """A run's model together with pictures, or sentences: those it was trained on, or those of another source.
 
     Args:
         run: A trained run.
@@ -32,6 +36,16 @@ class Subject:
     def is_own(self) -> bool:
         """Whether these are the pictures that the run was made from."""
         return self.data.name == "data"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether these are sentences."""
+        return (self.data.folder / "vocabulary.json").exists()
+
+    @property
+    def noun(self) -> str:
+        """What to call one of them."""
+        return "sentence" if self.is_text else "picture"
 
     @property
     def config(self) -> DataConfig:
@@ -160,12 +174,26 @@ def save_pictures(run: Run, config: DataConfig, pictures: Pictures, inspection: 
     return run.compute("data", inputs, write, plain_name=run.stage("data") is None)
 
 
+def load_examples_of(subject: Subject) -> Examples:
+    """The pictures or the sentences that a subject is about."""
+    if not subject.is_text:
+        return load_pictures_of(subject)
+    from pipelines.text_data import load_sentences_of
+
+    return load_sentences_of(subject)
+
+
 def load_pictures_of(subject: Subject) -> Pictures:
     """The pictures as they were first decoded; decoded anew where the cache is gone.
 
     Raises:
-        UserError: The source has changed since, or is gone together with the cache.
+        UserError: There are none, but sentences; the source has changed since, or is gone together with the cache.
     """
+    if subject.is_text:
+        raise UserError(
+            f"{subject.run.name} is about sentences, and this is for pictures.",
+            "Sentences have embed, cluster-report, interpolation-grid, evaluate, sample, reconstruct and export.",
+        )
     folder = subject.data.folder
     facts = artifacts.read_json(folder / "facts.json")
     shape = shape_from_json(facts["shape"])

@@ -79,16 +79,18 @@ def show(text: str | None, toml: bool) -> None:
 
 
 def describe_pictures(run: Run) -> None:
+    from pipelines.run_data import own_pictures
+
     stage = run.stage("data")
     if stage is None:
         say("  not decoded")
         return
-    index = artifacts.read_json(stage.folder / "index.json")
+    index, is_text = artifacts.read_json(stage.folder / "index.json"), own_pictures(run).is_text
     counts = (
-        plural(len(index["paths"]), "picture"),
+        plural(len(index["paths"]), "sentence" if is_text else "picture"),
         plural(len(index["class_names"]), "class", "classes"),
         plural(len(index["group_names"]), "group"),
-        f"{plural(stage.record['results']['num_skipped'], 'file')} skipped",
+        f"{plural(stage.record['results']['num_skipped'], 'line' if is_text else 'file')} skipped",
     )
     say(f"  {', '.join(counts)}")
     facts = artifacts.read_json(stage.folder / "facts.json")
@@ -104,10 +106,19 @@ def describe_stage(run: Run, stage: Stage) -> None:
     if "scores" in results:
         scores = results["scores"]
         part = next((part for part in ("test", "validation", "train") if part in scores), None)
-        said = f"{part} MSE {scores[part]['vae']['mse']['value']:.5f}" if part else ""
+        said = said_of_scores(part, scores[part]) if part else ""
     about = source_of(run, stage)
     name = stage.record["stage"] + (f" on {about}" if about else "")
     say(f"  {name:24} {when}, {took}" + (f": {said}" if said else ""))
+
+
+def said_of_scores(part: str, found: dict[str, Any]) -> str:
+    """The one figure of a part's scores: the error of pictures, the −ELBO of sentences."""
+    if "vae" in found:
+        return f"{part} MSE {found['vae']['mse']['value']:.5f}"
+    return f"{part} reconstruction {found['reconstruction']:,.1f} nats" + (
+        "" if found["elbo"] is None else f", −ELBO {-found['elbo']:,.1f}"
+    )
 
 
 def source_of(run: Run, stage: Stage) -> str:

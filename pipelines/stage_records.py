@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.run_data import Subject
+from pipelines.run_data import Examples, Subject
 from reports.records import (
     BicCurve,
     ClusterContents,
@@ -45,7 +45,7 @@ def newest(subject: Subject, kind: str) -> Stage:
     return stage
 
 
-def latents(subject: Subject, facts: RunFacts, pictures: Pictures) -> LatentsRecord:
+def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRecord:
     stage = newest(subject, "embed")
     arrays = load_arrays(stage.folder / "latents.npz")
     kl, spread = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"].std(axis=0)
@@ -62,7 +62,7 @@ def latents(subject: Subject, facts: RunFacts, pictures: Pictures) -> LatentsRec
         csv=f"../{stage.name}/latents.csv",
         npz=f"../{stage.name}/latents.npz",
         arrays=[
-            ("mean", f"[{count}, {size}]", "posterior mean of each picture"),
+            ("mean", f"[{count}, {size}]", f"posterior mean of each {facts.noun}"),
             ("standard_deviation", f"[{count}, {size}]", "posterior standard deviation"),
             ("kl", f"[{count}, {size}]", "KL from the prior, nats"),
             *(
@@ -72,7 +72,11 @@ def latents(subject: Subject, facts: RunFacts, pictures: Pictures) -> LatentsRec
             ("split", f"[{count}]", "position in split_names"),
             ("label", f"[{count}]", "position in class_names, −1 for none"),
             ("group", f"[{count}]", "position in group_names, −1 for none"),
-            ("path", f"[{count}]", "file, relative to the source"),
+            (
+                "path",
+                f"[{count}]",
+                "the sentence itself" if subject.is_text else "file, relative to the source",
+            ),
         ],
     )
 
@@ -87,14 +91,19 @@ def line(path: Path) -> LineRecord | None:
     )
 
 
-def strip(values: NDArray[np.float32], dimension: int, pictures: Pictures) -> DimensionStrip:
+def looked_at(pictures: Examples, positions: Any) -> NDArray[np.uint8] | None:
+    """The pictures at these positions; None for sentences, which are their own paths."""
+    return pictures.to_look_at[positions] if isinstance(pictures, Pictures) else None
+
+
+def strip(values: NDArray[np.float32], dimension: int, pictures: Examples) -> DimensionStrip:
     """Pictures at equal steps of rank on one dimension, the lowest and the highest included."""
     order = np.argsort(values, kind="stable")
     chosen = order[np.unique(np.linspace(0, len(order) - 1, min(NUM_PER_STRIP, len(order))).astype(int))]
     return DimensionStrip(
         dimension=dimension,
         values=values[chosen].tolist(),
-        pictures=pictures.to_look_at[chosen],
+        pictures=looked_at(pictures, chosen),
         splits=split_names(pictures.index, chosen),
         paths=[pictures.index.paths[i] for i in chosen],
     )
@@ -104,7 +113,7 @@ def split_names(index: Index, positions: Any) -> list[str]:
     return [PARTS[index.parts[i]] for i in positions]
 
 
-def clusters(subject: Subject, facts: RunFacts, pictures: Pictures) -> ClustersRecord:
+def clusters(subject: Subject, facts: RunFacts, pictures: Examples) -> ClustersRecord:
     stage = newest(subject, "clusters")
     scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "maps.npz")
     separation = scores["separation"]
@@ -130,7 +139,7 @@ def cluster_fact(scores: dict[str, Any]) -> str:
     return " ".join(scores["clusterings"][-1]["facts"][:1])
 
 
-def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Pictures) -> MapRecord:
+def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Examples) -> MapRecord:
     index = pictures.index
     projections = []
     for drawn in maps:
@@ -147,7 +156,7 @@ def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Pic
         )
     return MapRecord(
         projections=projections,
-        pictures=pictures.to_look_at,
+        pictures=pictures.to_look_at if isinstance(pictures, Pictures) else None,
         paths=index.paths,
         splits=split_names(index, range(len(index.paths))),
         color_by=color_columns(index, arrays),
@@ -258,7 +267,7 @@ def score(row: dict[str, Any]) -> Score:
 
 
 def cluster_contents(
-    scores: dict[str, Any], arrays: dict[str, Any], pictures: Pictures
+    scores: dict[str, Any], arrays: dict[str, Any], pictures: Examples
 ) -> list[ClusterContents]:
     """The clusters of the Gaussian mixture, with the pictures nearest to each mean."""
     found = scores["clusterings"][-1]
@@ -271,7 +280,7 @@ def cluster_contents(
             ClusterContents(
                 name=f"cluster {i + 1}",
                 size=int(np.sum(assignments == i)),
-                pictures=pictures.to_look_at[positions],
+                pictures=looked_at(pictures, positions),
                 splits=split_names(index, positions),
                 classes={name: count for name, count in counts.items() if count},
                 paths=[index.paths[p] for p in positions],
@@ -333,7 +342,7 @@ def picture_path(path: dict[str, Any], arrays: dict[str, Any], pictures: Picture
     )
 
 
-def export(subject: Subject, facts: RunFacts, pictures: Pictures) -> ExportRecord:
+def export(subject: Subject, facts: RunFacts, pictures: Examples) -> ExportRecord:
     stage = newest(subject, "export")
     results = stage.record["results"]
     return ExportRecord(
@@ -367,20 +376,22 @@ def tensor(name: str, described: dict[str, Any]) -> Tensor:
     return Tensor(name=name, shape=f"[{shape}]", dtype=described["dtype"], meaning=described["meaning"])
 
 
-def serving_examples(stage: Stage, pictures: Pictures) -> list[tuple[str, str]]:
+def serving_examples(stage: Stage, pictures: Examples) -> list[tuple[str, str]]:
     """To be typed in the folder of runs: a page tells nothing of the machine that wrote it."""
     folder = f"{stage.folder.parent.name}/{stage.name}"
-    height, width, channels = pictures.shape.image_shape
+    if isinstance(pictures, Pictures):
+        height, width, channels = pictures.shape.image_shape
+        given = f"pictures = tf.zeros([1, {height}, {width}, {channels}])  # float32 in [0, 1]\n"
+        call = 'latents = model.signatures["encode"](pictures=pictures)["mean"]'
+    else:
+        example = pictures.tokens[0].tolist()
+        given = f"tokens = tf.constant([{example}])  # ids of vocabulary.json, 2 ends a sentence, then 0\n"
+        call = 'latents = model.signatures["encode"](tokens=tokens)["mean"]'
     docker = (
         f'docker run -p 8501:8501 -v "$PWD/{folder}:/models/vae" -e MODEL_NAME=vae tensorflow/serving\n'
         "curl http://localhost:8501/v1/models/vae/metadata"
     )
-    python = (
-        "import tensorflow as tf\n\n"
-        f'model = tf.saved_model.load("{folder}/1")\n'
-        f"pictures = tf.zeros([1, {height}, {width}, {channels}])  # float32 in [0, 1]\n"
-        'latents = model.signatures["encode"](pictures=pictures)["mean"]'
-    )
+    python = f'import tensorflow as tf\n\nmodel = tf.saved_model.load("{folder}/1")\n{given}{call}'
     return [
         ("TF Serving, in the folder of runs", docker),
         ("Python, without this project, in the folder of runs", python),

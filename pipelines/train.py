@@ -14,20 +14,23 @@ from typing import Any
 from pipelines.console import TrainingDisplay, counting, next_step, say, seconds, warn
 from pipelines.describe import describe_data, inspect_pictures
 from pipelines.run_data import (
+    Examples,
     config_of,
-    load_pictures_of,
+    load_examples_of,
     own_pictures,
     read_inspection,
     resolved_data,
     save_pictures,
     short_name,
 )
+from pipelines.text_data import prepare_text, resolved_text, save_sentences
 from reports.words import bytes_in_words, plural
 from vae_tf import artifacts, recipes
 from vae_tf.artifacts import Run
 from vae_tf.config import Config
 from vae_tf.data.dataset import Pictures, load_pictures
 from vae_tf.data.inspection import Inspection
+from vae_tf.data.sentences import SentenceFile, Sentences
 from vae_tf.data.sources import Source
 from vae_tf.errors import UserError
 from vae_tf.options import to_toml
@@ -52,41 +55,51 @@ def prepare_data(config: Config, source: Source) -> Pictures:
     return pictures
 
 
-def resolve(config: Config, pictures: Pictures, first_epoch: int = 0) -> tuple[Config, dict[str, Any]]:
+def resolve(config: Config, pictures: Examples, first_epoch: int = 0) -> tuple[Config, dict[str, Any]]:
     """The configuration with every open choice filled in, and the choices that only this machine decides."""
     from vae_tf.training import plan as plans
     from vae_tf.training import precision
 
-    image_shape = pictures.shape.image_shape
+    if isinstance(pictures, Sentences):
+        data, num_tokens = resolved_text(config.data, pictures), len(pictures.vocabulary)
+        image_shape: tuple[int, ...] = (pictures.num_positions,)
+    else:
+        data, num_tokens = resolved_data(config.data, pictures.shape), 0
+        image_shape = pictures.shape.image_shape
     learns_classes = "labels" in recipes.find_recipe(config.model.recipe).needs
-    num_pictures = len(pictures.index.where("train"))
-    plan = plans.make_plan(config.training, num_pictures, image_shape, first_epoch, learns_classes)
+    num_examples = len(pictures.index.where("train"))
+    plan = plans.make_plan(config.training, num_examples, image_shape, first_epoch, learns_classes)
     chosen = precision.resolve(config.training.precision, config.model.recipe)
-    data = resolved_data(config.data, pictures.shape)
     training = config.training.model_copy(
         update={"epochs": plan.epochs - first_epoch, "batch_size": plan.batch_size}
     )
     resolved = config.model_copy(update={"data": data, "training": training})
-    num_examples = len(pictures.index.where("train"))
-    machine = {"plan": dataclasses.asdict(plan), "precision": dataclasses.asdict(chosen)}
-    num_classes = len(pictures.index.class_names)
-    sizes = {"num_examples": num_examples, "num_classes": num_classes, "m1_steps": plan.num_steps // 2}
-    return resolved, {**machine, **sizes}
+    machine = {
+        "plan": dataclasses.asdict(plan),
+        "precision": dataclasses.asdict(chosen),
+        "num_examples": num_examples,
+        "num_classes": len(pictures.index.class_names),
+        "num_tokens": num_tokens,
+        "m1_steps": plan.num_steps // 2,
+    }
+    return resolved, machine
 
 
 def start(
-    config: Config, source: Source, name: str | None, dry_run: bool = False, tensorboard: bool = False
+    config: Config,
+    source: Source | SentenceFile,
+    name: str | None,
+    dry_run: bool = False,
+    tensorboard: bool = False,
 ) -> Run | None:
     """Trains a new run on an opened source; with `dry_run` says only what it would do, and writes the data page."""
     check_model(config)
-    pictures = prepare_data(config, source)
-    check_latent(config.model.latent, pictures)
+    pictures, inspection = prepare(config, source)
     recipes.check_data(config.model.recipe, classes_to_learn(pictures), pictures.index.class_names)
-    inspection = inspect_pictures(pictures)
     resolved, machine = resolve(config, pictures)
     model = build_model(resolved, machine)
     describe_plan(resolved, machine, model)
-    sample = pictures.images[:: max(1, len(pictures.images) // NUM_LOOKED_AT)]
+    sample = pictures.examples[:: max(1, len(pictures.examples) // NUM_LOOKED_AT)]
     if (warning := model.likelihood.warning_for(sample)) is not None:
         warn(warning)
     if dry_run:
@@ -97,6 +110,15 @@ def start(
     return work(run, model, pictures, tensorboard)
 
 
+def prepare(config: Config, source: Source | SentenceFile) -> tuple[Examples, Inspection | None]:
+    """What to train on, and what is odd about pictures."""
+    if isinstance(source, SentenceFile):
+        return prepare_text(config, source), None
+    pictures = prepare_data(config, source)
+    check_latent(config.model.latent, pictures)
+    return pictures, inspect_pictures(pictures)
+
+
 def check_model(config: Config) -> None:
     """Finds a mistake in the model's and the augmentation's options before the pictures are read.
 
@@ -105,7 +127,8 @@ def check_model(config: Config) -> None:
     """
     from vae_tf.training.plan import choose_augmentation
 
-    choose_augmentation(config.training.augment, 1, (8, 8, 1))
+    is_text = recipes.find_recipe(config.model.recipe).data == "sentences"
+    choose_augmentation(config.training.augment, 1, (8,) if is_text else (8, 8, 1))
     settings = config.model.settings
     recipes.check(
         config.model.recipe, config.model.latent, config.model.likelihood, config.model.beta, settings
@@ -128,15 +151,15 @@ def check_latent(latent: int, pictures: Pictures) -> None:
         )
 
 
-def classes_to_learn(pictures: Pictures) -> list[str]:
-    """Names of the classes that some picture of the training part is labelled with."""
+def classes_to_learn(pictures: Examples) -> list[str]:
+    """Names of the classes that some picture or sentence of the training part is labelled with."""
     index = pictures.index
     labels = set(index.visible_labels[index.where("train")].tolist()) - {-1}
     return [name for i, name in enumerate(index.class_names) if i in labels]
 
 
 def preview(
-    config: Config, machine: dict[str, Any], model: Any, pictures: Pictures, inspection: Inspection
+    config: Config, machine: dict[str, Any], model: Any, pictures: Examples, inspection: Inspection | None
 ) -> None:
     """What a dry run leaves: an estimate from a few real steps, and the page about the data."""
     from pipelines.data_record import write_preview
@@ -146,18 +169,22 @@ def preview(
     said = [
         ("Training", f"{seconds(estimate.seconds_per_epoch)} per epoch, {seconds(in_all)} in all"),
         ("Memory", bytes_in_words(estimate.memory)),
-        ("Cache of decoded pictures", bytes_in_words(pictures.images.nbytes)),
     ]
+    if isinstance(pictures, Pictures):
+        said.append(("Cache of decoded pictures", bytes_in_words(pictures.images.nbytes)))
     for what, how_much in said:
         say(f"  {what.lower()}: {how_much}")
-    page = write_preview(config, pictures, inspection, said)
     say("The resolved configuration, as --config would read it:", style="bold")
     say(to_toml(config))
+    if isinstance(pictures, Sentences) or inspection is None:
+        say("This was a dry run: no run was made, and nothing written.")
+        return
+    page = write_preview(config, pictures, inspection, said)
     say(f"  page: {page}", style="bold")
     say("This was a dry run: no run was made, and nothing written but this page and the decoded pictures.")
 
 
-def estimate_training(config: Config, machine: dict[str, Any], model: Any, pictures: Pictures) -> Any:
+def estimate_training(config: Config, machine: dict[str, Any], model: Any, pictures: Examples) -> Any:
     """Trains a few steps and forgets them."""
     import tempfile
 
@@ -190,8 +217,8 @@ def create_run(
     label: str,
     config: Config,
     machine: dict[str, Any],
-    pictures: Pictures,
-    inspection: Inspection,
+    pictures: Examples,
+    inspection: Inspection | None,
     parent: str | None = None,
 ) -> Run:
     record = {
@@ -203,7 +230,11 @@ def create_run(
         "versions": versions(),
     }
     run = artifacts.new_run(label, record)
-    save_pictures(run, config.data, pictures, inspection)
+    if isinstance(pictures, Sentences):
+        save_sentences(run, config.data, pictures)
+    else:
+        assert inspection is not None, "pictures are inspected first"
+        save_pictures(run, config.data, pictures, inspection)
     say(f"run {run.name}", style="bold")
     return run
 
@@ -216,7 +247,7 @@ def resume(text: str, tensorboard: bool = False) -> Run:
             f"{run.name} has finished its training.",
             f"To train it further: python cli.py train --extend {run.name} --epochs 100",
         )
-    pictures = load_pictures_of(own_pictures(run))
+    pictures = load_examples_of(own_pictures(run))
     say(f"run {run.name} goes on", style="bold")
     model = build_model(config_of(run), run.record["machine"])
     return work(run, model, pictures, tensorboard)
@@ -226,14 +257,15 @@ def extend(text: str, epochs: int, name: str | None, tensorboard: bool = False) 
     """A child run that goes on from the last state of a finished one for `epochs` more."""
     parent = artifacts.find_run(text)
     subject = own_pictures(parent)
-    pictures = load_pictures_of(subject)
+    pictures = load_examples_of(subject)
     config = config_of(parent)
     training = config.training.model_copy(update={"epochs": epochs})
     first_epoch = parent.record["machine"]["plan"]["epochs"]
     resolved, machine = resolve(config.model_copy(update={"training": training}), pictures, first_epoch)
     machine |= {name: parent.record["machine"][name] for name in ("precision", "m1_steps")}
     label = name or f"{parent.name[6:]}-extended"
-    run = create_run(label, resolved, machine, pictures, read_inspection(subject), parent.name)
+    inspection = None if subject.is_text else read_inspection(subject)
+    run = create_run(label, resolved, machine, pictures, inspection, parent.name)
     run.partial_train.mkdir()
     shutil.copytree(parent.folder / "train" / "checkpoints", run.partial_train / "checkpoints")
     shutil.copy2(parent.folder / "train" / "metrics.jsonl", run.partial_train / "metrics.jsonl")
@@ -249,7 +281,7 @@ def build_model(config: Config, machine: dict[str, Any], precision: str | None =
         settings.setdefault("model.m1_steps", machine["m1_steps"])
     model = recipes.build(
         config.model.recipe,
-        image_shape=(*(config.data.size or ()), config.data.channels or 3),
+        image_shape=example_shape(config),
         latent_dim=config.model.latent,
         likelihood=config.model.likelihood,
         beta=config.model.beta,
@@ -258,11 +290,19 @@ def build_model(config: Config, machine: dict[str, Any], precision: str | None =
         settings=settings,
         batch_size=machine["plan"]["batch_size"],
         num_classes=machine["num_classes"],
+        num_tokens=machine.get("num_tokens", 0),
     )
     for part in (model.objective, model.prior):
         if getattr(part, "num_examples", 0) is None:
             part.num_examples = machine["num_examples"]
     return model
+
+
+def example_shape(config: Config) -> tuple[int, ...]:
+    """(height, width, channels) of a picture; (positions,) of a sentence, its end included."""
+    if recipes.find_recipe(config.model.recipe).data == "sentences":
+        return ((config.data.longest or 1) + 1,)
+    return (*(config.data.size or ()), config.data.channels or 3)
 
 
 def describe_plan(config: Config, machine: dict[str, Any], model: Any) -> None:
@@ -291,7 +331,7 @@ def describe_objective(model: Any) -> str:
     return ", ".join(f"{name} {value}" for name, value in arguments) or "no further arguments"
 
 
-def work(run: Run, model: Any, pictures: Pictures, tensorboard: bool) -> Run:
+def work(run: Run, model: Any, pictures: Examples, tensorboard: bool) -> Run:
     """Runs the plan in `train.partial/` and makes it the stage `train`.
 
     Raises:
@@ -307,7 +347,7 @@ def work(run: Run, model: Any, pictures: Pictures, tensorboard: bool) -> Run:
     started = time.time()
     with (
         run.training_lock(),
-        TrainingDisplay(plan.epochs, plan.num_steps, stopwatch) as display,
+        TrainingDisplay(plan.epochs, plan.num_steps, stopwatch, own_pictures(run).noun) as display,
         stop_on_signals() as wants_stop,
     ):
         outcome, best = loop.fit(
@@ -329,12 +369,12 @@ def work(run: Run, model: Any, pictures: Pictures, tensorboard: bool) -> Run:
     return run
 
 
-def batch_maker(pictures: Pictures, plan: Any) -> Callable[[int], Any]:
+def batch_maker(pictures: Examples, plan: Any) -> Callable[[int], Any]:
     from vae_tf.data import batches
 
     index = pictures.index
     return lambda first_step: batches.training_batches(
-        pictures.images,
+        pictures.examples,
         index.visible_labels,
         index.where("train"),
         plan.batch_size,
@@ -344,13 +384,15 @@ def batch_maker(pictures: Pictures, plan: Any) -> Callable[[int], Any]:
     )
 
 
-def validation_batches(pictures: Pictures, plan: Any) -> Any:
+def validation_batches(pictures: Examples, plan: Any) -> Any:
     from vae_tf.data import batches
 
     indices = pictures.index.where("validation")
     if not len(indices):
         return None
-    return batches.ordered_batches(pictures.images, pictures.index.labels, indices, max(64, plan.batch_size))
+    return batches.ordered_batches(
+        pictures.examples, pictures.index.labels, indices, max(64, plan.batch_size)
+    )
 
 
 def tensorboard_callbacks(folder: Path) -> list[Any]:
@@ -369,7 +411,7 @@ def save_best(config: Config, machine: dict[str, Any], best: list[Any] | None, p
     os.replace(partial, path)
 
 
-def finish(run: Run, pictures: Pictures, outcome: Any, started: float, plan: Any) -> None:
+def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any) -> None:
     facts = outcome.facts
     inputs = {
         "config": run.record["config"],

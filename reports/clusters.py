@@ -14,7 +14,7 @@ def write_clusters(folder: Path, record: ClustersRecord) -> Path:
     """Writes clusters.html into `folder`."""
     form = record.run.form
     beside = form.beside(folder)
-    data = map_data(beside, record.map, form.pictures)
+    data = map_data(beside, record.map, form.pictures, record.run.noun)
     context = {
         "record": record,
         "map": data,
@@ -38,6 +38,7 @@ def by_statistic(scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:
 
 
 def cluster_tiles(cluster: ClusterContents) -> list[tuple[str, str, str]]:
-    """Address, split and path of each picture shown for a cluster."""
-    paths = cluster.paths or [""] * len(cluster.pictures)
-    return list(zip(tiles(cluster.pictures, 72), cluster.splits, paths, strict=True))
+    """Address ("" for a sentence), split and path of each picture shown for a cluster."""
+    paths = cluster.paths or [""] * len(cluster.splits)
+    addresses = [""] * len(paths) if cluster.pictures is None else tiles(cluster.pictures, 72)
+    return list(zip(addresses, cluster.splits, paths, strict=True))

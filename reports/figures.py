@@ -154,9 +154,7 @@ def learning_curves(
     alt = f"{', '.join(panels)} over {plural(epochs, 'epoch')} in {plural(len(segments), 'run')}.{kept}"
     first, last = (segments[i].series.get("validation_objective", []) for i in (0, -1))
     if len(first) and len(last):
-        alt += (
-            f" On validation pictures the objective went from {number(first[0])} to {number(last[-1])} nats."
-        )
+        alt += f" In validation the objective went from {number(first[0])} to {number(last[-1])} nats."
     return draw_figure(folder, "curves", draw, alt, height=2.8, narrow_height=1.9 * len(panels) + 0.3)
 
 

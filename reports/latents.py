@@ -9,7 +9,7 @@ from reports.figures import USED_NATS, kl_bars
 from reports.images import tiles
 from reports.page import write_page
 from reports.records import LatentsRecord, LineRecord, Numbers
-from reports.words import number, plural
+from reports.words import number, plural, said_of
 
 
 def write_latents(folder: Path, record: LatentsRecord) -> Path:
@@ -20,7 +20,8 @@ def write_latents(folder: Path, record: LatentsRecord) -> Path:
     order = np.argsort(-(spread if kl is None else kl), kind="stable")
     context = {
         "record": record,
-        "answer": record.answer or (_answer(kl) if kl is not None else _answer_for_codes(spread)),
+        "answer": record.answer
+        or said_of(_answer(kl) if kl is not None else _answer_for_codes(spread), record.run.noun),
         "figure_kl": None if kl is None else kl_bars(form.beside(folder), kl),
         "npz_literal": json.dumps(record.npz, ensure_ascii=False),
         "dimensions": [
@@ -40,10 +41,10 @@ def write_latents(folder: Path, record: LatentsRecord) -> Path:
                 "kl": None if kl is None else float(kl[strip.dimension]),
                 "tiles": list(
                     zip(
-                        tiles(strip.pictures, 96),
+                        [""] * len(strip.values) if strip.pictures is None else tiles(strip.pictures, 96),
                         strip.values,
                         strip.splits,
-                        strip.paths or [""] * len(strip.pictures),
+                        strip.paths or [""] * len(strip.values),
                         strict=True,
                     )
                 ),

@@ -19,17 +19,21 @@ _TOP = 65534
 _ORDER = {"train": 0, "test": 1, "validation": 2}
 
 
-def map_data(folder: Path | None, record: MapRecord, pictures: bool = True) -> dict[str, Any]:
+def map_data(
+    folder: Path | None, record: MapRecord, pictures: bool = True, noun: str = "picture"
+) -> dict[str, Any]:
     """Writes the sheets of thumbnails and returns what the script needs to know, ready for JSON.
 
-    Without `pictures` there are no sheets, and a picture is called by its position instead of its path.
+    Without `pictures` there are no sheets, and a picture is called by its position instead of its path; `noun` is what
+    to call one.
     """
     _check(record)
     total = len(record.paths)
     names = sorted(set(record.splits), key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
     return {
         "count": total,
-        "tile": _tile(folder, record.pictures) if pictures else None,
+        "noun": noun,
+        "tile": _tile(folder, record.pictures) if pictures and record.pictures is not None else None,
         "projections": [
             {
                 "name": projection.name,
@@ -44,7 +48,7 @@ def map_data(folder: Path | None, record: MapRecord, pictures: bool = True) -> d
             "labels": [split_label(name) for name in names],
             "codes": _pack(np.array([names.index(split) for split in record.splits])),
         },
-        "paths": front_coded(record.paths if pictures else [f"picture {i + 1}" for i in range(total)]),
+        "paths": front_coded(record.paths if pictures else [f"{noun} {i + 1}" for i in range(total)]),
     }
 
 
@@ -72,9 +76,9 @@ def _trust_words(projection: Any) -> str:
 
 
 def _check(record: MapRecord) -> None:
-    total = len(record.pictures)
+    total = len(record.paths)
     lengths = {
-        "paths": len(record.paths),
+        "pictures": total if record.pictures is None else len(record.pictures),
         "splits": len(record.splits),
         **{projection.name: len(projection.xy) for projection in record.projections},
         **{column.name: len(column.values) for column in record.color_by},

@@ -84,12 +84,12 @@ def tiles_of_rows(rows: Sequence[Pictures]) -> list[str]:
     return [data_uri(picture, exact=small) for picture in stacked]
 
 
-def units_in_words(kl: Numbers) -> str:
+def units_in_words(kl: Numbers, noun: str = "picture") -> str:
     """How many latent dimensions carry something, for somebody who has never heard of KL."""
     used, total = int((kl > USED_NATS).sum()), len(kl)
     if used == 0:
         return (
-            "The model ignores all of its latent dimensions: every picture is decoded to nearly the same one."
+            f"The model ignores all of its latent dimensions: every {noun} is decoded to nearly the same one."
         )
     if used == total:
         return (

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.records import RunFacts
-from reports.words import bytes_in_words, count, number, p_value, score, split_label
+from reports.words import bytes_in_words, count, number, p_value, said_of, score, split_label
 
 # File, title, and what a reader finds there.
 PAGES = {
@@ -95,6 +95,7 @@ def _environment() -> Environment:
         "score": score,
         "bytes": bytes_in_words,
         "split_label": split_label,
+        "zip": zip,
     }
     return environment
 
@@ -124,20 +125,35 @@ def _hash(text: str) -> str:
 
 
 def write_page(
-    folder: Path, key: str, run: RunFacts, context: dict[str, Any], scripts: tuple[str, ...] = ()
+    folder: Path,
+    key: str,
+    run: RunFacts,
+    context: dict[str, Any],
+    scripts: tuple[str, ...] = (),
+    template: str = "",
 ) -> Path:
-    """Renders the page `key` of `PAGES` into `folder` and returns its path."""
+    """Renders the page `key` of `PAGES` into `folder` and returns its path.
+
+    `template` is another one than the key's, where sentences need their own.
+    """
     file, title, _ = PAGES[key]
     # A page that is sent alone would lead nowhere else.
     pages = [] if run.form.single_file else run.pages
-    template = _environment().get_template(f"{key}.html.j2")
-    html = template.render(
-        context,
-        run=run,
-        key=key,
-        title=title,
-        navigation=[(name, *PAGES[name]) for name in PAGES if name in pages],
-        **(_inside(scripts) if run.form.single_file else _beside(folder, scripts)),
+    html = (
+        _environment()
+        .get_template(f"{template or key}.html.j2")
+        .render(
+            context,
+            run=run,
+            key=key,
+            title=title,
+            navigation=[
+                (name, file, label, said_of(about, run.noun))
+                for name, (file, label, about) in PAGES.items()
+                if name in pages
+            ],
+            **(_inside(scripts) if run.form.single_file else _beside(folder, scripts)),
+        )
     )
     path = folder / file
     folder.mkdir(parents=True, exist_ok=True)

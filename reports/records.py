@@ -36,7 +36,10 @@ class PageForm:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """What every page of a report says about its run; `pages`: keys of `reports.page.PAGES` that exist."""
+    """What every page of a report says about its run; `pages`: keys of `reports.page.PAGES` that exist.
+
+    `noun`: what one of the things is that the run is about, "picture" or "sentence".
+    """
 
     name: str
     command: str
@@ -45,6 +48,7 @@ class RunFacts:
     versions: Mapping[str, str]
     pages: Sequence[str]
     form: PageForm = PageForm()
+    noun: str = "picture"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +129,14 @@ class OverviewRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DimensionStrip:
-    """Pictures from the lowest to the highest value on one latent dimension, all equally long."""
+    """Pictures from the lowest to the highest value on one latent dimension, all equally long.
+
+    Without pictures the `paths` are sentences, and shown in their place.
+    """
 
     dimension: int
     values: Sequence[float]
-    pictures: Pictures
+    pictures: Pictures | None
     splits: Sequence[str]
     paths: Sequence[str] = ()
 
@@ -189,10 +196,13 @@ class ColorBy:
 
 @dataclass(frozen=True, kw_only=True)
 class MapRecord:
-    """All pictures as points; the first projection and the first colour column are shown first."""
+    """All pictures as points; the first projection and the first colour column are shown first.
+
+    Without pictures the points are sentences, which are their `paths`.
+    """
 
     projections: Sequence[Projection]
-    pictures: Pictures
+    pictures: Pictures | None
     paths: Sequence[str]
     splits: Sequence[str]
     color_by: Sequence[ColorBy]
@@ -232,11 +242,14 @@ class BicCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterContents:
-    """One cluster: how many pictures, of which classes, and some of them, nearest to its centre first."""
+    """One cluster: how many pictures, of which classes, and some of them, nearest to its centre first.
+
+    Without pictures the `paths` are sentences, and shown in their place.
+    """
 
     name: str
     size: int
-    pictures: Pictures
+    pictures: Pictures | None
     splits: Sequence[str]
     classes: Mapping[str, int] = field(default_factory=dict)
     paths: Sequence[str] = ()
@@ -539,7 +552,10 @@ class PredictionsRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationRecord:
-    """The page of `evaluate`; `drawn`: samples by their sampler; `factor_scores`: (name, value, meaning)."""
+    """The page of `evaluate`; `drawn`: samples by their sampler; `factor_scores`: (name, value, meaning).
+
+    Of sentences `text_figures`: (split, number, tokens of one, perplexity of a token), and the KL of each dimension.
+    """
 
     run: RunFacts
     answer: str
@@ -553,6 +569,8 @@ class EvaluationRecord:
     drawn: Mapping[str, Pictures] = field(default_factory=dict)
     factor_scores: Sequence[tuple[str, float, str]] = ()
     factor_notes: Sequence[str] = ()
+    text_figures: Sequence[tuple[str, int, float, float]] = ()
+    kl_per_dimension: Numbers | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

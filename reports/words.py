@@ -35,6 +35,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def said_of(text: str, noun: str) -> str:
+    """What is said of pictures, said of another thing, such as sentences."""
+    return text.replace("picture", noun).replace("Picture", noun.capitalize())
+
+
 def score(value: float | None) -> str:
     """A statistic between −1 and 1, to two decimals; a dash where there is none."""
     if value is None or math.isnan(value):

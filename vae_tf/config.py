@@ -37,6 +37,9 @@ class DataConfig(Section):
     fit: Literal["crop", "pad", "stretch"] = "crop"
     channels: Literal[1, 3] | None = None
     value_range: tuple[float, float] | None = pydantic.Field(None, description="values of black and white")
+    tokens: Literal["words", "characters"] = pydantic.Field("words", description="what sentences are made of")
+    longest: int | None = pydantic.Field(None, ge=1, le=1000, description="tokens of a sentence at most")
+    min_count: int | None = pydantic.Field(None, ge=1, description="occurrences of a token to be known")
 
     @property
     def shares(self) -> tuple[float, ...]:

@@ -226,3 +226,28 @@ class DiscretisedLogistic:
         """Grey levels in [0, 1] from `noise`, uniform in [0, 1)."""
         logistic = self.location + self.scale * (ops.log(noise) - ops.log1p(-noise))
         return ops.clip(ops.round(255.0 * logistic), 0.0, 255.0) / 255.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Categorical:
+    """One of V choices with probabilities softmax(logits); unlike the others here it takes the last axis as one.
+
+    Args:
+        logits: Float tensor [..., V], unnormalised log-probabilities.
+    """
+
+    logits: Any
+
+    @property
+    def mean(self) -> Any:
+        """The probability of each choice [..., V]."""
+        return ops.softmax(self.logits, axis=-1)
+
+    def log_prob(self, x: Any) -> Any:
+        """log p(x) [...] of choices x [...], integers from 0 to V − 1, in nats."""
+        return -ops.sparse_categorical_crossentropy(ops.cast(x, "int32"), self.logits, from_logits=True)
+
+    def sample(self, noise: Any) -> Any:
+        """Choices [...] from uniform noise [...], by the inverse of the distribution function."""
+        ends = ops.cumsum(self.mean, axis=-1)[..., :-1]
+        return ops.sum(ops.cast(noise[..., None] >= ends, "int32"), axis=-1)

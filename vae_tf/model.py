@@ -232,7 +232,13 @@ class VAE(keras.Model):
         return self.likelihood.log_prob(self.decoder_output(z, x), x)
 
     def elbo_terms(
-        self, x: Any, noise: Any, seen: Any = None, prior_noise: Any = None, condition: Any = None
+        self,
+        x: Any,
+        noise: Any,
+        seen: Any = None,
+        prior_noise: Any = None,
+        condition: Any = None,
+        teacher: Any = None,
     ) -> ElboTerms:
         """The ELBO's terms for pictures [B, H, W, C] and posterior noise [K, B, d].
 
@@ -242,6 +248,7 @@ class VAE(keras.Model):
             seen: The pictures that the encoder sees, where they are not the same.
             prior_noise: See `Prior.noise_shape`, for objectives that need samples of the prior.
             condition: What encoder and decoder are told beside pictures and latents [B, c], a class say.
+            teacher: What a decoder that is told what came before is told in the place of x itself.
         """
         x = self.pixels(x)
         parameters = self.posterior(self.features(x if seen is None else seen, condition))
@@ -249,7 +256,7 @@ class VAE(keras.Model):
         weights: dict[str, Any] = {}
         if "scaled_z" in self.objective.needs:
             z = with_gradient_weights(z, weights)
-        output = self.decoder_output(z, x, condition)
+        output = self.decoder_output(z, x if teacher is None else teacher, condition)
         posterior, context = self.posterior.distribution(parameters), self.prior_context()
         terms = ElboTerms(
             z=z,
@@ -327,13 +334,18 @@ class VAE(keras.Model):
         """The terms of pictures in [0, 1], with the noise of this step."""
         noise = self.noise_for(x, step, "posterior", self.objective.num_samples)
         prior_noise = self.prior_noise_for(x, step, "prior sample")
-        return self.elbo_terms(x, noise, self._corrupted(x, step), prior_noise)
+        seen, teacher = self._corrupted(x, step), self._teacher(x, step)
+        return self.elbo_terms(x, noise, seen, prior_noise, teacher=teacher)
 
     def _corrupted(self, x: Any, step: Any) -> Any:
         """What the encoder sees in training; None where that is the picture itself."""
         if not self.corruption:
             return None
         return x + self.corruption * random.normal(ops.shape(x), self.seed, step, "corruption")
+
+    def _teacher(self, x: Any, step: Any) -> Any:
+        """What the decoder is told in training of what came before; None where that is x itself, or nothing."""
+        return None
 
     def _apply_if_finite(self, terms: ElboTerms, updates: list[Update], step: Any) -> None:
         """Every optimiser takes its step, or, where anything is not finite, none does."""

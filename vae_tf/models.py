@@ -7,6 +7,7 @@ from vae_tf.errors import UserError
 from vae_tf.model import VAE
 from vae_tf.parts.base import AXES, argument_names
 from vae_tf.semi_supervised import M2, StackedM2
+from vae_tf.sentence import SentenceVAE
 
 MODELS: dict[str, type[VAE]] = {
     "vae": VAE,
@@ -14,6 +15,7 @@ MODELS: dict[str, type[VAE]] = {
     "vae-gan": VAEGAN,
     "m2": M2,
     "m1-m2": StackedM2,
+    "sentence": SentenceVAE,
 }
 # What the data and the command line decide, so that `--set` cannot.
 FIXED = (*AXES, "image_shape", "latent_dim", "seed", "num_classes")

@@ -14,12 +14,13 @@ SMALLEST_SIDE = 8
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """What a recipe's numbers may depend on."""
+    """What a recipe's numbers may depend on; of sentences `image_shape` is (positions,)."""
 
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, ...]
     latent_dim: int
     batch_size: int
     num_classes: int = 0
+    num_tokens: int = 0
 
     @property
     def num_values(self) -> int:
@@ -32,8 +33,8 @@ class Recipe:
     """One row: the name of a part on each axis, with what `recipes` prints: what it is, its paper, what to expect.
 
     `settings` are arguments of parts, {"axis.argument": value}, where a value may be a function of `Sizes`; the model
-    itself is the axis "model". "auto" networks are convolutional, above 80×80 pixels with a patch stem. `needs` is what
-    the data must have besides pictures: "labels" of at least two classes.
+    itself is the axis "model". "auto" networks are convolutional, above 80×80 pixels with a patch stem. `data` is what
+    it is trained on, "pictures" or "sentences"; `needs` what these must have besides: "labels" of at least two classes.
     """
 
     description: str
@@ -46,11 +47,15 @@ class Recipe:
     likelihood: str = "gaussian"
     objective: str = "elbo"
     model: str = "vae"
+    data: str = "pictures"
     needs: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 PRINTED = "course notes"
+# What the code of a sentence may use for nothing: annealing and word dropout alone left it below 2 nats
+# (benchmarks/text.py).
+FREE_NATS = 2.5
 UNIT = {"likelihood.scale": 1.0}
 
 
@@ -243,6 +248,22 @@ RECIPES: dict[str, Recipe] = {
         model="m1-m2",
         needs=frozenset({"labels"}),
     ),
+    "sentence": Recipe(
+        "LSTM encoder and decoder of sentences; KL annealing, word dropout, a few free nats",
+        "Bowman et al. 2016",
+        "train sentences.txt: a few nats of each sentence in the code; without all three it collapses",
+        encoder="lstm",
+        decoder="lstm",
+        likelihood="categorical",
+        model="sentence",
+        data="sentences",
+        objective="free_bits",
+        settings={
+            "objective.warmup_steps": 600,
+            "objective.floor": lambda sizes: FREE_NATS / sizes.latent_dim,
+            "model.word_dropout": 0.25,
+        },
+    ),
     "printed-sum": printed(
         "Σ(σ² + μ² − log σ² − 1) + Σ‖x − x̂‖², dense layers",
         "twice the ELBO of unit noise: blurred, few dimensions in use",
@@ -276,6 +297,51 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
+# What only sentences can go through; everything else of these axes is for pictures.
+OF_SENTENCES = {"encoder": ("lstm",), "decoder": ("lstm",), "likelihood": ("categorical",)}
+
+
+def check_kind(name: str, kind: str, source: str) -> None:
+    """Finds out before anything is read that a recipe and a source do not go together.
+
+    Args:
+        name: A recipe.
+        kind: What the source holds, "pictures" or "sentences".
+        source: What to call the source.
+
+    Raises:
+        UserError: Sentences for a recipe of pictures, or pictures for one of sentences.
+    """
+    wanted = find_recipe(name).data
+    if kind == wanted:
+        return
+    fitting = ", ".join(other for other, recipe in RECIPES.items() if recipe.data == kind)
+    raise UserError(
+        f"--recipe {name} is for {wanted}, and {source} holds {kind}.",
+        f"For {kind} choose: {fitting}."
+        + (" Sentences are a text file, one to a line." if wanted == "sentences" else ""),
+    )
+
+
+def check_parts(row: Mapping[str, Mapping[str, Any]], name: str) -> None:
+    """Raises: UserError: A part of pictures in a recipe of sentences, or the other way."""
+    kind = find_recipe(name).data
+    for axis, parts in OF_SENTENCES.items():
+        if (row[axis]["name"] in parts) != (kind == "sentences"):
+            choices = (
+                f"Leave it at {', '.join(parts)}." if kind == "sentences" else "See `--recipe sentence`."
+            )
+            raise UserError(
+                f"The {axis} {row[axis]['name']!r} is not for {kind}, which --recipe {name} is about.",
+                choices,
+            )
+    if kind == "sentences" and row["prior"]["name"] == "vamp":
+        raise UserError(
+            "The prior 'vamp' learns pictures, and sentences are no numbers that can be learned so.",
+            "Choose prior mixture, which may form groups, too.",
+        )
+
+
 def conv_widths(image_shape: Sequence[int], kind: str) -> tuple[int, ...]:
     """Channels of each resolution: halve until the shorter side is about 4 cells, at most four times."""
     side = min(image_shape[:2])
@@ -290,7 +356,7 @@ def conv_widths(image_shape: Sequence[int], kind: str) -> tuple[int, ...]:
 def part_arguments(recipe: Recipe, sizes: Sizes) -> dict[str, dict[str, Any]]:
     """The row with every argument that follows from the pictures' shape, as {axis: {"name": …, argument: …}}."""
     image_shape, latent_dim = sizes.image_shape, sizes.latent_dim
-    kind = "patch" if image_shape[0] * image_shape[1] > LARGEST_PLAIN_PICTURE else "conv"
+    kind = "patch" if math.prod(image_shape[:2]) > LARGEST_PLAIN_PICTURE else "conv"
     row: dict[str, dict[str, Any]] = {
         "encoder": {"name": kind if recipe.encoder == "auto" else recipe.encoder},
         "posterior": {"name": recipe.posterior, "latent_dim": latent_dim},
@@ -305,6 +371,13 @@ def part_arguments(recipe: Recipe, sizes: Sizes) -> dict[str, dict[str, Any]]:
     }
     if "labels" in recipe.needs:
         row["model"]["num_classes"] = sizes.num_classes
+    if recipe.data == "sentences":
+        row["encoder"]["num_tokens"] = sizes.num_tokens
+        row["decoder"] = {
+            "name": recipe.decoder,
+            "num_tokens": sizes.num_tokens,
+            "num_positions": image_shape[0],
+        }
     for axis in ("encoder", "decoder"):
         if row[axis]["name"] in ("conv", "patch"):
             widths = conv_widths(image_shape, row[axis]["name"])
@@ -331,12 +404,14 @@ def build(
     settings: Mapping[str, Any] | None = None,
     batch_size: int = 32,
     num_classes: int = 0,
+    num_tokens: int = 0,
 ) -> Any:
     """A `VAE`, ready for `compile` and `fit`.
 
     Args:
         name: A recipe, see `RECIPES`.
-        image_shape: (height, width, channels) of the pictures, sides of at least 8 pixels.
+        image_shape: (height, width, channels) of the pictures, sides of at least 8 pixels; of sentences (positions,),
+            the longest one's tokens with its end.
         latent_dim: Number of latent dimensions.
         likelihood: Name of another likelihood than the recipe's.
         beta: Another weight of the KL than the recipe's.
@@ -345,6 +420,7 @@ def build(
         settings: {"axis.argument": value} or {"axis.name": part}, which win over the recipe's row.
         batch_size: Pictures per step, for recipes whose loss depends on it.
         num_classes: Classes of the pictures, for recipes that learn them.
+        num_tokens: Size of the vocabulary, for recipes of sentences.
 
     Raises:
         UserError: Unknown recipe, axis, part or argument, or sizes that no network fits.
@@ -353,28 +429,24 @@ def build(
 
     from vae_tf.models import make_model
 
-    height, width, channels = image_shape
-    if min(height, width) < SMALLEST_SIDE or channels not in (1, 3):
-        raise UserError(
-            f"Pictures of {height}×{width} with {channels} channels cannot be modelled.",
-            f"Sides of at least {SMALLEST_SIDE} pixels and 1 or 3 channels are needed.",
-        )
-    if latent_dim < 1:
-        raise UserError(f"A latent size of {latent_dim} was asked for.", "Give at least 1.")
     recipe = find_recipe(name)
-    row = part_arguments(recipe, Sizes((height, width, channels), latent_dim, batch_size, num_classes))
+    check_sizes(recipe, image_shape, latent_dim, num_tokens)
+    sizes = Sizes(tuple(image_shape), latent_dim, batch_size, num_classes, num_tokens)
+    row = part_arguments(recipe, sizes)
     if likelihood is not None:
         row["likelihood"] = {"name": likelihood}
     if beta is not None:
         row["objective"]["beta"] = beta
     apply_settings(row, settings or {}, image_shape)
+    check_parts(row, name)
     keras.utils.set_random_seed(seed)
     parts = {axis: make_part(axis, row[axis], precision) for axis in row if axis not in ("decoder", "model")}
-    # The likelihood says how many numbers it needs of each pixel.
-    outputs = parts["likelihood"].outputs_per_channel * channels
-    parts["decoder"] = make_part(
-        "decoder", {**row["decoder"], "image_shape": (height, width, outputs)}, precision
-    )
+    if recipe.data == "pictures":
+        # The likelihood says how many numbers it needs of each pixel.
+        height, width, channels = image_shape
+        outputs = parts["likelihood"].outputs_per_channel * channels
+        row["decoder"]["image_shape"] = (height, width, outputs)
+    parts["decoder"] = make_part("decoder", row["decoder"], precision)
     return make_model(
         **row["model"],
         parts=parts,
@@ -385,6 +457,25 @@ def build(
     )
 
 
+def check_sizes(recipe: Recipe, image_shape: Sequence[int], latent_dim: int, num_tokens: int) -> None:
+    """Raises: UserError: Sizes that no network fits."""
+    if latent_dim < 1:
+        raise UserError(f"A latent size of {latent_dim} was asked for.", "Give at least 1.")
+    if recipe.data == "sentences":
+        if len(image_shape) != 1 or min(image_shape[0], num_tokens) < 2:
+            raise UserError(
+                f"Sentences of shape {tuple(image_shape)} with {num_tokens} tokens cannot be modelled.",
+                "Give image_shape=(positions,) and num_tokens, at least 2 each.",
+            )
+        return
+    height, width, channels = image_shape
+    if min(height, width) < SMALLEST_SIDE or channels not in (1, 3):
+        raise UserError(
+            f"Pictures of {height}×{width} with {channels} channels cannot be modelled.",
+            f"Sides of at least {SMALLEST_SIDE} pixels and 1 or 3 channels are needed.",
+        )
+
+
 def check(
     name: str,
     latent_dim: int = 30,
@@ -393,7 +484,8 @@ def check(
     settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Raises: UserError: What `build` would refuse of these whatever the pictures are."""
-    build(name, (16, 16, 1), min(latent_dim, 8), likelihood, beta, settings=settings, num_classes=2)
+    shape = (16, 16, 1) if find_recipe(name).data == "pictures" else (4,)
+    build(name, shape, min(latent_dim, 8), likelihood, beta, settings=settings, num_classes=2, num_tokens=8)
 
 
 def check_data(name: str, class_names: Sequence[str], all_names: Sequence[str] = ()) -> None:
@@ -445,7 +537,7 @@ def apply_settings(
         if key == "model.name":
             raise UserError("--set model.name: the model is the recipe's.", "Choose it by --recipe.")
         if argument == "name":
-            keep = ("latent_dim", "image_shape")
+            keep = ("latent_dim", "image_shape", "num_tokens", "num_positions")
             row[axis] = {"name": settings[key]} | {k: v for k, v in row[axis].items() if k in keep}
             if axis == "prior":
                 row[axis] |= vamp_shape(settings[key], image_shape)

@@ -4,7 +4,7 @@ window.vaeMap = (function () {
   const NONE = 65535;
   const data = JSON.parse(document.getElementById("map-data").textContent);
   const total = data.count;
-  const NAMED = data.tile ? "File" : "Picture"; // without pictures there are no file names either
+  const NAMED = data.tile ? "File" : data.noun[0].toUpperCase() + data.noun.slice(1); // without pictures there are no file names either
   const get = (id) => document.getElementById(id);
   const sheets = [];
 

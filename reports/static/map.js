@@ -108,7 +108,7 @@
     }
     if (state.pictures) drawPictures(pen, theme);
     const frames = state.pictures ? "; a dashed frame: not trained on" : "";
-    get("map-count").textContent = `${shown.toLocaleString("en")} of ${total.toLocaleString("en")} pictures shown${frames}`;
+    get("map-count").textContent = `${shown.toLocaleString("en")} of ${total.toLocaleString("en")} ${data.noun}s shown${frames}`;
     canvas.dataset.drawn = shown;
     canvas.classList.toggle("zoomed", state.scale > 1.01);
   }

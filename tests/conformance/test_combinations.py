@@ -67,6 +67,31 @@ def is_legal(pair):
     return True
 
 
+OF_SENTENCES = [
+    pair
+    for pair in PAIRS
+    if "likelihood" not in pair and pair.get("prior") != "vamp" and set(pair) & {"posterior", "objective"}
+]
+
+
+@pytest.mark.parametrize("pair", OF_SENTENCES, ids=lambda pair: "-".join(pair.values()))
+def test_pair_of_sentences(pair):
+    """What is decided between these parts is the same; each legal pair gives a finite gradient."""
+    chosen = {key: value for key, value in settings(pair).items() if "widths" not in key}
+    chosen = {"objective.name": "elbo"} | chosen | {f"{axis}.width": 4 for axis in ("encoder", "decoder")}
+    if not is_legal(pair):
+        with pytest.raises(UserError):
+            build("sentence", (4,), LATENT, settings=chosen, num_tokens=7)
+        return
+    model = build("sentence", (4,), LATENT, settings=chosen, num_tokens=7)
+    if hasattr(model.objective, "num_examples"):
+        model.objective.num_examples = 6
+    model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
+    tokens = np.array([[4, 5, 2, 0], [2, 0, 0, 0], [6, 6, 6, 2]] * 2, np.int32)
+    assert np.isfinite(float(model.train_on_batch(tokens, return_dict=True)["loss"]))
+    assert model.health.failure() is None
+
+
 def pictures():
     return np.random.default_rng(0).integers(0, 256, (6, *SHAPE), dtype=np.uint8)
 

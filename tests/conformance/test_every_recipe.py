@@ -10,6 +10,7 @@ from vae_tf.recipes import RECIPES, build
 from vae_tf.serving.export import export
 
 SHAPE, LATENT, NUM = (16, 16, 1), 3, 12
+POSITIONS, NUM_TOKENS = 5, 9
 # Whether pages may show an ELBO of it.
 HAS_ELBO = {
     **dict.fromkeys(
@@ -20,6 +21,7 @@ HAS_ELBO = {
     "beta-bernoulli": True,
     **dict.fromkeys(("printed-sum", "printed-half", "printed-no-half"), True),
     **dict.fromkeys(("printed-mean-pixels", "printed-mean-kl"), True),
+    "sentence": True,
     **dict.fromkeys(("ae", "denoising-ae", "sparse-ae", "vae-gan"), False),
     "factor": True,
     **dict.fromkeys(("m2", "m1-m2"), True),
@@ -33,6 +35,8 @@ def test_the_table_holds_every_recipe():
 
 def small(name):
     settings = {}
+    if RECIPES[name].data == "sentences":
+        return {f"{axis}.width": 8 for axis in ("encoder", "decoder")}
     for axis in ("encoder", "decoder"):
         width = (4, 8) if axis == "encoder" else (8, 4)
         settings[f"{axis}.widths"] = width if getattr(RECIPES[name], axis) == "auto" else (8,)
@@ -41,10 +45,29 @@ def small(name):
     return settings | ({"prior.num_inputs": 4} if name == "vamp" else {})
 
 
+def examples(name):
+    """What the recipe is trained on, and the name and the values under which its export takes them."""
+    generator = np.random.default_rng(0)
+    if RECIPES[name].data == "sentences":
+        tokens = generator.integers(4, NUM_TOKENS, (NUM, POSITIONS)).astype(np.int32)
+        tokens[:, -2:] = 2, 0
+        return tokens, "tokens", tokens
+    pictures = generator.integers(0, 256, (NUM, *SHAPE), dtype=np.uint8)
+    return pictures, "pictures", pictures / np.float32(255)
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe(name, tmp_path):
-    pictures = np.random.default_rng(0).integers(0, 256, (NUM, *SHAPE), dtype=np.uint8)
-    model = build(name, SHAPE, LATENT, settings=small(name), batch_size=4, num_classes=3)
+    pictures, argument, exported = examples(name)
+    model = build(
+        name,
+        pictures.shape[1:],
+        LATENT,
+        settings=small(name),
+        batch_size=4,
+        num_classes=3,
+        num_tokens=NUM_TOKENS,
+    )
     for part in (model.objective, model.prior):
         if hasattr(part, "num_examples"):
             part.num_examples = NUM
@@ -66,7 +89,7 @@ def test_recipe(name, tmp_path):
 
     export(loaded, tmp_path / "1")
     served = tf.saved_model.load(str(tmp_path / "1")).signatures["encode"]
-    answer = served(pictures=tf.constant(pictures / np.float32(255)))
+    answer = served(**{argument: tf.constant(exported)})
     np.testing.assert_allclose(answer["mean"], embedding.mean, atol=1e-5)
     for name, values in embedding.kept.items():
         assert values.shape == (NUM, LATENT)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from vae_tf.parts import AXES, REGISTRY, ElboTerms, build_part, objectives
-from vae_tf.recipes import build
+from vae_tf.recipes import OF_SENTENCES, build
 
 SHAPE, LATENT = (16, 16, 3), 4
+POSITIONS, NUM_TOKENS = 6, 9
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -28,6 +29,7 @@ CASES = [
     Case("encoder", "mlp", {"widths": (8,)}, SHAPE),
     Case("encoder", "conv", {"widths": (4, 8), "features": 8}, SHAPE),
     Case("encoder", "patch", {"widths": (4, 8), "patch": 2, "features": 8}, SHAPE),
+    Case("encoder", "lstm", {"num_tokens": NUM_TOKENS, "embedding": 4, "width": 8}, (POSITIONS,)),
     Case("posterior", "diagonal", {"latent_dim": LATENT}, (8,)),
     Case("posterior", "isotropic", {"latent_dim": LATENT}, (8,)),
     Case("posterior", "full_covariance", {"latent_dim": LATENT}, (8,)),
@@ -42,6 +44,13 @@ CASES = [
     Case("decoder", "mlp", {"image_shape": SHAPE, "widths": (8,)}, (LATENT,)),
     Case("decoder", "conv", {"image_shape": SHAPE, "widths": (8, 4)}, (LATENT,)),
     Case("decoder", "patch", {"image_shape": SHAPE, "widths": (8, 4), "patch": 2}, (LATENT,)),
+    Case(
+        "decoder",
+        "lstm",
+        {"num_tokens": NUM_TOKENS, "num_positions": POSITIONS, "embedding": 4, "width": 8},
+        (LATENT,),
+    ),
+    Case("likelihood", "categorical", {}, (POSITIONS, NUM_TOKENS)),
     Case("likelihood", "gaussian", {"scale": "learned", "activation": "linear"}, SHAPE),
     Case("likelihood", "gaussian", {"scale": "pixel"}, SHAPE),
     Case("likelihood", "gaussian", {"scale": "output"}, (16, 16, 6)),
@@ -51,7 +60,7 @@ CASES = [
     Case("likelihood", "discretised_logistic", {"scale": "output"}, (16, 16, 6)),
     Case("objective", "elbo", {"beta": 2.0, "warmup_steps": 5}, ()),
     Case("objective", "capacity", {}, ()),
-    Case("objective", "free_bits", {}, ()),
+    Case("objective", "free_bits", {"warmup_steps": 5}, ()),
     Case("objective", "beta_tc", {"num_examples": 32}, ()),
     Case("objective", "dip", {}, ()),
     Case("objective", "mmd", {}, ()),
@@ -87,8 +96,23 @@ def as_arrays(output):
 
 
 def inputs(case, count=3):
-    values = np.random.default_rng(0).uniform(size=(count, *case.takes))
-    return values.astype(np.float32)
+    generator = np.random.default_rng(0)
+    if is_of_sentences(case) and case.axis == "encoder":
+        return generator.integers(1, NUM_TOKENS, (count, *case.takes)).astype(np.int32)
+    return generator.uniform(size=(count, *case.takes)).astype(np.float32)
+
+
+def is_of_sentences(case):
+    return case.name in OF_SENTENCES.get(case.axis, ())
+
+
+def sentences(count=16):
+    """Tokens [N, T], of all lengths, each with its end (2) and padding."""
+    rows = np.random.default_rng(0).integers(4, NUM_TOKENS, (count, POSITIONS)).astype(np.int32)
+    lengths = np.arange(count) % POSITIONS
+    rows[np.arange(POSITIONS) > lengths[:, None]] = 0
+    rows[np.arange(count), lengths] = 2
+    return rows
 
 
 def test_table_holds_every_part():
@@ -143,9 +167,16 @@ def test_fit_is_finite_and_moves_every_kernel(case, precision, pictures):
     settings = {f"{case.axis}.name": case.name}
     settings |= {f"{case.axis}.{key}": value for key, value in case.arguments.items()}
     settings |= COMPANIONS.get(case.name, {})
-    for axis in {"encoder", "decoder"} - {case.axis}:
-        settings |= {f"{axis}.name": "mlp", f"{axis}.widths": (8,)}
-    model = build("mlp", SHAPE, LATENT, precision=precision, settings=settings)
+    if is_of_sentences(case):
+        settings |= {f"{axis}.width": 8 for axis in ("encoder", "decoder")}
+        model = build(
+            "sentence", (POSITIONS,), LATENT, precision=precision, settings=settings, num_tokens=NUM_TOKENS
+        )
+        pictures = sentences()
+    else:
+        for axis in {"encoder", "decoder"} - {case.axis}:
+            settings |= {f"{axis}.name": "mlp", f"{axis}.widths": (8,)}
+        model = build("mlp", SHAPE, LATENT, precision=precision, settings=settings)
     before = [weight.copy() for weight in model.get_weights()]
     model.compile(keras.optimizers.Adam(1e-2))
     history = model.fit(pictures, batch_size=16, epochs=2 if precision != "mixed_float16" else 12, verbose=0)

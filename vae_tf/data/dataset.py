@@ -125,6 +125,11 @@ class Pictures:
     hashes: NDArray[np.uint64] = dataclasses.field(default_factory=lambda: np.zeros(0, np.uint64))
 
     @property
+    def examples(self) -> NDArray[Any]:
+        """What the model is given, by the name that sentences have it under, too."""
+        return self.images
+
+    @property
     def to_look_at(self) -> NDArray[np.uint8]:
         """The images as uint8, converted as they are read where they are deeper."""
         # The view has what pages need of an array: length, shape and slices.

@@ -6,6 +6,7 @@ eq. 8), whose logarithm at K = 1 is the ELBO on average and rises with K towards
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 from vae_tf import random
 from vae_tf.errors import UserError
 
-# Latents decoded at once; more only need more memory.
+# Latents decoded at once, and numbers that the decoder may give for them; more only need more memory.
 LARGEST_NUM_DECODED = 4096
+LARGEST_NUM_VALUES = 64_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +80,7 @@ def importance_weighted(
         z, log_qz = model.posterior.sample_and_log_prob(parameters, noise)
         return model.log_likelihood(z, x) + model.log_prior(z) - log_qz
 
-    return estimate(log_weights, pictures, num_samples, batch_size)
+    return estimate(log_weights, pictures, num_samples, batch_size, largest_num_decoded(model))
 
 
 def under_the_prior(
@@ -98,19 +100,30 @@ def under_the_prior(
         z = model.prior.sample(noise, model.prior_context())
         return model.log_likelihood(tf.reshape(z, (num, -1, model.latent_dim)), x)
 
-    return estimate(log_weights, pictures, num_samples, batch_size)
+    return estimate(log_weights, pictures, num_samples, batch_size, largest_num_decoded(model))
+
+
+def largest_num_decoded(model: Any) -> int:
+    """Latents to decode at once: fewer of sentences, whose decoder gives a number for every word at every position."""
+    values = math.prod(model.decoder.compute_output_shape((1, model.latent_dim))[1:])
+    return max(1, min(LARGEST_NUM_DECODED, LARGEST_NUM_VALUES // values))
 
 
 def estimate(
-    log_weights: Callable[[Any, Any, Any], Any], pictures: NDArray[Any], num_samples: int, batch_size: int
+    log_weights: Callable[[Any, Any, Any], Any],
+    pictures: NDArray[Any],
+    num_samples: int,
+    batch_size: int,
+    largest: int = LARGEST_NUM_DECODED,
 ) -> Estimate:
     """Runs over pictures and samples in pieces that fit into memory; keys differ between all pieces."""
     parts, key = [], 0
+    batch_size = min(batch_size, largest)
     for start in range(0, len(pictures), batch_size):
         x = tf.constant(pictures[start : start + batch_size])
         mean, left = LogMean(len(x)), num_samples
         while left:
-            num = min(left, max(1, LARGEST_NUM_DECODED // len(x)))
+            num = min(left, max(1, largest // len(x)))
             mean.add(log_weights(x, tf.constant(num), tf.constant(key)).numpy())
             left, key = left - num, key + 1
         parts.append(mean.estimate())

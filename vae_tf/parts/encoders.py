@@ -1,12 +1,14 @@
-"""Encoders: pictures [B, H, W, C] in [0, 1] to features [B, F]."""
+"""Encoders: pictures [B, H, W, C] in [0, 1], or tokens [B, T], to features [B, F]."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
-from vae_tf.parts.base import register
+from vae_tf.parts.base import Part, register
 from vae_tf.parts.layers import Network, ResidualBlock
+from vae_tf.vocabulary import PAD
 
 
 def centred() -> keras.layers.Layer:
@@ -96,3 +98,38 @@ class PatchEncoder(Network):
             blocks.append(ResidualBlock(width, **policy))
         dense = keras.layers.Dense(self.features, activation="silu", **policy)
         return [centred(), stem, *blocks, keras.layers.Flatten(**policy), dense]
+
+
+@register("encoder", "lstm")
+class LSTMEncoder(Part):
+    """The last state of an LSTM over the tokens of a sentence [B, T] (Bowman et al. 2016).
+
+    Padding follows the sentence, and the state is taken before it: it changes nothing.
+
+    Args:
+        num_tokens: Size of the vocabulary.
+        embedding: Numbers that stand for a token.
+        width: Units F of the LSTM.
+    """
+
+    def __init__(self, num_tokens: int, embedding: int = 128, width: int = 256, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_tokens = num_tokens
+        self.embedding = embedding
+        self.width = width
+        self.embed = keras.layers.Embedding(num_tokens, embedding, dtype=self.dtype_policy)
+        self.recurrent = keras.layers.LSTM(width, return_sequences=True, dtype=self.dtype_policy)
+
+    def build(self, input_shape: Any) -> None:
+        self.embed.build(input_shape)
+        self.recurrent.build((*input_shape, self.embedding))
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        x = ops.cast(x, "int32")
+        states = self.recurrent(self.embed(x))
+        last = ops.maximum(ops.sum(ops.cast(ops.not_equal(x, PAD), "int32"), axis=-1) - 1, 0)
+        return ops.take_along_axis(states, last[:, None, None], axis=1)[:, 0]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (input_shape[0], self.width)

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from vae_tf.distributions import Bernoulli, ContinuousBernoulli, DiscretisedLogistic, Normal
+from vae_tf.distributions import Bernoulli, Categorical, ContinuousBernoulli, DiscretisedLogistic, Normal
 from vae_tf.errors import UserError
 from vae_tf.parts.base import Part, register
 from vae_tf.pixels import WHITE
+from vae_tf.vocabulary import PAD
 
 PIXEL_AXES = (-3, -2, -1)
 SCALES = ("learned", "pixel", "output")
@@ -244,3 +245,24 @@ class DiscretisedLogisticLikelihood(ScaledLikelihood):
         if np.mean(np.abs(levels - np.rint(levels)) > 1e-3) <= TOLERATED_SHARE:
             return None
         return "Pixels of more than 8 bits are rounded to 256 grey levels; --likelihood gaussian keeps them"
+
+
+@register("likelihood", "categorical")
+class CategoricalLikelihood(Likelihood):
+    """The probability of a sentence, token by token: x [..., T] of the decoder's logits [..., T, V].
+
+    `log_prob` counts every token and the end of the sentence, and not the padding behind it. `mean` is the probability
+    of each token at each position [..., T, V].
+    """
+
+    is_density = False
+    unit = "nats of mass over sentences"
+
+    def distribution(self, output: Any) -> Categorical:
+        return Categorical(output)
+
+    def log_prob(self, output: Any, x: Any) -> Any:
+        """log p(x | z) [...], summed over the tokens of x [..., T] with its end, in nats."""
+        x = ops.broadcast_to(ops.cast(x, "int32"), ops.shape(output)[:-1])
+        log_probs = self.distribution(ops.cast(output, "float32")).log_prob(x)
+        return ops.sum(ops.where(ops.equal(x, PAD), 0.0, log_probs), axis=-1)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_tf.pixels import to_unit
-from vae_tf.serving.export import encoded
+from vae_tf.sentence import SentenceVAE
+from vae_tf.serving import pictures, text
 
 # float32 sums in another order; a real mistake (scaling, another layer's weights) is orders larger.
 TOLERANCE = 1e-4
@@ -26,10 +26,12 @@ import tensorflow as tf
 folder, inputs, outputs = sys.argv[1:]
 signatures = tf.saved_model.load(folder).signatures
 given = np.load(inputs)
-answers = {}
+questions, answers = {}, {}
 for key in given.files:
     name, argument = key.split("/")
-    for output, value in signatures[name](**{argument: tf.constant(given[key])}).items():
+    questions.setdefault(name, {})[argument] = tf.constant(given[key])
+for name, arguments in questions.items():
+    for output, value in signatures[name](**arguments).items():
         answers[name + "/" + output] = value.numpy()
 np.savez(outputs, **answers)
 """
@@ -54,30 +56,13 @@ class ParityError(Exception):
     """The export could not be loaded, or does not give the run's outputs."""
 
 
-def check(model: Any, folder: Path, pictures: NDArray[Any]) -> list[Parity]:
-    """Compares every signature's outputs on `pictures` [N, H, W, C] with the model's own.
+def check(model: Any, folder: Path, examples: NDArray[Any]) -> list[Parity]:
+    """Compares every signature's outputs on pictures [N, H, W, C], or tokens [N, T], with the model's own.
 
     Raises:
         ParityError: The export cannot be loaded without our code, or differs by more than the tolerance.
     """
-    x = to_unit(pictures)
-    parameters = {name: np.asarray(value) for name, value in model.encode(x).items()}
-    latents = parameters["mean"]
-    given = {
-        "serving_default/pictures": x,
-        "encode/pictures": x,
-        "decode/latents": latents,
-        "reconstruct/pictures": x,
-    }
-    wanted = {
-        **{
-            f"{signature}/{name}": parameters[name]
-            for signature in ("serving_default", "encode")
-            for name in encoded(model)
-        },
-        "decode/pictures": np.asarray(model.decode(latents)),
-        "reconstruct/pictures": np.asarray(model.reconstruct(x)),
-    }
+    given, wanted = (text if isinstance(model, SentenceVAE) else pictures).questions(model, examples)
     answers = answers_of(folder, given)
     results = [compare(key, wanted[key], answers[key]) for key in wanted]
     wrong = [result for result in results if not result.holds]

@@ -47,7 +47,7 @@ class Plan:
 def make_plan(
     config: TrainingConfig,
     num_pictures: int,
-    image_shape: tuple[int, int, int],
+    image_shape: tuple[int, ...],
     first_epoch: int = 0,
     learns_classes: bool = False,
 ) -> Plan:
@@ -55,8 +55,8 @@ def make_plan(
 
     Args:
         config: What the user asked for.
-        num_pictures: Number of pictures to train on.
-        image_shape: (H, W, C).
+        num_pictures: Number of pictures, or sentences, to train on.
+        image_shape: (H, W, C); (T,) of sentences.
         first_epoch: Epochs that a parent run has done; `config.epochs` come after them.
         learns_classes: Whether pictures with a class are worth more than others.
     """
@@ -90,7 +90,7 @@ def largest_divisor(number: int, limit: int) -> int:
 
 
 def choose_augmentation(
-    text: str, num_pictures: int, image_shape: tuple[int, int, int]
+    text: str, num_pictures: int, image_shape: tuple[int, ...]
 ) -> tuple[dict[str, Any] | None, str]:
     """ "auto", "none", or a comma-separated choice of mirror, shift and brightness."""
     names = [part.strip() for part in text.split(",") if part.strip()]
@@ -100,6 +100,10 @@ def choose_augmentation(
             f"--augment {text}: expected auto, none, or some of mirror,shift,brightness.",
             "For example --augment shift where mirroring would be wrong.",
         )
+    if len(image_shape) == 1:
+        if names not in (["auto"], ["none"]):
+            raise UserError(f"--augment {text} is about pictures, not sentences.", "Leave it out.")
+        return None, "No augmentation: a sentence changed is another one."
     if names == ["none"]:
         return None, "No augmentation, as asked."
     if names == ["auto"]:

@@ -46,6 +46,10 @@ def resolve(requested: str, recipe: str, device: str | None = None, capable: boo
     jit_compile = dense and device == "cpu"
     if requested != "auto":
         return Precision(requested, jit_compile, name, f"{requested}, as asked")
+    if recipe == "sentence":
+        return Precision(
+            "float32", False, name, "float32: thousands of logits for every word need its digits"
+        )
     if device == "gpu":
         policy = "mixed_bfloat16" if capable else "mixed_float16"
         return Precision(policy, jit_compile, name, f"{policy}: the GPU's fast arithmetic")

@@ -10,6 +10,13 @@ from vae_tf.parts.objectives.base import Objective, require_not_negative
 from vae_tf.parts.terms import ElboTerms
 
 
+def risen(step: Any, warmup_steps: int) -> Any:
+    """The share of a weight that step `step` has reached, linearly from 0 to 1 over `warmup_steps`; 1 for none."""
+    if not warmup_steps:
+        return 1.0
+    return ops.minimum(1.0, (ops.cast(step, "float32") + 1.0) / warmup_steps)
+
+
 @register("objective", "elbo")
 class BetaElbo(Objective):
     """−E_q log p(x | z) + β·KL(q ‖ p) (Higgins et al. 2017, eq. 4); β = 1 is the negative ELBO.
@@ -25,11 +32,7 @@ class BetaElbo(Objective):
         self.warmup_steps = warmup_steps
 
     def __call__(self, terms: ElboTerms, step: Any) -> Any:
-        weight = self.beta
-        if self.warmup_steps:
-            risen = (ops.cast(step, "float32") + 1.0) / self.warmup_steps
-            weight = self.beta * ops.minimum(1.0, risen)
-        return terms.reconstruction + weight * terms.divergence
+        return terms.reconstruction + self.beta * risen(step, self.warmup_steps) * terms.divergence
 
     def final(self, terms: ElboTerms) -> Any:
         return terms.reconstruction + self.beta * terms.divergence
@@ -78,10 +81,13 @@ class FreeBits(Objective):
         floor: λ, nats that every group may use for nothing, ≥ 0.
         group_size: Consecutive latent dimensions that share a floor; 1: each has its own.
         beta: Weight of the sum, ≥ 0.
+        warmup_steps: The weight rises linearly from 0 to β over these steps; 0 for none.
     """
 
-    def __init__(self, floor: float = 0.25, group_size: int = 1, beta: float = 1.0) -> None:
-        require_not_negative(floor=floor, beta=beta)
+    def __init__(
+        self, floor: float = 0.25, group_size: int = 1, beta: float = 1.0, warmup_steps: int = 0
+    ) -> None:
+        require_not_negative(floor=floor, beta=beta, warmup_steps=warmup_steps)
         if group_size < 1:
             raise UserError(
                 f"objective.group_size is {group_size}.", "Give a number of dimensions of 1 or more."
@@ -89,11 +95,18 @@ class FreeBits(Objective):
         self.floor = floor
         self.group_size = group_size
         self.beta = beta
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, terms: ElboTerms, step: Any) -> Any:
+        return terms.reconstruction + self.beta * risen(step, self.warmup_steps) * self.floored(terms)
 
     def final(self, terms: ElboTerms) -> Any:
+        return terms.reconstruction + self.beta * self.floored(terms)
+
+    def floored(self, terms: ElboTerms) -> Any:
+        """Σ_j max(λ, KL_j), in nats."""
         groups = ops.reshape(ops.mean(terms.kl_per_dimension, axis=0), (-1, self.group_size))
-        floored = ops.maximum(self.floor, ops.sum(groups, axis=-1))
-        return terms.reconstruction + self.beta * ops.sum(floored)
+        return ops.sum(ops.maximum(self.floor, ops.sum(groups, axis=-1)))
 
     def refuses(self, posterior: Any, prior: Any) -> str | None:
         known = getattr(posterior, "is_factorised", True) and getattr(prior, "has_closed_form", True)
