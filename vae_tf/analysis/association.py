@@ -10,7 +10,6 @@ import numpy as np
 
 from vae_tf.analysis.features import Floats, Integers
 from vae_tf.analysis.permutation import labellings, plan
-from vae_tf.random import generator
 
 # Numbers with more different values are cut into this many levels of equally many pictures.
 NUM_LEVELS = 8
@@ -64,7 +63,7 @@ def associate(
     """
     chosen = np.arange(len(columns))
     if len(chosen) > LARGEST_NUM_PICTURES:
-        chosen = np.sort(generator(seed, "association").permutation(len(chosen))[:LARGEST_NUM_PICTURES])
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:LARGEST_NUM_PICTURES])
     strength, p_values, names, notes = [], [], [], []
     for name, values in factors.items():
         rows, levels = levels_of([values[i] for i in chosen.tolist()])
