@@ -192,7 +192,9 @@ def test_another_beta_would_be_another_direction(printed):
 
 @printed_losses
 def test_recipe_has_the_printed_beta_and_unit_noise(printed):
-    from vae_tf.recipes import Sizes, find_recipe, part_arguments
+    from vae_tf.recipes import find_recipe
+    from vae_tf.recipes.building import part_arguments
+    from vae_tf.recipes.table import Sizes
 
     row = part_arguments(find_recipe(printed.recipe), Sizes((SIDE, SIDE, CHANNELS), 3, 4))
     assert row["objective"]["name"] == "elbo" and row["likelihood"] == {"name": "gaussian", "scale": 1.0}

@@ -43,7 +43,10 @@ def test_settings_win_over_the_row():
         ({"image_shape": (4, 4, 3)}, "at least 8"),
         ({"image_shape": (16, 16, 2)}, "1 or 3 channels"),
         ({"latent_dim": 0}, "at least 1"),
-        ({"likelihood": "poisson"}, "bernoulli, continuous_bernoulli, discretised_logistic, gaussian"),
+        (
+            {"likelihood": "poisson"},
+            "bernoulli, categorical, continuous_bernoulli, discretised_logistic, gaussian",
+        ),
         ({"settings": {"beta": 4}}, "AXIS.ARGUMENT"),
         ({"settings": {"objective.betta": 4}}, "beta"),
     ],

@@ -84,8 +84,9 @@ def test_pair_of_sentences(pair):
             build("sentence", (4,), LATENT, settings=chosen, num_tokens=7)
         return
     model = build("sentence", (4,), LATENT, settings=chosen, num_tokens=7)
-    if hasattr(model.objective, "num_examples"):
-        model.objective.num_examples = 6
+    for part in (model.objective, model.prior):
+        if hasattr(part, "num_examples"):
+            part.num_examples = 6
     model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
     tokens = np.array([[4, 5, 2, 0], [2, 0, 0, 0], [6, 6, 6, 2]] * 2, np.int32)
     assert np.isfinite(float(model.train_on_batch(tokens, return_dict=True)["loss"]))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from vae_tf.parts import AXES, REGISTRY, ElboTerms, build_part, objectives
-from vae_tf.recipes import OF_SENTENCES, build
+from vae_tf.recipes import build
+from vae_tf.recipes.checks import OF_SENTENCES
 
 SHAPE, LATENT = (16, 16, 3), 4
 POSITIONS, NUM_TOKENS = 6, 9
