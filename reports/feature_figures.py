@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.figures import DARK, Figure, Theme, draw_figure
+from reports.figures import DARK, Figure, Theme, draw_figure, printable, shortened
 from reports.records import Associations, Numbers
 
 SIGNIFICANT = 0.05
@@ -91,7 +91,7 @@ def heat_map(
             linewidths=1,
             linecolor=theme.grid,
             xticklabels=[str(k) for k in used],
-            yticklabels=["".join(c if c.isprintable() else "�" for c in factors[i])[:24] for i in rows],
+            yticklabels=[printable(shortened(factors[i])) for i in rows],
         )
         axes.grid(False)
         axes.tick_params(length=0)

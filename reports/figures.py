@@ -25,6 +25,7 @@ SERIES = {
     "validation_elbo": ("ELBO", "validation", "validation"),
 }
 USED_NATS = 0.1
+LONGEST_LABEL = 24
 WIDE, NARROW = 9.6, 4.4  # inches; 100 CSS pixels each
 
 
@@ -287,9 +288,14 @@ def reliability_diagram(folder: Path | None, bins: Sequence[ReliabilityBin]) -> 
     return draw_figure(folder, "reliability", draw, alt, height=3.6, narrow_height=3.4)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A folder's name may hold what an SVG file can't."""
     return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def shortened(name: str) -> str:
+    """A class's name as an axis can hold it."""
+    return name if len(name) <= LONGEST_LABEL else name[: LONGEST_LABEL - 1] + "…"
 
 
 def confusion_matrix(folder: Path | None, confusion: Confusion) -> Figure:
@@ -311,8 +317,8 @@ def confusion_matrix(folder: Path | None, confusion: Confusion) -> Figure:
             cbar=False,
             linewidths=1 if max(rows, columns) <= 20 else 0,
             linecolor=background,
-            xticklabels=[_printable(name) for name in confusion.columns],
-            yticklabels=[_printable(name) for name in confusion.rows],
+            xticklabels=[printable(shortened(name)) for name in confusion.columns],
+            yticklabels=[printable(shortened(name)) for name in confusion.rows],
         )
         axes.grid(False)
         axes.tick_params(length=0)
@@ -320,5 +326,7 @@ def confusion_matrix(folder: Path | None, confusion: Confusion) -> Figure:
         if sum(map(len, confusion.columns)) > (24 if narrow else 80):
             axes.tick_params(axis="x", rotation=90)
 
-    height = min(9.0, 0.9 + 0.38 * rows)
+    # Names that stand upright under the columns need room of their own.
+    longest = max((len(shortened(name)) for name in confusion.columns), default=0)
+    height = min(9.0, 0.9 + 0.38 * rows + 0.05 * longest)
     return draw_figure(folder, "confusion", draw, confusion.finding or confusion.title, height)

@@ -2,11 +2,13 @@
 
 import base64
 import re
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-from reports.figures import Figure, kl_bars, learning_curves
+from reports.figures import Figure, confusion_matrix, kl_bars, learning_curves
+from reports.records import Confusion
 from tests.reports.synthetic import curves
 
 TEXT = re.compile(r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
@@ -36,3 +38,12 @@ def test_the_label_of_the_line_lies_beside_all_bars_even_if_all_are_higher() -> 
         x, y = places["0.1 nat"]
         assert corners[:, 0].max() < x
         assert corners[:, 1].min() < y < corners[:, 1].max()
+
+
+def test_long_names_of_classes_leave_the_matrix_room(tmp_path):
+    names = ["a name that no axis of a phone could ever hold", "b" * 80, "c"]
+    confusion = Confusion(title="t", rows=names, columns=names, counts=np.eye(3, dtype=int))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = confusion_matrix(tmp_path, confusion)
+    assert "b" * 23 + "…" in (tmp_path / figure.narrow_light).read_text()
