@@ -21,6 +21,7 @@ from reports.words import said_of
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.sentences import Sentences
+from vae_tf.evaluation.reconstruction import group_means, standard_error
 from vae_tf.pixels import to_uint8
 from vae_tf.vocabulary import lengths_of
 
@@ -89,11 +90,13 @@ def bounds(model: Any, pictures: Examples, options: EvaluationOptions) -> dict[s
         if len(positions) < 2:
             continue
         images = np.asarray(model.target(pictures.examples[positions], options.seed, "binarise evaluation"))
-        elbos[part] = mean_of_single_weights(model, images, options)
-        rows = [row_of("ELBO", elbos[part], None, 1)]
+        groups = pictures.index.groups[positions]
+        values = mean_of_single_weights(model, images, options)
+        elbos[part] = group_means(values, groups)
+        rows = [row_of("ELBO", values, groups, None, 1)]
         for name, method in (("importance-weighted", importance_weighted), ("naive, prior", under_the_prior)):
             estimate = method(model, images, options.num_samples, options.seed)
-            rows.append(row_of(name, estimate.value, estimate, options.num_samples))
+            rows.append(row_of(name, estimate.value, groups, estimate, options.num_samples))
         found[part] = {"num": len(positions), "rows": rows}
     unseen = "test" if "test" in elbos else "validation"
     if unseen in elbos and "train" in elbos:
@@ -127,13 +130,16 @@ def mean_of_single_weights(
     return np.asarray(values.mean(axis=0), dtype=np.float64)
 
 
-def row_of(name: str, values: NDArray[np.float64], estimate: Any, num_samples: int) -> dict[str, Any]:
-    """Mean over the pictures with its standard error, and how much of the samples carried weight."""
+def row_of(
+    name: str, values: NDArray[np.float64], groups: NDArray[np.int64], estimate: Any, num_samples: int
+) -> dict[str, Any]:
+    """Mean over the pictures with its standard error over groups, and how much of the samples carried weight."""
+    error = standard_error(values, groups)
     return {
         "name": name,
         "num_samples": num_samples,
         "mean": float(values.mean()),
-        "standard_error": float(values.std(ddof=1) / np.sqrt(len(values))),
+        "standard_error": None if np.isnan(error) else error,
         "effective_sample_size": None
         if estimate is None
         else float(np.median(estimate.effective_sample_size)),

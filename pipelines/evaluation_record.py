@@ -77,8 +77,10 @@ def answer(scores: dict[str, Any]) -> str:
     what = {"test": "Unseen pictures", "validation": "Validation pictures", "train": "Pictures trained on"}[
         part
     ]
+    error = weighted["standard_error"]
+    spread = "" if error is None else f" ± {error:,.1f}"
     return (
-        f"{what}: log p(x) is at least {weighted['mean']:,.1f} ± {weighted['standard_error']:,.1f} nats on average "
+        f"{what}: log p(x) is at least {weighted['mean']:,.1f}{spread} nats on average "
         f"(ELBO {elbo['mean']:,.1f}; the naive estimate finds {naive['mean']:,.1f})."
     )
 

@@ -461,12 +461,12 @@ class CompareRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class BoundRow:
-    """One estimate of log p(x), mean over pictures in nats; `effective`: median effective sample size."""
+    """One estimate of log p(x): mean in nats, its standard error over groups, median effective sample size."""
 
     name: str
     num_samples: int
     mean: float
-    standard_error: float
+    standard_error: float | None
     effective: float | None = None
 
 

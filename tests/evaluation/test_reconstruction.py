@@ -7,7 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from vae_tf.evaluation.reconstruction import mean_interval, quality, reconstruct
+from vae_tf.evaluation.reconstruction import (
+    group_means,
+    mean_interval,
+    quality,
+    reconstruct,
+    standard_error,
+)
 
 
 def pictures_and_reconstructions(
@@ -163,3 +169,15 @@ def test_intervals_hold_the_true_mean_as_often_as_they_promise() -> None:
     # 95 % promised; a percentile bootstrap of 40 groups gives about 94 %, and the count's standard error is 1.3 %.
     assert 0.90 <= hits["groups"] / num_sets <= 0.98
     assert hits["pictures"] / num_sets < 0.75
+
+
+def test_the_standard_error_over_groups_is_that_of_group_sums() -> None:
+    generator = np.random.default_rng(5)
+    values, alone = generator.normal(size=60), np.full(60, -1)
+    assert standard_error(values, alone) == pytest.approx(values.std(ddof=1) / np.sqrt(60))
+    # Three equal pictures of each person are one witness each.
+    tripled, people = np.repeat(values[:20], 3), np.repeat(np.arange(20), 3)
+    assert standard_error(tripled, people) == pytest.approx(values[:20].std(ddof=1) / np.sqrt(20))
+    assert standard_error(tripled, np.full(60, -1)) < 0.6 * standard_error(tripled, people)
+    assert np.isnan(standard_error(values, np.zeros(60, np.int64)))
+    np.testing.assert_allclose(group_means(tripled, people), values[:20])

@@ -168,8 +168,8 @@ class Overfitting(NamedTuple):
 def overfitting(train_elbo: ArrayLike, unseen_elbo: ArrayLike) -> Overfitting:
     """Is the ELBO of the pictures trained on [N] better than that of unseen ones [M] by more than chance? Nats.
 
-    The standard error is that of two independent means with unequal variances (Welch 1947). It takes pictures to be
-    independent: with several of one person or scene it is too small.
+    The standard error is that of two independent means with unequal variances (Welch 1947). It takes values to be
+    independent: of several pictures of one person or scene give their mean.
     """
     train, unseen = np.asarray(train_elbo, np.float64), np.asarray(unseen_elbo, np.float64)
     if min(len(train), len(unseen)) < 2:

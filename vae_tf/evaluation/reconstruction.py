@@ -66,8 +66,7 @@ def mean_interval(
 
     Pictures of one person are no independent witnesses, so that resampling pictures would promise too much.
     """
-    keys = np.where(groups < 0, groups.max(initial=0) + 1 + np.arange(len(groups)), groups)
-    _, inverse = np.unique(keys, return_inverse=True)
+    inverse = units_of(groups)
     sums, counts = np.bincount(inverse, weights=values), np.bincount(inverse)
     value = float(np.mean(values)) if len(values) else float("nan")
     if len(counts) < 2:
@@ -77,3 +76,28 @@ def mean_interval(
     means = sums[draws].sum(1) / counts[draws].sum(1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(value, float(low), float(high))
+
+
+def units_of(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What may vary independently: the position [N] of each picture's group, −1 counting as a group of its own."""
+    keys = np.where(groups < 0, groups.max(initial=0) + 1 + np.arange(len(groups)), groups)
+    return np.asarray(np.unique(keys, return_inverse=True)[1], dtype=np.int64)
+
+
+def standard_error(values: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
+    """Standard error of the mean of `values` [N] where pictures of one group are no independent witnesses.
+
+    √(G/(G − 1)·Σ_g e_g²)/N, e_g the sum of a group's deviations from the mean (Liang & Zeger 1986, for a mean);
+    without groups it is the usual s/√N. NaN for one group.
+    """
+    units = units_of(groups)
+    sums = np.bincount(units, weights=values - values.mean())
+    if len(sums) < 2:
+        return float("nan")
+    return float(np.sqrt(len(sums) / (len(sums) - 1) * np.sum(sums**2)) / len(values))
+
+
+def group_means(values: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean of `values` [N] within each group [G]."""
+    units = units_of(groups)
+    return np.asarray(np.bincount(units, weights=values) / np.bincount(units))
