@@ -126,7 +126,9 @@ def test_centre_crop_takes_the_middle():
 
 
 def test_unknown_names_list_the_choices():
-    with pytest.raises(UserError, match=r"bernoulli, continuous_bernoulli, discretised_logistic, gaussian"):
+    with pytest.raises(
+        UserError, match=r"bernoulli, categorical, continuous_bernoulli, discretised_logistic, gaussian"
+    ):
         build_part("likelihood", "poisson")
     with pytest.raises(UserError, match="takes no argument 'temperature'"):
         build_part("likelihood", "gaussian", temperature=1)

@@ -107,7 +107,7 @@ def test_columns_come_back_with_their_gaps(tmp_path: Path) -> None:
 
 def test_a_map_whose_lengths_differ_is_refused(tmp_path: Path) -> None:
     record = map_record(60)
-    with pytest.raises(ValueError, match="60 pictures, but 59 values for paths"):
+    with pytest.raises(ValueError, match="59 pictures, but 60 values"):
         map_data(tmp_path, type(record)(**{**vars(record), "paths": record.paths[1:]}))
 
 

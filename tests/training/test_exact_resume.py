@@ -104,7 +104,7 @@ def test_interrupted_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypa
     assert_same_metrics(tmp_path / "a", tmp_path / "b", whole_epochs=stop_at % 2 == 0)
 
 
-@pytest.mark.parametrize("recipe", SMALL)
+@pytest.mark.parametrize("recipe", [pytest.param("factor", marks=pytest.mark.slow), "vae-gan"])
 def test_discriminators_resume_too(pictures, tmp_path, monkeypatch, recipe):
     monkeypatch.setattr(plan_module, "LARGEST_NUM_STEPS_PER_EXECUTION", 2)
     undisturbed = train(pictures, tmp_path / "a", 2, recipe=recipe)
