@@ -1,4 +1,4 @@
-"""Bounds where log p(x) is known: x = W z + b + σ ε with a fixed W whose columns are not orthogonal (Tipping & Bishop 1999).
+"""Bounds where log p(x) is known: x = W z + b + σ ε, W fixed and not orthogonal (Tipping & Bishop 1999).
 
     python benchmarks/linear_gaussian.py
 
