@@ -288,7 +288,7 @@ def sample(
     seed: Seed = 0,
     to: Annotated[Path | None, typer.Option(help="PNG file to write; inside the run where left out.")] = None,
 ) -> None:
-    """New pictures drawn from the prior, as one PNG."""
+    """New pictures, as one PNG, or sentences, drawn from the prior."""
     from pipelines import chain
 
     chain.sample(run, num, temperature, seed, to)
@@ -299,11 +299,11 @@ def sample(
     epilog="Example: reconstruct me.jpg you.heic --run 3",
 )
 def reconstruct(
-    files: Annotated[list[Path], typer.Argument(help="Picture files.")],
+    files: Annotated[list[Path], typer.Argument(help="Picture files; of a run on sentences, sentences.")],
     run: Annotated[str | None, typer.Option(help="Name, number or folder of a run.")] = None,
     to: Annotated[Path | None, typer.Option(help="PNG file to write; inside the run where left out.")] = None,
 ) -> None:
-    """Pictures of your own above their reconstructions, as one PNG."""
+    """Pictures (or sentences) of your own beside their reconstructions."""
     from pipelines import chain
 
     chain.reconstruct(run, files, to)

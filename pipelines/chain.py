@@ -44,6 +44,7 @@ def finish_training(work: Any, thumbnails: bool | None = None) -> Run | None:
     from pipelines.report import choose_pictures
     from pipelines.run_data import own_pictures
     from pipelines.train import TrainingStopped
+    from vae_tf.recipes import find_recipe
 
     try:
         run: Run | None = work()
@@ -54,6 +55,8 @@ def finish_training(work: Any, thumbnails: bool | None = None) -> Run | None:
         show_quality(own_pictures(run))
         show_page(own_pictures(run), "index.html")
         which = about(own_pictures(run))
+        if "labels" in find_recipe(run.record["config"]["model"]["recipe"]).needs:
+            next_step(f"python cli.py predict{which}")
         next_step(f"python cli.py embed{which}   (or at once: python cli.py cluster-report{which})")
     return run
 

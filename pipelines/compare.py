@@ -31,8 +31,10 @@ class Row:
     @property
     def same_pictures(self) -> tuple[str, str, str]:
         """Runs are ranked only where this is equal: the pictures, their shape, and the part they were scored on."""
-        data = own_pictures(self.run).data.record["inputs"]
-        return str(data["fingerprint"]), str(data["index"]), self.part
+        subject = own_pictures(self.run)
+        # Which labels were hidden from training changes neither the pictures nor their parts.
+        listed = artifacts.hash_of([subject.index.paths, subject.index.parts.tolist()])
+        return str(subject.data.record["inputs"]["fingerprint"]), listed, self.part
 
     @property
     def same_nats(self) -> tuple[str, ...]:

@@ -74,8 +74,10 @@ def counting(description: str) -> Iterator[Callable[[int, int], None]]:
 class TrainingDisplay:
     """Epoch, loss and its two terms in nats, validation, pictures per second and time left."""
 
-    def __init__(self, num_epochs: int, num_steps: int, stopwatch: Any, noun: str = "picture") -> None:
-        self.noun = noun
+    def __init__(
+        self, num_epochs: int, num_steps: int, stopwatch: Any, noun: str = "picture", has_kl: bool = True
+    ) -> None:
+        self.noun, self.has_kl = noun, has_kl
         self.num_epochs, self.num_steps = num_epochs, num_steps
         self.stopwatch = stopwatch
         self.started = time.monotonic()
@@ -121,8 +123,9 @@ class TrainingDisplay:
             f"epoch {event['epoch']}/{self.num_epochs}",
             f"loss {event['loss']:,.1f}",
             f"reconstruction {event['reconstruction']:,.1f}",
-            f"KL {event['kl']:,.1f} nats",
         ]
+        if self.has_kl:
+            parts.append(f"KL {event['kl']:,.1f} nats")
         if "val_loss" in event:
             best = " (best)" if event["is_best"] else ""
             parts.append(f"validation {event['val_loss']:,.1f}{best}")
@@ -139,7 +142,8 @@ class TrainingDisplay:
         left = self.pace(event)[1:]
         validation = [f"val {event['val_loss']:,.0f}"] if "val_loss" in event else []
         parts = [f"{event['epoch']}/{self.num_epochs}", *left, f"loss {event['loss']:,.0f}", *validation]
-        return "  ".join([*parts, f"KL {event['kl']:,.0f}", f"{event['speed']:,.0f}/s"])
+        kl = [f"KL {event['kl']:,.0f}"] if self.has_kl else []
+        return "  ".join([*parts, *kl, f"{event['speed']:,.0f}/s"])
 
     def live(self, event: dict[str, Any]) -> str:
         if self.short_text:

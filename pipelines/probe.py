@@ -10,11 +10,13 @@ from pipelines.console import say
 from pipelines.embed import embed
 from pipelines.evaluate import choose, fit_pca
 from pipelines.run_data import Subject, config_of, load_model, load_pictures_of
+from reports.words import plural
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.errors import UserError
 from vae_tf.evaluation.probe import Score, balanced_accuracy, draws_of, probe
 from vae_tf.pixels import to_unit
+from vae_tf.recipes import find_recipe
 
 LARGEST_NUM_LABELLED = 2000
 LARGEST_NUM_JUDGED = 2000
@@ -58,8 +60,14 @@ def judged_part(index: Index) -> str:
 
 
 def labelled(index: Index, part: str) -> NDArray[np.int64]:
-    positions = choose(index, part, LARGEST_NUM_LABELLED if part == "train" else LARGEST_NUM_JUDGED)
-    return positions[index.labels[positions] >= 0]
+    """Positions of the part's pictures with a class; of those trained on, labels that were hidden stay hidden."""
+    is_train = part == "train"
+    labels = index.visible_labels if is_train else index.labels
+    positions = index.where(part)
+    chosen = np.zeros(len(labels), dtype=bool)
+    chosen[positions[labels[positions] >= 0]] = True
+    only_these = dataclasses.replace(index, parts=np.where(chosen, index.parts, -1).astype(np.int8))
+    return choose(only_these, part, LARGEST_NUM_LABELLED if is_train else LARGEST_NUM_JUDGED)
 
 
 def write_probe(subject: Subject, embedded: Stage, options: ProbeOptions, stage: StageWriter) -> None:
@@ -82,6 +90,7 @@ def write_probe(subject: Subject, embedded: Stage, options: ProbeOptions, stage:
         "part": judged_part(index),
         "num_judged": len(test),
         "num_labelled": len(train),
+        "encoder_saw_labels": "labels" in find_recipe(config_of(subject.run).model.recipe).needs,
         "scores": [dataclasses.asdict(score) for score in scores],
     }
     write_json(stage.folder / "scores.json", document)
@@ -112,7 +121,7 @@ def finetuned(
     for per_class in options.numbers:
         draws = draws_of(labels, train, per_class, options.num_draws, options.seed)
         for name in ("fine-tuned", "from scratch"):
-            say(f"  {name}, {len(draws[0])} labels, {len(draws)} times …", style="dim")
+            say(f"  {name}, {plural(len(draws[0]), 'label')}, {plural(len(draws), 'time')} …", style="dim")
             values = []
             for draw, chosen in enumerate(draws):
                 vae = load_model(subject.run) if name == "fine-tuned" else fresh_model(subject, draw)

@@ -26,6 +26,7 @@ def probe(subject: Subject, facts: RunFacts, pictures: Pictures) -> ProbeRecord:
         chance=1.0 / found["num_classes"],
         columns=[str(number or "all") for number in numbers_of(found)],
         rows=[(name, [values[number] for number in numbers_of(found)]) for name, values in rows.items()],
+        encoder_saw_labels=found["encoder_saw_labels"],
         note=note(rows),
     )
 
@@ -54,10 +55,20 @@ def answer(found: dict[str, Any]) -> str:
         f"the best without the model, {in_words(theirs)}, {means[theirs]:.0%} (chance {1 / found['num_classes']:.0%})."
     )
     if FINETUNED in means:
-        said += (
-            f" Fine-tuned, the encoder reaches {means[FINETUNED]:.0%}; from scratch, {means[SCRATCH]:.0%}."
-        )
+        said += f" The encoder fine-tuned on them reaches {means[FINETUNED]:.0%}, from scratch {means[SCRATCH]:.0%}."
+    if number is not None and None in numbers_of(found):
+        said += f" With all labels: {with_all(rows)}."
     return said
+
+
+def with_all(rows: dict[str, Any]) -> str:
+    """The best of each kind of features, such as "latents 71%, PCA 80%"."""
+    best: dict[str, float] = {}
+    for name, values in rows.items():
+        features, _, classifier = name.partition(", ")
+        kind = features if classifier in CLASSIFIERS else classifier
+        best[kind] = max(best.get(kind, 0.0), float(np.mean(values[None])))
+    return ", ".join(f"{kind} {value:.0%}" for kind, value in best.items())
 
 
 def in_words(method: str) -> str:

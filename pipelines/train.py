@@ -347,7 +347,9 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool) -> Run:
     started = time.time()
     with (
         run.training_lock(),
-        TrainingDisplay(plan.epochs, plan.num_steps, stopwatch, own_pictures(run).noun) as display,
+        TrainingDisplay(
+            plan.epochs, plan.num_steps, stopwatch, own_pictures(run).noun, model.has_kl
+        ) as display,
         stop_on_signals() as wants_stop,
     ):
         outcome, best = loop.fit(

@@ -584,6 +584,7 @@ class ProbeRecord:
     chance: float
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Sequence[float]]]]
+    encoder_saw_labels: bool = False
     note: str = ""
 
 

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from vae_tf.evaluation.latents import embed
+from vae_tf.evaluation.likelihood import importance_weighted, under_the_prior
 from vae_tf.recipes import RECIPES, build
 from vae_tf.serving.export import export
 
@@ -86,6 +87,10 @@ def test_recipe(name, tmp_path):
     embedding = embed(loaded, batches)
     assert embedding.mean.shape == (NUM, LATENT) and np.isfinite(embedding.mean).all()
     assert np.isnan(embedding.kl).all() == (not model.has_kl) and embedding.active.shape == (LATENT,)
+
+    if loaded.has_elbo and RECIPES[name].model != "vae":
+        for method in (importance_weighted, under_the_prior):
+            assert np.isfinite(method(loaded, pictures[:3], 2).value).all()
 
     export(loaded, tmp_path / "1")
     served = tf.saved_model.load(str(tmp_path / "1")).signatures["encode"]

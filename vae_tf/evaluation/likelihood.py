@@ -105,7 +105,7 @@ def under_the_prior(
 
 def largest_num_decoded(model: Any) -> int:
     """Latents to decode at once: fewer of sentences, whose decoder gives a number for every word at every position."""
-    values = math.prod(model.decoder.compute_output_shape((1, model.latent_dim))[1:])
+    values = math.prod(model.decoder.compute_output_shape((1, model.latent_dim + model.condition_dim))[1:])
     return max(1, min(LARGEST_NUM_DECODED, LARGEST_NUM_VALUES // values))
 
 
