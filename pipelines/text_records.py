@@ -139,5 +139,5 @@ def homotopies_answer(pairs: list[Homotopy]) -> str:
         f", {typed} of them with a typed end" if typed else ""
     )
     if max(between) == 1:
-        return f"{what}: nothing changes on the way, as the decoder ignores the code."
+        return f"{what}: nothing changes on the way: between these ends the decoder says the same."
     return f"{what}: on average {np.mean(between):.1f} different sentences in {len(pairs[0].linear)} equal steps."
