@@ -1,12 +1,16 @@
 """log p(x) of MNIST, drawn black and white anew in every step: our models against Burda et al. (2016, table 1).
 
-    python benchmarks/mnist_bounds.py MNIST.npz --row mlp --epochs 600
+    python benchmarks/mnist_bounds.py MNIST.npz --row mlp --epochs 900 --threads 1
     python benchmarks/mnist_bounds.py MNIST.npz --row mlp-k5 --epochs 100
     python benchmarks/mnist_bounds.py MNIST.npz --row residual --epochs 60
 
 MNIST.npz has x_train [60000, 28, 28] and x_test [10000, 28, 28], uint8. All 60,000 pictures are trained on, without
 validation: nothing is chosen by looking at the test part. Score: the mean importance-weighted bound of the 10,000 test
 pictures, drawn black and white once, in float32, with 5,000 samples each (1,000 for the residual network), in nats.
+
+Machine: 2 cores with AMX, TensorFlow 2.21. Published after 3,280 epochs: -86.76 (K = 1), -85.54 (K = 5).
+Measured: mlp, 900 epochs, seed 0: -87.27 ± 0.24 (the error is over pictures), effective sample size 37; about 55
+minutes of one core (148 minutes by the clock, beside much other work), 7 minutes of evaluation. Other rows: not yet.
 """
 
 import json
