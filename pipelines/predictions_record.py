@@ -58,6 +58,9 @@ def answer(scores: dict[str, Any]) -> str:
         if counts["labelled"]
         else "The model"
     )
+    if counts["labelled"] and counts.get("validation"):
+        # They choose epoch and temperature, so that they are labels spent as well.
+        learned = learned.removesuffix(" the model") + f" and {counts['validation']:,} for validation the model"
     said = f"{learned} names the class of {plural(rest, 'other')}"
     key = next((key for key in CHECKED[:3] if key in checked), None)
     if key is None:
