@@ -126,6 +126,9 @@ class TrainingDisplay:
         ]
         if self.has_kl:
             parts.append(f"KL {event['kl']:,.1f} nats")
+        if "accuracy" in event:
+            unseen = f" (validation {event['val_accuracy']:.0%})" if "val_accuracy" in event else ""
+            parts.append(f"{event['accuracy']:.0%} of labels right{unseen}")
         if "val_loss" in event:
             best = " (best)" if event["is_best"] else ""
             parts.append(f"validation {event['val_loss']:,.1f}{best}")

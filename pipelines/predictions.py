@@ -45,6 +45,7 @@ def write_predictions(subject: Subject, seed: int, stage: StageWriter) -> None:
     check_learns_classes(model, subject.run)
     own = pictures if subject.is_own else load_pictures_of(own_pictures(subject.run))
     names, index = own.index.class_names, pictures.index
+    usual = most_frequent(own.index)
     labels = labels_among(index, names)
     logits = class_logits(model, pictures.images)
     temperature, calibrated_on = calibrate(model, own, logits if subject.is_own else None)
@@ -57,12 +58,15 @@ def write_predictions(subject: Subject, seed: int, stage: StageWriter) -> None:
         "calibrated_on": calibrated_on,
         "accuracy": {
             key: score(probabilities[known == key], labels[known == key], index.groups[known == key])
+            | {"baseline": float(np.mean(labels[known == key] == usual))}
             for key in ("unseen", "hidden", "validation", "labelled")
             if np.any(known == key)
         },
         "calibration": judge(logits, temperature, labels, known),
+        "most_frequent": names[usual],
     }
     arrays = draw(model, pictures, probabilities, labels, known, seed)
+    scores["class_share"] = analysis.share_of_class(arrays["analogies"])
     save_arrays(
         stage.folder / "predictions.npz",
         probabilities=probabilities.astype(np.float32),
@@ -90,6 +94,13 @@ def labels_among(index: Index, names: list[str]) -> NDArray[np.int64]:
     position = {name: i for i, name in enumerate(names)}
     own = np.array([position.get(name, -1) for name in index.class_names] + [-1], dtype=np.int64)
     return np.asarray(own[index.labels])
+
+
+def most_frequent(index: Index) -> int:
+    """The class that most of the labels seen in training have: what a guess without a look would name."""
+    train = index.where("train")
+    seen = index.visible_labels[train]
+    return int(np.bincount(seen[seen >= 0], minlength=1).argmax())
 
 
 def class_logits(model: Any, images: NDArray[Any]) -> NDArray[np.float32]:

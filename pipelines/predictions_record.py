@@ -23,6 +23,8 @@ from vae_tf.artifacts import load_arrays, read_json
 from vae_tf.data.dataset import Pictures
 
 NUM_SHOWN = 18
+# Below this share of what differs, nobody sees the class in the picture.
+IGNORED = 0.01
 CHECKED = ("unseen", "hidden", "validation", "labelled")
 
 
@@ -45,7 +47,7 @@ def predictions(subject: Subject, facts: RunFacts, pictures: Pictures) -> Predic
         ],
         confusion=confusion(checked, names),
         shown=shown(arrays, names, pictures),
-        grids=grids(arrays, names, pictures),
+        grids=grids(arrays, names, pictures, scores["class_share"]),
         csv=f"../{stage.name}/predictions.csv",
     )
 
@@ -60,7 +62,9 @@ def answer(scores: dict[str, Any]) -> str:
     )
     if counts["labelled"] and counts.get("validation"):
         # They choose epoch and temperature, so that they are labels spent as well.
-        learned = learned.removesuffix(" the model") + f" and {counts['validation']:,} for validation the model"
+        learned = (
+            learned.removesuffix(" the model") + f" and {counts['validation']:,} for validation the model"
+        )
     said = f"{learned} names the class of {plural(rest, 'other')}"
     key = next((key for key in CHECKED[:3] if key in checked), None)
     if key is None:
@@ -70,7 +74,10 @@ def answer(scores: dict[str, Any]) -> str:
     where = {"unseen": "unseen pictures", "hidden": "pictures whose label was hidden"}.get(
         key, "validation pictures"
     )
-    return f"{said}: {found['accuracy']:.1%} right on {found['num']:,} {where}{interval}."
+    return (
+        f"{said}: {found['accuracy']:.1%} right on {found['num']:,} {where}{interval}; "
+        f"always saying {scores['most_frequent']} would be right on {found['baseline']:.1%}."
+    )
 
 
 def calibration_sentences(scores: dict[str, Any]) -> list[str]:
@@ -107,7 +114,7 @@ def calibration_sentences(scores: dict[str, Any]) -> list[str]:
 
 
 def accuracy_row(key: str, found: dict[str, Any]) -> AccuracyRow:
-    values = {name: found[name] for name in ("num", "accuracy", "low", "high", "balanced")}
+    values = {name: found[name] for name in ("num", "accuracy", "low", "high", "balanced", "baseline")}
     return AccuracyRow(name=KNOWN[key], **values)
 
 
@@ -169,8 +176,14 @@ def predicted(
     )
 
 
-def grids(arrays: dict[str, Any], names: list[str], pictures: Pictures) -> list[ClassGrid]:
+def grids(
+    arrays: dict[str, Any], names: list[str], pictures: Pictures, class_share: float
+) -> list[ClassGrid]:
     columns = names[: arrays["samples"].shape[1]]
+    changes = (
+        f"The class makes {class_share:.1%} of what differs between these pictures, the style the rest"
+        + (": the decoder all but ignores the class." if class_share < IGNORED else ".")
+    )
     return [
         ClassGrid(
             title="Samples of each class",
@@ -180,7 +193,8 @@ def grids(arrays: dict[str, Any], names: list[str], pictures: Pictures) -> list[
         ),
         ClassGrid(
             title="The same picture as every class",
-            note="On the left pictures that training saw no label of; beside each, its style under every class.",
+            note="On the left pictures that training saw no label of; beside each, its style under every class. "
+            + changes,
             pictures=arrays["analogies"],
             classes=columns,
             originals=pictures.to_look_at[arrays["analogy_positions"]],

@@ -491,7 +491,10 @@ class Sampler:
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyRow:
-    """Share of right classes in a group of pictures, with its 95 % interval; `balanced`: mean over classes."""
+    """Share of right classes in a group of pictures, with its 95 % interval; `balanced`: mean over classes.
+
+    `baseline`: the share that would be right if every picture were said to be of the most frequent class.
+    """
 
     name: str
     num: int
@@ -499,6 +502,7 @@ class AccuracyRow:
     low: float | None
     high: float | None
     balanced: float
+    baseline: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from vae_tf.analysis.predictions import (
     log_softmax,
     negative_log_likelihood,
     reliability,
+    share_of_class,
     wilson_interval,
 )
 
@@ -63,3 +64,18 @@ def test_confusion_has_the_truth_in_its_rows():
     truth, predicted = generator.integers(0, 4, (2, 50))
     expected = confusion_matrix(truth, predicted, labels=range(4))
     np.testing.assert_array_equal(confusion(truth, predicted, 4), expected)
+
+
+@pytest.mark.parametrize("of_class", [0.0, 0.5, 3.0])
+def test_the_share_of_the_class_is_that_of_the_two_way_table(of_class):
+    generator = np.random.default_rng(3)
+    style, label = generator.normal(size=(6, 1, 4, 4, 1)), generator.normal(size=(1, 5, 4, 4, 1))
+    pictures = style + of_class * label
+    # Populations of the two factors; each pixel's variance over the cells of its own factor.
+    expected = of_class**2 * label.var(axis=1).sum()
+    expected /= expected + style.var(axis=0).sum()
+    assert share_of_class(pictures) == pytest.approx(expected, abs=1e-12)
+
+
+def test_pictures_that_are_all_equal_have_no_share_of_the_class():
+    assert share_of_class(np.full((3, 2, 4, 4, 1), 7, np.uint8)) == 0.0

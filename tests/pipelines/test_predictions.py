@@ -50,6 +50,8 @@ def test_every_picture_gets_a_class_and_what_is_known_of_it_is_told(predicted):
     unseen = [row for row in rows if row["known"] == "unseen"]
     right = np.mean([row["predicted"] == row["label"] for row in unseen])
     assert scores["accuracy"]["unseen"]["accuracy"] == pytest.approx(right)
+    usual = scores["most_frequent"]
+    assert scores["accuracy"]["unseen"]["baseline"] == np.mean([row["label"] == usual for row in unseen])
     assert scores["accuracy"]["unseen"]["low"] < right + 1e-9 and scores["temperature"] == 1.0
 
 

@@ -407,8 +407,10 @@ def predictions_record() -> PredictionsRecord:
         answer="From 6 labelled pictures the model names the class of 54 others: 90.0% right.",
         counts=[("unseen, class known", 20), ("trained on, label hidden", 34)],
         accuracies=[
-            AccuracyRow(name="unseen", num=20, accuracy=0.9, low=0.7, high=0.97, balanced=0.88),
-            AccuracyRow(name="validation", num=1, accuracy=1.0, low=None, high=None, balanced=1.0),
+            AccuracyRow(name="unseen", num=20, accuracy=0.9, low=0.7, high=0.97, balanced=0.88, baseline=0.5),
+            AccuracyRow(
+                name="validation", num=1, accuracy=1.0, low=None, high=None, balanced=1.0, baseline=1.0
+            ),
         ],
         accuracy_note="Intervals: 95 %.",
         calibration=["On 30 validation labels the model was too sure: its logits are divided by 1.80."],

@@ -84,3 +84,21 @@ def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64], num_class
     counts = np.zeros((num_classes, num_classes), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
+
+
+def share_of_class(pictures: NDArray[np.generic]) -> float:
+    """How much of what differs between decoded pictures the class explains, from 0 (the decoder ignores it) to 1.
+
+    The share of the class in the sum of squares of a table of styles and classes (two-way analysis of variance
+    without interaction), summed over pixels; what style and class make together counts as neither.
+
+    Args:
+        pictures: [R, C, ...], a style in each row and a class in each column.
+    """
+    x = pictures.astype(np.float64)
+    total = x.mean(axis=(0, 1), keepdims=True)
+    rows, columns = x.mean(axis=1, keepdims=True), x.mean(axis=0, keepdims=True)
+    of_class = float(np.sum((columns - total) ** 2)) * x.shape[0]
+    of_style = float(np.sum((rows - total) ** 2)) * x.shape[1]
+    together = of_class + of_style
+    return of_class / together if together else 0.0
