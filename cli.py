@@ -167,6 +167,17 @@ def interpolation_grid(
 
 @app.command(
     rich_help_panel="Chain",
+    epilog="Examples: explore · explore 3 · explore 3 more-faces/",
+)
+def explore(run: RunArgument = None, source: OtherSource = None) -> None:
+    """A page that draws by itself: a slider for each latent, and a dropped picture beside its neighbours."""
+    from pipelines import chain
+
+    chain.explore(run, source)
+
+
+@app.command(
+    rich_help_panel="Chain",
     epilog="Examples: evaluate · evaluate 3 --samples 1000 --pictures 500",
 )
 def evaluate(

@@ -184,6 +184,17 @@ def interpolation_grid(
     next_step(f"python cli.py export{about(own_pictures(run))}")
 
 
+def explore(text: str | None, source: str | None) -> None:
+    run, began = started_with(text), time.time()
+    from pipelines.explore import explore as work
+    from pipelines.other_source import subject_of
+
+    subject = subject_of(run, source)
+    stage = work(subject)
+    told(stage, f"{stage.record['results']['num_weights']:,} weights written down for the page", began)
+    show_page(subject, "explore.html")
+
+
 def evaluate(text: str | None, source: str | None, samples: int, pictures: int, seed: int) -> None:
     run, began = started_with(text), time.time()
     from pipelines.evaluation import EvaluationOptions, evaluate_fully

@@ -18,6 +18,7 @@ KINDS = {
     "latents": "embed",
     "clusters": "clusters",
     "interpolation": "interpolation",
+    "explore": "explore",
     "evaluation": "evaluation",
     "probe": "probe",
     "predictions": "predictions",
@@ -120,6 +121,13 @@ def _interpolation() -> tuple[Callable[..., Path], Callable[..., Any]]:
     return write_interpolation, stage_records.interpolation
 
 
+def _explore() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import explore_record
+    from reports.explore import write_explore
+
+    return write_explore, explore_record.explore
+
+
 def _evaluation() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from pipelines import evaluation_record
     from reports.evaluation import write_evaluation
@@ -174,6 +182,7 @@ PAGES = {
     "latents": _latents,
     "clusters": _clusters,
     "interpolation": _interpolation,
+    "explore": _explore,
     "evaluation": _evaluation,
     "probe": _probe,
     "predictions": _predictions,

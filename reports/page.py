@@ -20,6 +20,11 @@ PAGES = {
     "latents": ("latents.html", "Latents", "what each dimension describes"),
     "clusters": ("clusters.html", "Clusters", "a map of all pictures; whether classes differ"),
     "interpolation": ("interpolation.html", "Interpolation", "what lies between two pictures"),
+    "explore": (
+        "explore.html",
+        "Explore",
+        "sliders that draw, and a picture of your own beside its neighbours",
+    ),
     "evaluation": (
         "evaluation.html",
         "Evaluation",

@@ -9,6 +9,7 @@ from reports.clusters import write_clusters
 from reports.compare import write_compare
 from reports.data import write_data
 from reports.evaluation import write_evaluation
+from reports.explore import ExploreRecord, write_explore
 from reports.export import write_export
 from reports.features import write_features
 from reports.interpolation import write_interpolation
@@ -314,6 +315,47 @@ def interpolation_record() -> InterpolationRecord:
     )
 
 
+def explore_record() -> ExploreRecord:
+    """Two latents that a layer turns into logits of 6×4 grey pixels, and a layer that reads them off the picture."""
+    generator = np.random.default_rng(5)
+    pictures = generator.integers(0, 256, (9, 6, 4, 1), dtype=np.uint8)
+    kernel, bias = generator.normal(size=(2, 24)), generator.normal(size=24)
+    reading = generator.normal(size=(24, 2)).astype(np.float16)
+    weights = np.concatenate([kernel.ravel(), bias, reading.ravel(), np.zeros(2)]).astype(np.float16)
+    exact = weights.astype(np.float64)
+    means = pictures.reshape(9, 24) / 255.0 @ reading.astype(np.float64)
+    average = means.mean(axis=0)
+    logits = average @ exact[:48].reshape(2, 24) + exact[48:72]
+    dense = {"op": "dense", "activation": "linear"}
+    return ExploreRecord(
+        run=RUN,
+        encode=[{"op": "flatten"}, dense | {"units": 2, "weights": 72, "bias": 120}],
+        decode=[
+            dense | {"units": 24, "weights": 0, "bias": 48},
+            {"op": "reshape", "shape": [6, 4, 1]},
+            {"op": "mean", "channels": 1, "of": "sigmoid"},
+        ],
+        weights=weights,
+        shape=(6, 4, 1),
+        fit="crop",
+        order=[1, 0],
+        kl=[0.05, 2.0],
+        average=average,
+        spread=means.std(axis=0),
+        samples=generator.normal(size=(5, 2)),
+        means=means,
+        pictures=pictures,
+        paths=[f"red/{i:03}.png" for i in range(8)] + [f"{HOSTILE}/008.png"],
+        splits=["train"] * 6 + ["test"] * 3,
+        classes=["red"] * 8 + [HOSTILE],
+        starts=[6, 7, 8],
+        total=9,
+        average_drawn=np.rint(255 / (1 + np.exp(-logits))).astype(np.uint8).reshape(6, 4, 1),
+        checked=pictures[6],
+        checked_mean=means[6],
+    )
+
+
 def export_record() -> ExportRecord:
     """Two signatures, both equal to the run."""
     image = Tensor(name="image", shape="[batch, 24, 24, 3]", dtype="uint8", meaning="pictures, 0 to 255")
@@ -495,6 +537,7 @@ def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     write_latents(folder, replace(latents_record(), run=run))
     write_clusters(folder, replace(clusters_record(), run=run))
     write_interpolation(folder, replace(interpolation_record(), run=run))
+    write_explore(folder, replace(explore_record(), run=run))
     write_export(folder, replace(export_record(), run=run))
     write_compare(folder, replace(compare_record(), run=run))
     write_evaluation(folder, replace(evaluation_record(), run=run))

@@ -1,0 +1,41 @@
+"""From what `explore` left to the record of its page."""
+
+import numpy as np
+
+from pipelines.run_data import Subject
+from pipelines.stage_records import newest, split_names
+from reports.explore import ExploreRecord
+from reports.records import RunFacts
+from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.data.dataset import Pictures
+from vae_tf.pixels import to_uint8
+
+
+def explore(subject: Subject, facts: RunFacts, pictures: Pictures) -> ExploreRecord:
+    stage, embedded = newest(subject, "explore"), newest(subject, "embed")
+    arrays, steps = load_arrays(stage.folder / "network.npz"), read_json(stage.folder / "operations.json")
+    latents = load_arrays(embedded.folder / "latents.npz")
+    positions, kl = arrays["positions"], latents["kl"].mean(axis=0, dtype=np.float64)
+    return ExploreRecord(
+        run=facts,
+        encode=steps["encode"],
+        decode=steps["decode"],
+        weights=arrays["weights"],
+        shape=subject.shape.image_shape,
+        fit=subject.shape.fit,
+        order=arrays["order"].tolist(),
+        kl=None if np.isnan(kl).any() else kl.tolist(),
+        average=arrays["average"],
+        spread=arrays["spread"],
+        samples=arrays["samples"],
+        means=latents["mean"][positions],
+        pictures=pictures.to_look_at[positions],
+        paths=[pictures.index.paths[i] for i in positions],
+        splits=split_names(pictures.index, positions),
+        classes=[pictures.index.class_of(i) for i in positions],
+        starts=arrays["starts"].tolist(),
+        total=len(latents["mean"]),
+        average_drawn=arrays["average_drawn"],
+        checked=to_uint8(pictures.images[arrays["checked"]])[0],
+        checked_mean=arrays["checked_mean"][0],
+    )
