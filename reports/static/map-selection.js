@@ -41,11 +41,12 @@
     get("selection-classes").hidden = !c;
     if (!c) return;
     const rows = enrichment(c, chosen);
-    get("selection-table").replaceChildren(
-      row([c.name, "Selected", "Share here", "Share of all", "Fold"], "th"),
-      ...rows.slice(0, LONGEST_TABLE).map(({ name, selected, amount, fold }) =>
-        row([name, count(selected), percent(selected / chosen.length), percent(amount / total), `${Number(fold.toPrecision(2))}×`], "td")),
-    );
+    const head = make("thead");
+    const body = make("tbody");
+    head.append(row([c.name, "Selected", "Share here", "Share of all", "Fold"], "th"));
+    body.append(...rows.slice(0, LONGEST_TABLE).map(({ name, selected, amount, fold }) =>
+      row([name, count(selected), percent(selected / chosen.length), percent(amount / total), `${Number(fold.toPrecision(2))}×`], "td")));
+    get("selection-table").replaceChildren(head, body);
     get("selection-left").textContent = rows.length > LONGEST_TABLE ? `${rows.length - LONGEST_TABLE} more are not shown.` : "";
   }
 
