@@ -44,13 +44,13 @@ def map_record(
         paths=index.paths,
         splits=[PARTS[part] for part in index.parts],
         color_by=[
-            *color_columns(index, arrays),
-            *([] if rebuilt is None else [error_column(rebuilt["mse"])]),
+            *color_columns(index, arrays, None if rebuilt is None else rebuilt["mse"]),
             *latent_columns(subject),
         ],
         neighbours=load_arrays(folder / "neighbors.npz")["positions"],
-        reconstructed=rebuilt
-        and Reconstructed(pictures=rebuilt["thumbnails"], positions=rebuilt["positions"]),
+        reconstructed=None
+        if rebuilt is None
+        else Reconstructed(pictures=rebuilt["thumbnails"], positions=rebuilt["positions"]),
         variants=map_variants(folder),
     )
 
@@ -71,10 +71,6 @@ def map_variants(folder: Path) -> Variants:
         positions=arrays["chosen"],
         neighbours=facts[0]["num_neighbors"] if facts else 0,
     )
-
-
-def error_column(mse: NDArray[np.float32]) -> ColorBy:
-    return ColorBy(name="reconstruction error (MSE)", kind="number", values=mse)
 
 
 def latent_columns(subject: Subject) -> list[ColorBy]:
@@ -112,8 +108,8 @@ def map_note(settings: dict[str, Any]) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def color_columns(index: Index, arrays: dict[str, Any]) -> list[ColorBy]:
-    """Class first, then clusters, split, group and every fact of the source."""
+def color_columns(index: Index, arrays: dict[str, Any], errors: NDArray[np.float32] | None) -> list[ColorBy]:
+    """Class first, then clusters, split, group, error of reconstruction and every fact of the source."""
     columns = []
     if index.class_names:
         columns.append(
@@ -138,11 +134,15 @@ def color_columns(index: Index, arrays: dict[str, Any]) -> list[ColorBy]:
         )
     parts = ["trained on", "validation", "unseen", "calibration", "other class"]
     split = index.parts.astype(int)
-    columns.append(ColorBy(name="split", kind="category", values=split, categories=parts, public=True))
+    columns.append(
+        ColorBy(name="split", kind="category", values=split, categories=parts, public=True, listed=False)
+    )
     if index.group_names:
         columns.append(
             ColorBy(name="group", kind="category", values=index.groups, categories=index.group_names)
         )
+    if errors is not None:
+        columns.append(ColorBy(name="reconstruction error (MSE)", kind="number", values=errors))
     for name, values in list(index.facts.items())[:LARGEST_NUM_FACTS]:
         column = fact_column(name.replace("_", " "), values)
         if column is not None:

@@ -13,7 +13,7 @@ from reports.records import ClusterContents, ClustersRecord, Score
 MAP_SCRIPTS = tuple(
     f"map-{part}.js"
     for part in (
-        *("data", "state", "marks", "view", "large", "linked"),
+        *("data", "state", "raster", "marks", "view", "large", "linked"),
         *("chosen", "select", "selection", "legend", "find", "controls"),
     )
 )

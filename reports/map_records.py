@@ -25,7 +25,7 @@ class ColorBy:
 
     Kind "category": `values` are indices into `categories` (−1: none); "number": any floats (NaN: none).
     `public`: the categories name no person and no file; others are numbered where pictures are left out.
-    `listed`: shown with every point; others (latents) only where they colour the map.
+    `listed`: shown with every point; others (latents, the split) only where they colour the map.
     """
 
     name: str

@@ -205,7 +205,7 @@ def _column(column: ColorBy) -> dict[str, Any]:
 
 
 def front_coded(paths: Sequence[str]) -> list[Any]:
-    """Alternately how many characters a path shares with the one before it, and the rest of it."""
+    """Alternately how many characters a path shares with the one before it, as a browser counts, and its rest."""
     coded: list[Any] = []
     before = ""
     for path in paths:
@@ -214,6 +214,6 @@ def front_coded(paths: Sequence[str]) -> list[Any]:
             if old != new:
                 break
             shared += 1
-        coded += [shared, path[shared:]]
+        coded += [len(path[:shared].encode("utf-16-le", "surrogatepass")) // 2, path[shared:]]
         before = path
     return coded

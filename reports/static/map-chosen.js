@@ -3,6 +3,8 @@
   "use strict";
   const { NAMED, data, paths, splits, get, make, count, valueOf, neighboursOf, rebuilt, placeIn, showThumbnail } = window.vaeMap;
   const { state, listen, choose, point, select } = window.vaeMap;
+  const FIRST_FACTS = 7;
+  let opened = false; // whether the further facts are, from picture to picture
 
   function drawnPicture(i, side, caption, atlas) {
     const figure = make("figure");
@@ -27,9 +29,21 @@
   }
 
   function facts(i) {
-    const list = make("dl");
     const shown = data.colors.filter((c, index) => c.listed || index === state.color);
     const rows = [[NAMED, paths[i]], ["Split", data.splits.labels[splits[i]]], ...shown.map((c) => [c.name, valueOf(c, i)])];
+    const box = make("div");
+    box.append(listOf(rows.slice(0, FIRST_FACTS)));
+    if (rows.length <= FIRST_FACTS) return box;
+    const more = make("details");
+    more.open = opened;
+    more.addEventListener("toggle", () => (opened = more.open));
+    more.append(make("summary", "", `${rows.length - FIRST_FACTS} more facts`), listOf(rows.slice(FIRST_FACTS)));
+    box.append(more);
+    return box;
+  }
+
+  function listOf(rows) {
+    const list = make("dl");
     for (const [name, value] of rows) list.append(make("dt", "", name), make("dd", "", value));
     return list;
   }
@@ -60,7 +74,7 @@
     const all = make("button", "", "Select these");
     all.type = "button";
     all.addEventListener("click", () => select([i, ...near], "replace"));
-    box.append(make("h4", "", "Nearest in the latent space itself"), row, all);
+    box.append(make("h3", "", "Nearest in the latent space itself"), row, all);
     return box;
   }
 

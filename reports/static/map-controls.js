@@ -25,7 +25,9 @@
 
   const latents = make("optgroup");
   latents.label = "Latents";
-  data.colors.forEach(({ name, listed }, index) => (listed ? get("map-color") : latents).append(new Option(name, String(index))));
+  data.colors.forEach(function ({ name, listed, kind }, index) {
+    (listed || kind === "category" ? get("map-color") : latents).append(new Option(name, String(index)));
+  });
   if (latents.children.length) get("map-color").append(latents);
   get("map-color").addEventListener("change", (event) => color(Number(event.target.value)));
   get("map-thumbnails").parentElement.hidden = !data.tile;

@@ -2,6 +2,7 @@
 window.vaeMap = (function () {
   "use strict";
   const NONE = 65535;
+  const DESCRIBED = 5;
   const data = JSON.parse(document.getElementById("map-data").textContent);
   const total = data.count;
   const NAMED = data.tile ? "File" : data.noun[0].toUpperCase() + data.noun.slice(1); // without pictures there are no file names either
@@ -29,10 +30,10 @@ window.vaeMap = (function () {
 
   function decodePaths(coded) {
     const paths = [];
-    let before = [];
+    let before = "";
     for (let i = 0; i < coded.length; i += 2) {
-      before = before.slice(0, coded[i]).concat(Array.from(coded[i + 1]));
-      paths.push(before.join(""));
+      before = before.slice(0, coded[i]) + coded[i + 1];
+      paths.push(before);
     }
     return paths;
   }
@@ -89,8 +90,9 @@ window.vaeMap = (function () {
     return places;
   }
 
+  // In a line: what is known best; the panel says the rest.
   function describe(i) {
-    const values = data.colors.filter((c) => c.listed).map(function (c) {
+    const values = data.colors.filter((c) => c.listed).slice(0, DESCRIBED).map(function (c) {
       const value = valueOf(c, i);
       return value.startsWith(c.name) ? value : `${c.name} ${value}`;
     });

@@ -6,8 +6,8 @@
 
   function linked(canvas, xy, places) {
     const view = new View(canvas);
-    view.show(xy, places);
-    canvas.addEventListener("pointermove", (event) => point(view.nearest(event.offsetX, event.offsetY, 12)));
+    setTimeout(() => view.show(xy, places)); // the large map first: it is the one that is looked at
+    canvas.addEventListener("pointermove", (event) => view.xy && point(view.nearest(event.offsetX, event.offsetY, 12)));
     canvas.addEventListener("pointerleave", () => point(-1));
     canvas.addEventListener("click", function (event) {
       const i = view.nearest(event.offsetX, event.offsetY, 16);
@@ -17,7 +17,6 @@
   }
 
   listen(function (what) {
-    // The large map first: it is the one that is looked at.
     if (what === "marks") setTimeout(() => small.forEach((view) => view.redraw()));
     else small.forEach((view) => view.refresh());
   });

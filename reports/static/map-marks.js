@@ -1,7 +1,7 @@
 // What one mark looks like: colour and letter say its category, shape says whether it was trained on.
 (function () {
   "use strict";
-  const { data, SHAPES, column } = window.vaeMap;
+  const { SHAPES, Raster, column } = window.vaeMap;
   const PALETTE = 12;
   const RAMP = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725"]; // viridis
   // Only so many colours can be told apart, and fewer by some eyes. 47 letters and 12 colours have no common divisor:
@@ -17,7 +17,7 @@
     const style = getComputedStyle(document.documentElement);
     const read = (name) => style.getPropertyValue(name).trim();
     const palette = Array.from({ length: PALETTE }, (_, i) => read("--c" + i));
-    return { palette, none: read("--none"), text: read("--text"), page: read("--page"), accent: read("--accent") };
+    return { palette, none: read("--none"), text: read("--text"), page: read("--page"), accent: read("--accent"), raised: read("--raised") };
   }
 
   // Marks of equal looks have equal bins.
@@ -60,7 +60,7 @@
     pen.fillText(letter, r + 2, r + 2.5);
   }
 
-  // One small picture for each look; copying it is far quicker than drawing a path for every point.
+  // One small picture for each look; copying its pixels is far quicker than drawing a path for every point.
   function stamps(look, r, ratio) {
     const c = column();
     const made = [];
@@ -70,14 +70,14 @@
       if (!made[key]) {
         const stamp = document.createElement("canvas");
         stamp.width = stamp.height = Math.ceil((2 * r + 4) * ratio);
-        const pen = stamp.getContext("2d");
+        const pen = stamp.getContext("2d", { willReadFrequently: true });
         pen.scale(ratio, ratio);
         drawMark(pen, SHAPES[split], colorOf(c, bin, look), letterOf(c, code), r, look);
-        made[key] = stamp;
+        made[key] = Raster.stampOf(stamp);
       }
       return made[key];
     };
   }
 
-  Object.assign(window.vaeMap, { PALETTE, RAMP, data, hasLetters, letterOf, theme, binOf, colorOf, stamps });
+  Object.assign(window.vaeMap, { PALETTE, RAMP, hasLetters, letterOf, theme, binOf, colorOf, stamps });
 })();

@@ -1,13 +1,13 @@
 // One map on one canvas: where each mark lies, drawing them, and which one is nearest to a point.
 (function () {
   "use strict";
-  const { total, splits, order, state, column, codesOf, visibleMask, standsOut, theme, stamps, hasLetters } = window.vaeMap;
-  const FAINT = 0.12;
+  const { total, splits, order, state, Raster, column, codesOf, visibleMask, standsOut, theme, stamps, hasLetters } = window.vaeMap;
+  const FAINT = 0.18;
 
   class View {
-    // `whole`: the large map, whose marks may be larger and which may be zoomed; `later`: draws after the others.
+    // `whole`: the large map, whose marks may be larger and which may be zoomed.
     constructor(canvas, { whole = false } = {}) {
-      Object.assign(this, { canvas, whole, scale: 1, x: 0, y: 0, stale: true, pending: false, shown: 0 });
+      Object.assign(this, { canvas, whole, scale: 1, x: 0, y: 0, stale: true, pending: false });
       this.context = canvas.getContext("2d");
       this.marks = document.createElement("canvas");
       this.decorate = () => {}; // what lies over the marks, such as a lasso
@@ -65,34 +65,34 @@
       this.layOut();
       this.marks.width = Math.round(this.width * ratio);
       this.marks.height = Math.round(this.height * ratio);
-      const pen = this.marks.getContext("2d");
-      pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       const look = theme();
+      const raster = new Raster(this.marks.width, this.marks.height, look.raised);
       const out = standsOut();
-      this.shown = 0;
-      if (out) {
-        pen.globalAlpha = FAINT;
-        this.stampAll(pen, ratio, look, (i) => !out(i));
-        pen.globalAlpha = 1;
-      }
-      this.stampAll(pen, ratio, look, out);
+      if (out) this.stampAll(raster, ratio, look, FAINT, (i) => !out(i));
+      this.stampAll(raster, ratio, look, 1, out);
+      const pen = this.marks.getContext("2d");
+      if (this.marks.width && this.marks.height) pen.putImageData(raster.image, 0, 0);
+      pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       this.under(pen, look);
       this.drawn();
     }
 
-    stampAll(pen, ratio, look, wanted) {
-      const r = this.radius();
-      const stamp = stamps(look, r, ratio);
+    stampAll(raster, ratio, look, strength, wanted) {
+      const stamp = stamps(look, this.radius(), ratio);
       const codes = codesOf(column());
       const visible = visibleMask();
-      const side = 2 * r + 4;
+      const { xy, places } = this;
+      const grow = this.fit * this.scale * ratio;
+      const half = Math.ceil((2 * this.radius() + 4) * ratio) / 2;
+      const left = (this.width / 2 + this.x) * ratio - this.midX * grow - half;
+      const top = (this.height / 2 + this.y) * ratio + this.midY * grow - half;
       for (const i of this.order) {
         if (!visible[i] || (wanted && !wanted(i))) continue;
-        this.shown++;
-        const x = this.placeX(i) - r - 2;
-        const y = this.placeY(i) - r - 2;
-        if (x < -side || y < -side || x > this.width || y > this.height) continue;
-        pen.drawImage(stamp(codes[i], splits[i]), x, y, side, side);
+        const k = places ? places[i] : i;
+        const x = Math.round(left + xy[2 * k] * grow);
+        const y = Math.round(top - xy[2 * k + 1] * grow);
+        if (x < -2 * half || y < -2 * half || x > raster.image.width || y > raster.image.height) continue;
+        raster.lay(stamp(codes[i], splits[i]), x, y, strength);
       }
     }
 
@@ -100,7 +100,7 @@
       const ratio = window.devicePixelRatio || 1;
       const { canvas, context, marks } = this;
       this.pending = false;
-      if (!canvas.clientWidth) return; // hidden: it draws when it is shown, as its size changes
+      if (!canvas.clientWidth || !this.xy) return; // hidden: it draws when it is shown, as its size changes
       if (this.stale) this.drawMarks(ratio);
       this.stale = false;
       if (canvas.width !== marks.width || canvas.height !== marks.height) Object.assign(canvas, { width: marks.width, height: marks.height });
@@ -152,12 +152,17 @@
 
     nearest(x, y, reach) {
       const visible = visibleMask();
+      const { xy, places } = this;
+      const grow = this.fit * this.scale;
+      const offX = this.width / 2 + this.x - this.midX * grow - x;
+      const offY = this.height / 2 + this.y + this.midY * grow - y;
       let best = -1;
       let least = reach * reach;
       for (let i = 0; i < total; i++) {
-        if (!visible[i] || (this.places && this.places[i] < 0)) continue;
-        const dx = this.placeX(i) - x;
-        const dy = this.placeY(i) - y;
+        const k = places ? places[i] : i;
+        if (!visible[i] || k < 0) continue;
+        const dx = xy[2 * k] * grow + offX;
+        const dy = offY - xy[2 * k + 1] * grow;
         const distance = dx * dx + dy * dy;
         if (distance < least) [best, least] = [i, distance];
       }

@@ -103,7 +103,7 @@ def test_a_lasso_lists_counts_and_saves(visit: Visit, report: Path) -> None:
     fold = green / len(found) / np.mean(LABELS == 1)
     first = tab.locator("#selection-table tbody tr").first
     assert first.locator("th").inner_text() == "green"
-    assert [cell for cell in first.locator("td").all_inner_texts()][0::3] == [str(green), f"{fold:.2g}×"]
+    assert first.locator("td").all_inner_texts()[0::3] == [str(green), f"{fold:.2g}×"]
     rows = saved(tab)
     assert rows[0][:3] == ["file", "part", "class"]
     assert [row[0] for row in rows[1:]] == [RECORD.paths[i] for i in sorted(found)]
@@ -270,7 +270,7 @@ def test_a_latent_colours_but_does_not_crowd(visit: Visit, report: Path) -> None
     assert "latent 2" not in tab.inner_text("#map-panel") + tab.inner_text("#map-tip")
     tab.select_option("#map-color", label="latent 2 (KL 1.2 nats)")
     chosen = tab.evaluate("window.vaeMap.state.chosen")
-    value = float(tab.evaluate("window.vaeMap.valueOf(window.vaeMap.column(), %d)" % chosen))
+    value = float(tab.evaluate(f"window.vaeMap.valueOf(window.vaeMap.column(), {chosen})"))
     assert value == pytest.approx(float(RECORD.color_by[-1].values[chosen]), rel=1e-3)
     assert tab.locator("#map-legend canvas").count() == 1
 

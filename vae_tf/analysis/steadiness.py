@@ -54,7 +54,8 @@ def variants(latents: ArrayLike, seed: int) -> tuple[NDArray[np.int64], list[Var
     chosen = np.arange(len(features))
     if len(features) > LARGEST_NUM_MAPPED:
         chosen = np.sort(generator.choice(len(features), LARGEST_NUM_MAPPED, replace=False))
-    scores = principal_scores(features[chosen])
+    mapped = features[chosen]
+    scores = principal_scores(mapped)
     sizes = [size for size in SIZES if size <= (len(chosen) - 1) / 3]
     if not sizes or not scores.any():
         return chosen, []
@@ -63,24 +64,24 @@ def variants(latents: ArrayLike, seed: int) -> tuple[NDArray[np.int64], list[Var
     found = []
     methods: tuple[Literal["tsne", "umap"], ...] = ("tsne", "umap")
     for method in methods:
-        found += [_variant(scores, method, size, seed) for size in sizes]
+        found += [_variant(mapped, method, size, seed) for size in sizes]
         found.append(_variant(cloud, method, min(_USUAL[method], sizes[-1]), seed, shapeless=True))
     return chosen, found
 
 
 def _variant(
-    scores: Floats, method: Literal["tsne", "umap"], size: int, seed: int, shapeless: bool = False
+    latents: Floats, method: Literal["tsne", "umap"], size: int, seed: int, shapeless: bool = False
 ) -> Variant:
-    first = project(scores, method, seed, perplexity=size, num_neighbors=size)
-    second = project(scores, method, seed + 1, perplexity=size, num_neighbors=size, start="random")
-    count = min(NUM_NEIGHBORS, (len(scores) - 1) // 3)
+    first = project(latents, method, seed, perplexity=size, num_neighbors=size)
+    second = project(latents, method, seed + 1, perplexity=size, num_neighbors=size, start="random")
+    count = min(NUM_NEIGHBORS, (len(latents) - 1) // 3)
     return Variant(
         method=method,
         size=size,
         points=first.points,
         trustworthiness=(first.trustworthiness + second.trustworthiness) / 2,
         stability=shared_neighbors(first.points, second.points, count),
-        chance=count / (2 * (len(scores) - 1) - count),
+        chance=count / (2 * (len(latents) - 1) - count),
         num_neighbors=count,
         shapeless=shapeless,
     )
