@@ -4,10 +4,10 @@
   const { SHAPES, Raster, column } = window.vaeMap;
   const PALETTE = 12;
   const RAMP = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725"]; // viridis
-  // Only so many colours can be told apart, and fewer by some eyes. 47 letters and 12 colours have no common divisor:
-  // 564 pairs before one comes again.
+  // Two colours of the palette are told apart with ease by all eyes; more categories have a letter each. 47 letters and
+  // 12 colours have no common divisor: 564 pairs before one comes again.
   const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghmnqrty23456789";
-  const TOLD_APART = 8;
+  const TOLD_APART = 2;
   const SMALLEST_LETTERED = 5;
 
   const hasLetters = (c) => c.kind === "category" && c.names.length > TOLD_APART;
