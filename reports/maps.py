@@ -105,7 +105,8 @@ def variants_in_words(variants: Variants | None, noun: str) -> dict[str, Any]:
     answer += f" (1: entirely; unrelated maps: {score(maps[0].chance)})."
     if clouds:
         ends = " to ".join(dict.fromkeys(score(value) for value in sorted((min(clouds), max(clouds)))))
-        answer += f" Maps of a shapeless cloud agree to {ends}, so agreement alone shows no structure."
+        so = ", so agreement alone shows no structure" if max(clouds) >= min(ours) else ""
+        answer += f" Maps of a shapeless cloud agree to {ends}{so}."
     return {
         "maps": maps,
         "answer": answer,
