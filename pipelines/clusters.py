@@ -1,13 +1,14 @@
 """Stage `clusters`: maps of the latent space, clusters without labels, and whether the classes separate."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.embed import embed
 from pipelines.evaluate import fit_pca
+from pipelines.maps import draw_maps, write_maps
 from pipelines.run_data import Examples, Subject, load_examples_of
 from reports.words import said_of
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
@@ -17,7 +18,6 @@ from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
 from vae_tf.pixels import to_unit
 
-METHODS: tuple[Literal["tsne", "umap", "pca"], ...] = ("tsne", "umap", "pca")
 # The pixels of more pictures than this would not fit into memory as floats; the tests say how many served.
 LARGEST_NUM_TESTED = 2000
 NUM_PER_CLUSTER = 12
@@ -49,6 +49,7 @@ def write_clusters(subject: Subject, embedded: Stage, options: ClusterOptions, s
     clusterings = in_words_of(subject, find_clusters(latents, options.seed, arrays))
     separation = in_words_of(subject, separate_classes(subject, pictures, latents, options))
     save_arrays(stage.folder / "maps.npz", **arrays)
+    write_maps(stage.folder, subject, pictures, latents, options.seed)
     scores = {"maps": maps, "clusterings": clusterings, "separation": separation}
     write_json(stage.folder / "scores.json", scores)
     stage.results.update(headline=separation["headline"], num_pictures=len(latents))
@@ -61,34 +62,6 @@ def in_words_of(subject: Subject, found: Any) -> Any:
     if isinstance(found, list | tuple):
         return [in_words_of(subject, value) for value in found]
     return said_of(found, subject.noun) if isinstance(found, str) else found
-
-
-def draw_maps(
-    latents: NDArray[np.float32], options: ClusterOptions
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Each map's settings and trustworthiness, and its points by name."""
-    from vae_tf.analysis.projection import project
-
-    maps: list[dict[str, Any]] = []
-    arrays: dict[str, Any] = {}
-    for method in METHODS:
-        projection = project(
-            latents,
-            method,
-            options.seed,
-            perplexity=options.perplexity,
-            num_neighbors=options.num_neighbors,
-        )
-        arrays[method] = projection.points
-        maps.append(
-            {
-                "asked": method,
-                "method": projection.method,
-                "settings": projection.settings,
-                "trustworthiness": projection.trustworthiness,
-            }
-        )
-    return maps, arrays
 
 
 def find_clusters(latents: NDArray[np.float32], seed: int, arrays: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,21 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.map_record import map_record
 from pipelines.run_data import Examples, Subject
 from reports.records import (
     BicCurve,
     ClusterContents,
     ClustersRecord,
-    ColorBy,
     DimensionStrip,
     ExportRecord,
     Grid,
     InterpolationRecord,
     LatentsRecord,
     LineRecord,
-    MapRecord,
     PathBetween,
-    Projection,
     Question,
     RunFacts,
     Score,
@@ -28,15 +26,11 @@ from reports.records import (
     Tensor,
 )
 from vae_tf.artifacts import Stage, load_arrays, read_json
-from vae_tf.data.dataset import Index, Pictures, encode_names
+from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 
 NUM_STRIPS = 8
 NUM_PER_STRIP = 10
-MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
-CLUSTER_NAMES = {"k_means": "k-means", "gaussian_mixture": "Gaussian mixture"}
-LARGEST_NUM_FACTS = 40
-LARGEST_NUM_CATEGORIES = 200
 
 
 def newest(subject: Subject, kind: str) -> Stage:
@@ -121,7 +115,7 @@ def clusters(subject: Subject, facts: RunFacts, pictures: Examples) -> ClustersR
     return ClustersRecord(
         run=facts,
         headline=headline,
-        map=map_record(scores["maps"], arrays, pictures),
+        map=map_record(subject, stage.folder, scores["maps"], arrays, pictures),
         questions=questions(separation),
         design=" ".join([separation.get("design", ""), *separation.get("notes", [])]).strip(),
         bic=[
@@ -137,102 +131,6 @@ def clusters(subject: Subject, facts: RunFacts, pictures: Examples) -> ClustersR
 def cluster_fact(scores: dict[str, Any]) -> str:
     """What the Gaussian mixture found, for pictures without classes."""
     return " ".join(scores["clusterings"][-1]["facts"][:1])
-
-
-def map_record(maps: list[dict[str, Any]], arrays: dict[str, Any], pictures: Examples) -> MapRecord:
-    index = pictures.index
-    projections = []
-    for drawn in maps:
-        settings = drawn["settings"]
-        neighbours = settings.get("trustworthiness_neighbors", 5)
-        projections.append(
-            Projection(
-                name=MAP_NAMES[drawn["asked"]],
-                xy=arrays[drawn["asked"]],
-                trustworthiness=drawn["trustworthiness"],
-                neighbours=int(neighbours) if isinstance(neighbours, int) else 5,
-                note=map_note(settings),
-            )
-        )
-    return MapRecord(
-        projections=projections,
-        pictures=pictures.to_look_at if isinstance(pictures, Pictures) else None,
-        paths=index.paths,
-        splits=split_names(index, range(len(index.paths))),
-        color_by=color_columns(index, arrays),
-    )
-
-
-def map_note(settings: dict[str, Any]) -> str:
-    """How the map was drawn, in a few words."""
-    words = []
-    if "fallback" in settings:
-        words.append(str(settings["fallback"]))
-    if "perplexity" in settings:
-        words.append(f"perplexity {settings['perplexity']:g} ({settings.get('perplexity_reason', 'chosen')})")
-    if "num_neighbors" in settings:
-        words.append(
-            f"{settings['num_neighbors']} neighbours ({settings.get('num_neighbors_reason', 'chosen')})"
-        )
-    if "variance_explained" in settings:
-        explained = np.sum(np.asarray(settings["variance_explained"], dtype=np.float64))
-        words.append(f"the two components explain {explained:.0%} of the variance")
-    if "trustworthiness_pictures" in settings:
-        words.append(f"trustworthiness from {settings['trustworthiness_pictures']:,} pictures")
-    text = "; ".join([*words, f"seed {settings['seed']}"])
-    return text[:1].upper() + text[1:] + "."
-
-
-def color_columns(index: Index, arrays: dict[str, Any]) -> list[ColorBy]:
-    """Class first, then clusters, split, group and every fact of the source."""
-    columns = []
-    if index.class_names:
-        columns.append(
-            ColorBy(
-                name="class",
-                kind="category",
-                values=index.labels,
-                categories=index.class_names,
-                public=True,
-            )
-        )
-    for key, name in CLUSTER_NAMES.items():
-        names = [f"cluster {i + 1}" for i in range(int(arrays[key].max(initial=0)) + 1)]
-        columns.append(
-            ColorBy(
-                name=f"cluster ({name})",
-                kind="category",
-                values=arrays[key],
-                categories=names,
-                public=True,
-            )
-        )
-    parts = ["trained on", "validation", "unseen", "calibration", "other class"]
-    split = index.parts.astype(int)
-    columns.append(ColorBy(name="split", kind="category", values=split, categories=parts, public=True))
-    if index.group_names:
-        columns.append(
-            ColorBy(name="group", kind="category", values=index.groups, categories=index.group_names)
-        )
-    for name, values in list(index.facts.items())[:LARGEST_NUM_FACTS]:
-        column = fact_column(name.replace("_", " "), values)
-        if column is not None:
-            columns.append(column)
-    return columns
-
-
-def fact_column(name: str, values: list[Any]) -> ColorBy | None:
-    """Numbers as a scale, words as categories; None where all are equal, or too many words for a legend."""
-    known = [value for value in values if value is not None]
-    if len(set(known)) < 2:
-        return None
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
-        numbers = [np.nan if value is None else float(value) for value in values]
-        return ColorBy(name=name, kind="number", values=np.asarray(numbers))
-    codes, words = encode_names([None if value is None else str(value) for value in values])
-    if len(words) > LARGEST_NUM_CATEGORIES:
-        return None
-    return ColorBy(name=name, kind="category", values=codes, categories=words)
 
 
 def questions(separation: dict[str, Any]) -> list[Question]:

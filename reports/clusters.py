@@ -5,9 +5,18 @@ from pathlib import Path
 
 from reports.figures import bic_curves, confusion_matrix
 from reports.images import tiles
-from reports.maps import map_data
+from reports.maps import map_data, variants_in_words
 from reports.page import json_for_script, write_page
 from reports.records import ClusterContents, ClustersRecord, Score
+
+# In the order in which they build on each other.
+MAP_SCRIPTS = tuple(
+    f"map-{part}.js"
+    for part in (
+        *("data", "state", "raster", "marks", "view", "large", "linked"),
+        *("chosen", "select", "selection", "legend", "find", "controls"),
+    )
+)
 
 
 def write_clusters(folder: Path, record: ClustersRecord) -> Path:
@@ -19,6 +28,7 @@ def write_clusters(folder: Path, record: ClustersRecord) -> Path:
         "record": record,
         "map": data,
         "map_json": json_for_script(data),
+        "variants": variants_in_words(record.map.variants, record.run.noun),
         "questions": [(question, by_statistic(question.scores)) for question in record.questions],
         "bic": bic_curves(beside, record.bic) if record.bic else None,
         "clusters": [
@@ -26,9 +36,7 @@ def write_clusters(folder: Path, record: ClustersRecord) -> Path:
         ],
         "confusion": confusion_matrix(beside, record.confusion) if record.confusion else None,
     }
-    return write_page(
-        folder, "clusters", record.run, context, scripts=("map-data.js", "map.js", "map-controls.js")
-    )
+    return write_page(folder, "clusters", record.run, context, scripts=MAP_SCRIPTS)
 
 
 def by_statistic(scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:

@@ -103,14 +103,20 @@ def thumbnail_side(total: int) -> int:
     return 128 if total <= 1_000 else 64 if total <= 10_000 else 32
 
 
+def thumbnail_size(total: int, height: int, width: int, side: int = 0) -> tuple[int, int]:
+    """Width and height of the thumbnails of `total` pictures of one size, at most `side` where it is given."""
+    scale = min(1.0, (side or thumbnail_side(total)) / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def sheets(pictures: Pictures, side: int = 0) -> tuple[SheetLayout, Iterator[bytes]]:
     """The layout of the thumbnails, and their WebP sheets one after the other."""
     height, width = checked(pictures).shape[1:3]
-    scale = min(1.0, (side or thumbnail_side(len(pictures))) / max(height, width))
-    tile_width, tile_height = max(1, round(width * scale)), max(1, round(height * scale))
+    tile_width, tile_height = thumbnail_size(len(pictures), height, width, side)
     columns = max(1, min(SHEET_SIDE // tile_width, math.ceil(math.sqrt(len(pictures)))))
     layout = SheetLayout(tile_width, tile_height, columns, columns * max(1, SHEET_SIDE // tile_height))
-    return layout, _encode_sheets(pictures, layout, exact=scale == 1.0 and max(height, width) <= SMALL)
+    exact = (tile_height, tile_width) == (height, width) and max(height, width) <= SMALL
+    return layout, _encode_sheets(pictures, layout, exact)
 
 
 def _encode_sheets(pictures: Pictures, layout: SheetLayout, exact: bool) -> Iterator[bytes]:

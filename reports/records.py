@@ -7,10 +7,12 @@ Pictures are uint8 arrays [N, H, W, C] with C 1 or 3; splits are named as in the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from reports.map_records import MapRecord
 
 Pictures = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.floating[Any]]
@@ -166,46 +168,6 @@ class LatentsRecord:
     npz: str
     arrays: Sequence[tuple[str, str, str]] = ()
     answer: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Projection:
-    """One map of all pictures; `trustworthiness` is scikit-learn's, over `neighbours` neighbours."""
-
-    name: str
-    xy: Numbers
-    trustworthiness: float | None = None
-    neighbours: int = 10
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColorBy:
-    """One way to colour the map.
-
-    Kind "category": `values` are indices into `categories` (−1: none); "number": any floats (NaN: none).
-    `public`: the categories name no person and no file; others are numbered where pictures are left out.
-    """
-
-    name: str
-    kind: Literal["category", "number"]
-    values: npt.NDArray[Any]
-    categories: Sequence[str] = ()
-    public: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class MapRecord:
-    """All pictures as points; the first projection and the first colour column are shown first.
-
-    Without pictures the points are sentences, which are their `paths`.
-    """
-
-    projections: Sequence[Projection]
-    pictures: Pictures | None
-    paths: Sequence[str]
-    splits: Sequence[str]
-    color_by: Sequence[ColorBy]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,11 @@
 window.vaeMap = (function () {
   "use strict";
   const NONE = 65535;
+  const DESCRIBED = 5;
   const data = JSON.parse(document.getElementById("map-data").textContent);
   const total = data.count;
   const NAMED = data.tile ? "File" : data.noun[0].toUpperCase() + data.noun.slice(1); // without pictures there are no file names either
   const get = (id) => document.getElementById(id);
-  const sheets = [];
 
   function make(tag, className, text) {
     const element = document.createElement(tag);
@@ -15,17 +15,25 @@ window.vaeMap = (function () {
     return element;
   }
 
-  function unpack(text) {
-    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    return new Uint16Array(bytes.buffer);
+  function bytesOf(text) {
+    return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  }
+
+  const unpack = (text, bits) => (bits === 8 ? bytesOf(text) : new Uint16Array(bytesOf(text).buffer));
+
+  // Positions of up to 24 bits, in two parts.
+  function unpackWide({ lower, upper }) {
+    const positions = Uint32Array.from(unpack(lower));
+    if (upper) bytesOf(upper).forEach((byte, k) => (positions[k] += byte * 65536));
+    return positions;
   }
 
   function decodePaths(coded) {
     const paths = [];
-    let before = [];
+    let before = "";
     for (let i = 0; i < coded.length; i += 2) {
-      before = before.slice(0, coded[i]).concat(Array.from(coded[i + 1]));
-      paths.push(before.join(""));
+      before = before.slice(0, coded[i]) + coded[i + 1];
+      paths.push(before);
     }
     return paths;
   }
@@ -48,24 +56,54 @@ window.vaeMap = (function () {
   const SHAPES = data.splits.names.map((name) => ({ train: "disc", test: "ring" })[name] || "square");
   for (const projection of data.projections) projection.xy = unpack(projection.xy);
   for (const column of data.colors) {
-    column.codes = unpack(column.codes);
+    column.missing = column.bits === 8 ? 255 : NONE;
     column.hidden = new Set();
+  }
+  for (const variant of data.variants ? data.variants.maps : []) variant.xy = unpack(variant.xy);
+
+  // Most columns are never looked at: each is decoded when it first is.
+  function codesOf(column) {
+    if (typeof column.codes === "string") column.codes = unpack(column.codes, column.bits);
+    return column.codes;
   }
 
   function valueOf(c, i) {
-    const code = c.codes[i];
-    if (code === NONE) return "–";
+    const code = codesOf(c)[i];
+    if (code === c.missing) return "–";
     if (c.kind === "category") return c.names[code];
-    return String(Number((c.low + ((c.high - c.low) * code) / (NONE - 1)).toPrecision(4)));
+    return String(Number((c.low + ((c.high - c.low) * code) / (c.missing - 1)).toPrecision(c.bits === 8 ? 2 : 4)));
   }
 
+  let near = null;
+  function neighboursOf(i) {
+    if (!data.neighbours) return [];
+    if (!near) near = unpackWide(data.neighbours);
+    const { each } = data.neighbours;
+    return Array.from(near.subarray(i * each, (i + 1) * each));
+  }
+
+  // Where a part of the pictures is held: each one's place in it, −1 for the others; null where all are.
+  function placesOf(at) {
+    if (!at) return null;
+    const places = new Int32Array(total).fill(-1);
+    unpackWide(at).forEach((i, k) => (places[i] = k));
+    return places;
+  }
+
+  // In a line: what is known best; the panel says the rest.
   function describe(i) {
-    const values = data.colors.map(function (c) {
+    const values = data.colors.filter((c) => c.listed).slice(0, DESCRIBED).map(function (c) {
       const value = valueOf(c, i);
       return value.startsWith(c.name) ? value : `${c.name} ${value}`;
     });
     return [data.splits.labels[splits[i]], ...values].join(" · ");
   }
+
+  // The pictures themselves, and what the model makes of them.
+  const atlases = [data.tile, data.rebuilt].map((tile) => tile && { tile, sheets: [], places: placesOf(tile.at) });
+  const [originals, rebuilt] = atlases;
+
+  const placeIn = (atlas, i) => (!atlas ? -1 : atlas.places ? atlas.places[i] : i);
 
   function fitted(side) {
     const { width, height } = data.tile;
@@ -74,9 +112,11 @@ window.vaeMap = (function () {
   }
 
   // Sheets are fetched as they are needed; `later` runs once when one that was missing has come.
-  function drawTile(pen, i, x, y, width, height, later) {
-    const { perSheet, columns, width: w, height: h, sheets: addresses } = data.tile;
-    const number = Math.floor(i / perSheet);
+  function drawTile(pen, i, x, y, width, height, later, atlas = originals) {
+    const { perSheet, columns, width: w, height: h, sheets: addresses } = atlas.tile;
+    const { sheets } = atlas;
+    const place = placeIn(atlas, i);
+    const number = Math.floor(place / perSheet);
     if (!sheets[number]) {
       sheets[number] = new Image();
       sheets[number].src = addresses[number];
@@ -87,16 +127,16 @@ window.vaeMap = (function () {
       return;
     }
     if (!sheet.naturalWidth) return;
-    const k = i % perSheet;
+    const k = place % perSheet;
     pen.drawImage(sheet, (k % columns) * w, Math.floor(k / columns) * h, w, h, x, y, width, height);
   }
 
-  function showThumbnail(target, i, side) {
-    target.hidden = !data.tile;
+  function showThumbnail(target, i, side, atlas = originals) {
+    target.hidden = placeIn(atlas, i) < 0;
     if (target.hidden) return;
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = fitted(side);
-    const again = () => showThumbnail(target, i, side);
+    const again = () => showThumbnail(target, i, side, atlas);
     target.dataset.picture = i;
     target.width = width * ratio;
     target.height = height * ratio;
@@ -104,8 +144,14 @@ window.vaeMap = (function () {
     target.classList.toggle("pixels", Math.max(data.tile.width, data.tile.height) <= 48);
     const pen = target.getContext("2d");
     pen.imageSmoothingEnabled = !target.classList.contains("pixels");
-    drawTile(pen, i, 0, 0, target.width, target.height, () => Number(target.dataset.picture) === i && again());
+    drawTile(pen, i, 0, 0, target.width, target.height, () => Number(target.dataset.picture) === i && again(), atlas);
   }
 
-  return { NONE, NAMED, SHAPES, data, total, paths, splits, order, get, make, valueOf, describe, fitted, drawTile, showThumbnail };
+  const count = (amount) => amount.toLocaleString("en");
+  const plural = (amount) => `${count(amount)} ${data.noun}${amount === 1 ? "" : "s"}`;
+
+  return {
+    NONE, NAMED, SHAPES, data, total, paths, splits, order, get, make, count, plural, codesOf, valueOf, describe, neighboursOf,
+    placesOf, rebuilt, placeIn, fitted, drawTile, showThumbnail,
+  };
 })();

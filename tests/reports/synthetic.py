@@ -14,6 +14,7 @@ from reports.export import write_export
 from reports.features import write_features
 from reports.interpolation import write_interpolation
 from reports.latents import write_latents
+from reports.map_records import ColorBy, MapRecord, Projection, Reconstructed, Variant, Variants
 from reports.overview import write_overview
 from reports.predictions import write_predictions
 from reports.probe import write_probe
@@ -26,7 +27,6 @@ from reports.records import (
     ClassGrid,
     ClusterContents,
     ClustersRecord,
-    ColorBy,
     Compared,
     CompareRecord,
     Confusion,
@@ -39,14 +39,12 @@ from reports.records import (
     InterpolationRecord,
     LatentsRecord,
     LineRecord,
-    MapRecord,
     OverviewRecord,
     PageForm,
     PathBetween,
     PredictedPictures,
     PredictionsRecord,
     ProbeRecord,
-    Projection,
     Quality,
     Question,
     Reconstructions,
@@ -113,7 +111,40 @@ def map_record(total: int = 60, seed: int = 0) -> MapRecord:
                 kind="number",
                 values=np.where(np.arange(total) == 7, np.nan, random.random(total)),
             ),
+            ColorBy(name="latent 2 (KL 1.2 nats)", kind="number", values=xy[:, 0], listed=False),
         ],
+        neighbours=neighbours(xy),
+        reconstructed=Reconstructed(pictures=255 - pictures[::2], positions=np.arange(0, total, 2)),
+        variants=variants(xy),
+    )
+
+
+def neighbours(xy: np.ndarray) -> np.ndarray:
+    """The next four of many, the nearest four of few [N, 4]."""
+    if len(xy) > 1000:
+        return (np.arange(len(xy))[:, None] + [1, 2, 3, 4]) % len(xy)
+    distances = np.linalg.norm(xy[:, None] - xy[None], axis=2)
+    return np.argsort(distances, axis=1)[:, 1:5]
+
+
+def variants(xy: np.ndarray) -> Variants:
+    """Every second picture, twice, and a cloud."""
+    chosen = np.arange(0, len(xy), 2)
+    shown = [("t-SNE, perplexity 5", False), ("UMAP, neighbours 15", False), ("t-SNE, perplexity 5", True)]
+    return Variants(
+        maps=[
+            Variant(
+                name=name,
+                xy=xy[chosen] * [1, i + 1],
+                trustworthiness=0.9 - i / 20,
+                stability=0.6 - i / 10,
+                chance=0.09,
+                shapeless=shapeless,
+            )
+            for i, (name, shapeless) in enumerate(shown)
+        ],
+        positions=chosen,
+        neighbours=10,
     )
 
 

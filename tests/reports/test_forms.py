@@ -50,7 +50,7 @@ def private_report(folder: Path, form: PageForm) -> Path:
     )
     strips = [replace(strip, paths=names[:10]) for strip in latents.strips]
     write_latents(folder, replace(latents, run=run, strips=strips))
-    kinds, groups, errors = clusters.map.color_by
+    kinds, groups, errors, *_ = clusters.map.color_by
     groups = replace(
         groups, categories=[name.removesuffix(".jpg") for name in names[: len(groups.categories)]]
     )

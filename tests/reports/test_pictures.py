@@ -93,7 +93,7 @@ def test_points_that_are_not_finite_are_refused() -> None:
 def test_columns_come_back_with_their_gaps(tmp_path: Path) -> None:
     record = map_record(60)
     data = map_data(tmp_path, record)
-    kinds, groups, errors = data["colors"]
+    kinds, groups, errors, _ = data["colors"]
     np.testing.assert_array_equal(unpack(kinds["codes"]), record.color_by[0].values)
     assert (unpack(groups["codes"])[:3] == MISSING).all()
     codes = unpack(errors["codes"]).astype(float)
@@ -112,13 +112,14 @@ def test_a_map_whose_lengths_differ_is_refused(tmp_path: Path) -> None:
 
 
 def test_paths_are_front_coded() -> None:
-    paths = ["a/001.png", "a/002.png", "", "😀/1", "😀/2"]
-    coded, before, decoded = front_coded(paths), "", []
+    paths = ["a/001.png", "a/002.png", "", "😀/1", "😀/2", "😁/2"]
+    coded, before, decoded = front_coded(paths), b"", []
     for shared, rest in zip(coded[::2], coded[1::2], strict=True):
-        before = before[:shared] + rest
-        decoded.append(before)
+        before = before[: 2 * shared] + rest.encode("utf-16-le")  # two bytes for each unit of a browser
+        decoded.append(before.decode("utf-16-le"))
     assert decoded == paths
     assert coded[2:4] == [4, "2.png"]
+    assert coded[8:10] == [3, "2"]
 
 
 def test_strips_lie_beside_the_page(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from vae_tf.analysis.features import Floats, as_features, principal_scores
 from vae_tf.errors import UserError
 
 Method = Literal["tsne", "umap", "pca"]
+Start = Literal["principal", "random"]
 
+_STARTS: dict[Start, str] = {"principal": "first two principal components", "random": "random"}
 _PERPLEXITY = 30.0
 _NUM_NEIGHBORS = 15
 _EXACT_NEIGHBORS_BELOW = 2_000
@@ -51,12 +53,13 @@ def project(
     *,
     perplexity: float | None = None,
     num_neighbors: int | None = None,
+    start: Start = "principal",
 ) -> Projection:
     """Map latents to two dimensions, deterministically for a seed.
 
     t-SNE is van der Maaten & Hinton 2008 (openTSNE, Poličar et al. 2024), UMAP is McInnes et al. 2018. Both
     start from the first two principal components, which keeps the large-scale layout (Kobak & Linderman
-    2021).
+    2021), unless told to start at random.
 
     Args:
         latents: [N, d] numbers, N ≥ 1.
@@ -64,6 +67,7 @@ def project(
         seed: Of the optimiser, of the start's jitter and of trustworthiness' subsample.
         perplexity: t-SNE's effective number of neighbours; 30 where None; always clipped to (N − 1)/3.
         num_neighbors: UMAP's number of neighbours; 15 where None; always clipped to N − 1.
+        start: Where t-SNE and UMAP start from; "random" tells what of a map owes nothing to its start.
 
     Returns:
         A `Projection`; for fewer than 4 pictures, or where all latents are equal, that of PCA.
@@ -79,9 +83,9 @@ def project(
     reason = _why_not_embedded(scores) if method != "pca" else None
     settings: dict[str, Any]
     if method == "tsne" and reason is None:
-        points, settings = _tsne(scores, seed, perplexity)
+        points, settings = _tsne(scores, seed, perplexity, start)
     elif method == "umap" and reason is None:
-        points, settings = _umap(scores, seed, num_neighbors)
+        points, settings = _umap(scores, seed, num_neighbors, start)
     else:
         method, points = "pca", _plane(scores)
         settings = {"fallback": reason} if reason else {}
@@ -110,14 +114,17 @@ def _explained(scores: Floats) -> float:
     return float((scores[:, :2] ** 2).sum() / total) if total > 0 else 1.0
 
 
-def _start(scores: Floats, scale: float, seed: int) -> Floats:
-    """The principal plane at the given scale; jitter lets equal and collinear points come apart."""
+def _start(scores: Floats, scale: float, seed: int, start: Start) -> Floats:
+    """The principal plane at the given scale, or noise; jitter lets equal and collinear points come apart."""
+    generator = np.random.default_rng(seed)
     plane = _plane(scores)
-    jitter = np.random.default_rng(seed).normal(size=plane.shape)
+    if start == "random":
+        plane = generator.normal(size=plane.shape)
+    jitter = generator.normal(size=plane.shape)
     return np.asarray(scale * (plane / plane[:, 0].std() + 1e-2 * jitter))
 
 
-def _tsne(scores: Floats, seed: int, perplexity: float | None) -> tuple[Floats, dict[str, Any]]:
+def _tsne(scores: Floats, seed: int, perplexity: float | None, start: Start) -> tuple[Floats, dict[str, Any]]:
     import openTSNE
 
     num_pictures = len(scores)
@@ -127,7 +134,7 @@ def _tsne(scores: Floats, seed: int, perplexity: float | None) -> tuple[Floats, 
     neighbors = "exact" if num_pictures < _EXACT_NEIGHBORS_BELOW else "approx"
     tsne = openTSNE.TSNE(
         perplexity=min(chosen, limit),
-        initialization=_start(scores, 1e-4, seed),
+        initialization=_start(scores, 1e-4, seed, start),
         negative_gradient_method=gradient,
         neighbors=neighbors,
         # On busy cores, threads that wait for each other made small maps three times slower.
@@ -139,12 +146,14 @@ def _tsne(scores: Floats, seed: int, perplexity: float | None) -> tuple[Floats, 
         "perplexity_reason": _why(perplexity, chosen, limit, f"(N − 1)/3 for N = {num_pictures}"),
         "gradient": "interpolated (FFT)" if gradient == "fft" else "Barnes-Hut",
         "neighbors": neighbors,
-        "initialization": "first two principal components",
+        "initialization": _STARTS[start],
     }
     return np.asarray(tsne.fit(scores), dtype=np.float64), settings
 
 
-def _umap(scores: Floats, seed: int, num_neighbors: int | None) -> tuple[Floats, dict[str, Any]]:
+def _umap(
+    scores: Floats, seed: int, num_neighbors: int | None, start: Start
+) -> tuple[Floats, dict[str, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import umap
@@ -153,15 +162,15 @@ def _umap(scores: Floats, seed: int, num_neighbors: int | None) -> tuple[Floats,
         limit = len(scores) - 1
         # UMAP needs two neighbours; with a seed it runs on one thread and warns unless told so.
         used = max(2, int(min(chosen, limit)))
-        start = _start(scores, 1.0, seed)
-        start *= 10 / np.abs(start).max()
-        reducer = umap.UMAP(n_neighbors=used, init=start, random_state=seed, n_jobs=1)
+        layout = _start(scores, 1.0, seed, start)
+        layout *= 10 / np.abs(layout).max()
+        reducer = umap.UMAP(n_neighbors=used, init=layout, random_state=seed, n_jobs=1)
         points = reducer.fit_transform(scores)
     settings = {
         "num_neighbors": used,
         "num_neighbors_reason": _why(num_neighbors, chosen, limit, f"N − 1 for N = {len(scores)}"),
         "min_dist": reducer.min_dist,
-        "initialization": "first two principal components",
+        "initialization": _STARTS[start],
     }
     return np.asarray(points, dtype=np.float64), settings
 

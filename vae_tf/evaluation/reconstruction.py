@@ -26,6 +26,12 @@ class Quality:
         return np.asarray(-10.0 * np.log10(np.maximum(self.mse, 1e-10)))
 
 
+def squared_errors(pictures: NDArray[Any], reconstructions: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean squared error of each picture [N] over the pixels of stored pictures [N, H, W, C], in units of [0, 1]."""
+    difference = to_unit(pictures) - reconstructions
+    return np.asarray(np.mean(np.square(difference), axis=(1, 2, 3)), dtype=np.float64)
+
+
 def quality(pictures: NDArray[Any], reconstructions: NDArray[np.float32]) -> Quality:
     """Compares stored pictures [N, H, W, C] with reconstructions in [0, 1] of the same shape.
 

@@ -1,0 +1,96 @@
+"""What the map of a cluster page shows: maps, each picture's neighbours, and what the model rebuilds of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.run_data import Examples, Subject, load_model
+from vae_tf import random
+from vae_tf.artifacts import save_arrays, write_json
+from vae_tf.data.dataset import Pictures
+from vae_tf.pixels import to_uint8
+
+if TYPE_CHECKING:
+    from pipelines.clusters import ClusterOptions
+
+METHODS: tuple[Literal["tsne", "umap", "pca"], ...] = ("tsne", "umap", "pca")
+NUM_NEIGHBORS = 8
+# Bytes of thumbnails of reconstructions that a page carries at most: 1,000 colour pictures of 128×128.
+LARGEST_REBUILT = 50_000_000
+_BATCH = 512
+
+
+def write_maps(
+    folder: Path, subject: Subject, pictures: Examples, latents: NDArray[np.float32], seed: int
+) -> None:
+    """What goes with the maps, beside them: neighbours.npz, variants.npz and .json, rebuilt.npz of pictures."""
+    from vae_tf.analysis.neighbors import nearest_neighbors
+    from vae_tf.analysis.steadiness import variants
+
+    positions, distances = nearest_neighbors(latents, NUM_NEIGHBORS)
+    save_arrays(folder / "neighbors.npz", positions=positions, distances=distances)
+    chosen, found = variants(latents, seed)
+    points = {f"points_{i}": variant.points for i, variant in enumerate(found)}
+    save_arrays(folder / "variants.npz", chosen=chosen, **points)
+    facts = [{k: v for k, v in vars(variant).items() if k != "points"} for variant in found]
+    write_json(folder / "variants.json", facts)
+    if isinstance(pictures, Pictures):
+        save_arrays(folder / "rebuilt.npz", **rebuild(load_model(subject.run), pictures, seed))
+
+
+def rebuild(model: Any, pictures: Pictures, seed: int) -> dict[str, NDArray[Any]]:
+    """`mse` of every picture's reconstruction [N], and thumbnails [n, h, w, C] of those at `positions` [n].
+
+    All pictures' where they fit into `LARGEST_REBUILT`, else those of a choice by the seed.
+    """
+    from reports.images import shrunk, thumbnail_size
+    from vae_tf.evaluation.reconstruction import reconstruct, squared_errors
+
+    total = len(pictures.images)
+    width, height = thumbnail_size(total, *pictures.images.shape[1:3])
+    fitting = LARGEST_REBUILT // (width * height * pictures.images.shape[3])
+    kept = np.arange(total)
+    if fitting < total:
+        kept = np.sort(random.generator(seed, "rebuilt").choice(total, fitting, replace=False))
+    errors, thumbnails = [], []
+    for start in range(0, total, _BATCH):
+        originals = np.asarray(pictures.images[start : start + _BATCH])
+        decoded = reconstruct(model, originals)
+        errors.append(squared_errors(originals, decoded))
+        shown = to_uint8(decoded[kept[(kept >= start) & (kept < start + _BATCH)] - start])
+        thumbnails.append(shrunk(shown, width, height) if len(shown) else shown[:, :height, :width])
+    return {
+        "mse": np.concatenate(errors).astype(np.float32),
+        "positions": kept,
+        "thumbnails": np.concatenate(thumbnails),
+    }
+
+
+def draw_maps(
+    latents: NDArray[np.float32], options: "ClusterOptions"
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Each map's settings and trustworthiness, and its points by name."""
+    from vae_tf.analysis.projection import project
+
+    maps: list[dict[str, Any]] = []
+    arrays: dict[str, Any] = {}
+    for method in METHODS:
+        projection = project(
+            latents,
+            method,
+            options.seed,
+            perplexity=options.perplexity,
+            num_neighbors=options.num_neighbors,
+        )
+        arrays[method] = projection.points
+        maps.append(
+            {
+                "asked": method,
+                "method": projection.method,
+                "settings": projection.settings,
+                "trustworthiness": projection.trustworthiness,
+            }
+        )
+    return maps, arrays
