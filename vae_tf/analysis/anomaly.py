@@ -34,4 +34,6 @@ class LatentDistance:
     def __call__(self, codes: NDArray[np.floating]) -> NDArray[np.float64]:
         """√((z − μ)ᵀ Σ⁻¹ (z − μ)) [N] of codes [N, d]: 1 is as far as one standard deviation."""
         centred = codes.astype(np.float64) - self.mean
-        return np.asarray(np.sqrt(np.maximum(np.einsum("nd,de,ne->n", centred, self.precision, centred), 0.0)))
+        return np.asarray(
+            np.sqrt(np.maximum(np.einsum("nd,de,ne->n", centred, self.precision, centred), 0.0))
+        )

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from vae_tf.config import DataConfig
 from vae_tf.data.cache import Cache, Shape, choose_shape, open_cache
+from vae_tf.data.calibration import split_for_calibration
 from vae_tf.data.hidden_labels import hide_labels
 from vae_tf.data.sources import Source, open_source
-from vae_tf.data.calibration import split_for_calibration
 from vae_tf.data.splits import FREE, OTHER, PARTS, Split, split
 from vae_tf.errors import UserError
 from vae_tf.pixels import EightBitView
