@@ -236,7 +236,7 @@ def look_at(
     values = tested[scorer.main]
     ranks = {
         "odd": order[:NUM_SHOWN],
-        "typical": order[::-1][:NUM_SHOWN],
+        "typical": order[::-1][: NUM_SHOWN // 2],
         "alarms": order[(roles.truth == NORMAL)[order] & (values > threshold)[order]][: NUM_SHOWN // 2],
         "missed": order[::-1][((roles.truth == ABNORMAL) & (values <= threshold))[order[::-1]]][: NUM_SHOWN // 2],
     }  # fmt: skip

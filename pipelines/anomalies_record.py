@@ -86,7 +86,8 @@ def told_apart(scores: dict[str, Any]) -> str:
         return f"{name} ranks {area['value']:.0%} of pairs rightly, of too few pictures to say more."
     interval = f"(95 % interval {area['low']:.0%} to {area['high']:.0%}; chance is 50 %)"
     if area["low"] > 0.5:
-        said = f"{name} tells abnormal pictures from normal ones: in {area['value']:.0%} of pairs {interval}."
+        well = "barely tells" if area["value"] < 0.6 else "tells" if area["value"] < 0.9 else "clearly tells"
+        said = f"{name} {well} abnormal pictures from normal ones: right in {area['value']:.0%} of pairs {interval}."
     elif area["high"] < 0.5:
         said = (
             f"{name} misleads here: abnormal pictures look more normal than normal ones do, right in "
@@ -122,7 +123,8 @@ def fact_sentences(scores: dict[str, Any]) -> list[tuple[str, str]]:
         (
             "Promised",
             f"{k}/{n + 1} = {promise['rate']:.1%} of new normal {unit}s above it{of_each}. That is over all "
-            f"calibrations: of this one alone the rate may be {promise['low']:.1%} to {promise['high']:.1%} (95 % of calibrations).",
+            f"calibrations: of this one alone the rate may be {promise['low']:.1%} to {promise['high']:.1%} (95 % of "
+            "calibrations).",
         ),
     ]
     if main["false_alarms"]["num"]:
@@ -234,7 +236,8 @@ def map_note(scale: float, main: str) -> str:
     return (
         f"Difference: the picture less what {rebuilt} rebuilt of it, mean over colours. Mid-grey: none; white: the "
         f"picture is brighter by {scale:.2f} of the range from black to white, or more; black: darker by as much. All "
-        "maps of this page have this scale. p: share of normal pictures that would be as odd; bold: the class is abnormal."
+        "maps of this page have this scale. p: share of normal pictures that would be as odd; bold: the class is "
+        "abnormal."
     )
 
 
@@ -265,8 +268,8 @@ def methods(scores: dict[str, Any]) -> list[str]:
     )
     return [
         f"Split-conformal prediction (Vovk et al. 2005; Laxhammar & Falkman 2010) at α = {options['alpha']:g}: a score "
-        f"is odd above the ⌊(n + 1)α⌋ = {k}th largest of n = {n:,} calibration scores; the probability that a new normal "
-        f"{unit} is, is k/(n + 1) = {k}/{n + 1}, at most that where scores tie. p = (1 + number of calibration "
+        f"is odd above the ⌊(n + 1)α⌋ = {k}th largest of n = {n:,} calibration scores; the probability that a new "
+        f"normal {unit} is, is k/(n + 1) = {k}/{n + 1}, at most that where scores tie. p = (1 + number of calibration "
         f"scores as high)/(n + 1). At least 1/α − 1 {unit}s are needed.{drawn}",
         "Which calibration set fell to us decides the rate itself: it is Beta(k, n + 1 − k) distributed (Vovk 2012), "
         "and false alarms among m new ones beta-binomially.",
