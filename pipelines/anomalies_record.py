@@ -248,9 +248,10 @@ def score_note(scores: dict[str, Any]) -> str:
         else ""
     )
     missing = "" if not scores["no_bounds"] else f" {scores['no_bounds']}: no ELBO and no bound are shown."
+    ranked = f"AUROC and precision by resampling whole {scores['unit']}s, "
+    has_both = scores["scores"][scores["score"]]["separation"] is not None
     return (
-        f"Intervals: 95 %, AUROC and precision by resampling whole {scores['unit']}s, shares by Clopper and "
-        f"Pearson.{each} The bold score ranks this page and was chosen beforehand: the best of the table, "
+        f"Intervals: 95 %, {ranked if has_both else ''}shares by Clopper and Pearson.{each} The bold score ranks this page and was chosen beforehand: the best of the table, "
         "picked afterwards, would flatter itself. Naive: the threshold that as many of the trained-on pictures exceed; "
         f"the model knows those, so that it promises nothing.{missing}"
     )
@@ -266,6 +267,11 @@ def methods(scores: dict[str, Any]) -> list[str]:
         if unit == "group"
         else ""
     )
+    ranked = (
+        f"AUROC (Mann & Whitney 1947) and average precision on {num['normal_counted']:,} normal and "
+        f"{num['abnormal_counted']:,} abnormal pictures; 2,000 resamplings of whole {unit}s, the same for all scores. "
+    )
+    has_both = scores["scores"][scores["score"]]["separation"] is not None
     return [
         f"Split-conformal prediction (Vovk et al. 2005; Laxhammar & Falkman 2010) at α = {options['alpha']:g}: a score "
         f"is odd above the ⌊(n + 1)α⌋ = {k}th largest of n = {n:,} calibration scores; the probability that a new "
@@ -273,9 +279,7 @@ def methods(scores: dict[str, Any]) -> list[str]:
         f"scores as high)/(n + 1). At least 1/α − 1 {unit}s are needed.{drawn}",
         "Which calibration set fell to us decides the rate itself: it is Beta(k, n + 1 − k) distributed (Vovk 2012), "
         "and false alarms among m new ones beta-binomially.",
-        f"AUROC (Mann & Whitney 1947) and average precision on {num['normal_counted']:,} normal and "
-        f"{num['abnormal_counted']:,} abnormal pictures; 2,000 resamplings of whole {unit}s, the same for all scores. "
-        f"Every picture was scored with the same noise. Seed {options['seed']}.",
+        f"{ranked if has_both else ''}Every picture was scored with the same noise. Seed {options['seed']}.",
     ]
 
 
