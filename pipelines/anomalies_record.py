@@ -84,7 +84,7 @@ def told_apart(scores: dict[str, Any]) -> str:
     name, area = NAMES[scores["score"]], found["auroc"]
     if area["low"] is None:
         return f"{name} ranks {area['value']:.0%} of pairs rightly, of too few pictures to say more."
-    interval = f"(95 % interval {area['low']:.0%} to {area['high']:.0%}; chance is 50 %)"
+    interval = f"(95 % interval {area['low']:.1%} to {area['high']:.1%}; chance is 50 %)"
     if area["low"] > 0.5:
         well = "barely tells" if area["value"] < 0.6 else "tells" if area["value"] < 0.9 else "clearly tells"
         said = f"{name} {well} abnormal pictures from normal ones: right in {area['value']:.0%} of pairs {interval}."
@@ -113,6 +113,7 @@ def fact_sentences(scores: dict[str, Any]) -> list[tuple[str, str]]:
     unit, n, k = scores["unit"], promise["num_units"], promise["allowed"]
     unit_text = UNITS.get(scores["score"], "standard deviations")
     of_each = ", one picture of each" if unit == "group" else ""
+    new = "a picture of a new normal group" if unit == "group" else "a new normal picture"
     facts = [
         ("Normal", ", ".join(scores["normal"]) or "all pictures of the run"),
         (
@@ -122,9 +123,8 @@ def fact_sentences(scores: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "Promised",
-            f"{k}/{n + 1} = {promise['rate']:.1%} of new normal {unit}s above it{of_each}. That is over all "
-            f"calibrations: of this one alone the rate may be {promise['low']:.1%} to {promise['high']:.1%} (95 % of "
-            "calibrations).",
+            f"{k}/{n + 1} = {promise['rate']:.1%} is the chance that {new} lies above it, over all calibrations. "
+            f"Of this one alone the rate may be {promise['low']:.1%} to {promise['high']:.1%} (95 % of calibrations).",
         ),
     ]
     if main["false_alarms"]["num"]:
@@ -146,8 +146,8 @@ def measured(alarms: dict[str, Any], expected: list[int], unit: str) -> str:
         else "fewer than promised"
     )
     return (
-        f"{in_share(alarms)} unseen normal {unit}s above it (95 % interval {alarms['low']:.1%} to "
-        f"{alarms['high']:.1%}). The promise lets expect {low} to {high}: {fits}."
+        f"{in_share(alarms)} unseen normal {unit}s above it{', one picture of each' if unit == 'group' else ''} (95 % "
+        f"interval {alarms['low']:.1%} to {alarms['high']:.1%}). The promise lets expect {low} to {high}: {fits}."
     )
 
 
@@ -251,8 +251,9 @@ def score_note(scores: dict[str, Any]) -> str:
     ranked = f"AUROC and precision by resampling whole {scores['unit']}s, "
     has_both = scores["scores"][scores["score"]]["separation"] is not None
     return (
-        f"Intervals: 95 %, {ranked if has_both else ''}shares by Clopper and Pearson.{each} The bold score ranks this page and was chosen beforehand: the best of the table, "
-        "picked afterwards, would flatter itself. Naive: the threshold that as many of the trained-on pictures exceed; "
+        f"Intervals: 95 %, {ranked if has_both else ''}shares by Clopper and Pearson.{each} "
+        "The bold score ranks this page and was chosen beforehand: the best of the table, picked afterwards, "
+        "would flatter itself. Naive: the threshold that as many of the trained-on pictures exceed; "
         f"the model knows those, so that it promises nothing.{missing}"
     )
 

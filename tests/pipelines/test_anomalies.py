@@ -115,7 +115,7 @@ def test_the_page_is_in_the_report_and_survives_its_rebuilding_without_pictures(
     assert "nothing has changed since" in capsys.readouterr().out
     assert cli.main(["report", "--no-thumbnails"]) == 0
     bare = (run.report / "anomalies.html").read_text()
-    oddest = read_rows(run.stage("anomalies").folder / "scores.csv")[0]["path"]
+    oddest = read_rows(run.stage("anomalies").folder / "scores.csv")[0]["path"].lstrip("'")
     assert oddest in page and oddest not in bare and "scores.csv" in page and "scores.csv" not in bare
     assert "data:image" in page and "data:image" not in bare
     assert "Promised" in bare and "Most odd" not in bare
