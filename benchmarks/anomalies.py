@@ -20,7 +20,7 @@ promised 1/21. Found at that rate: elpv 14 %, MNIST 50 %, London none. No score 
 elpv (Buerhop-Lutz et al. 2018; Deitsch et al. 2019; the wheel `elpv-dataset` unpacked): 1,508 functional cells are
 normal, 401 doubtful and 715 defective ones abnormal, 64×64. MNIST: 1,500 eights are normal, 150 of each other digit
 abnormal. London: 102 neutral faces are normal, the same people smiling abnormal, split by person; only smiles of
-people whom nothing was learned from count. All goes through the commands that a user types: `train --only`, `anomalies`.
+people whom nothing was learned from count. All goes through the commands `train --only` and `anomalies`.
 """
 
 import argparse
