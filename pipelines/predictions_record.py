@@ -55,7 +55,11 @@ def predictions(subject: Subject, facts: RunFacts, pictures: Pictures) -> Predic
 def answer(scores: dict[str, Any]) -> str:
     counts, checked = scores["counts"], scores["accuracy"]
     rest = (
-        counts["unlabelled"] + counts["hidden"] + counts["unseen"] + counts["aside"] + counts["calibration"]
+        counts["unlabelled"]
+        + counts["hidden"]
+        + counts["unseen"]
+        + counts["aside"]
+        + counts.get("calibration", 0)
     )
     learned = (
         f"From {plural(counts['labelled'], 'labelled picture')} the model"
