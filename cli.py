@@ -227,6 +227,32 @@ def predict(run: RunArgument = None, source: OtherSource = None, seed: Seed = 0)
 
 @app.command(
     rich_help_panel="Chain",
+    epilog="Examples: anomalies · anomalies 3 --normal functional --alpha 0.01 · anomalies 3 new-cells/ --normal good",
+)
+def anomalies(
+    run: RunArgument = None,
+    source: OtherSource = None,
+    normal: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The class that is normal; what --only named where left out. Repeatable.", metavar="CLASS"
+        ),
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Rate of false alarms to promise.")] = 0.05,
+    score: Annotated[
+        str, typer.Option(help="What ranks the pictures: reconstruction, elbo, bound, latent or pca.")
+    ] = "reconstruction",
+    samples: Annotated[int, typer.Option(help="Of each bound on log p(x).", min=1)] = 32,
+    seed: Seed = 0,
+) -> None:
+    """Which unseen pictures are odd, after train --only CLASS, with a promised rate of false alarms."""
+    from pipelines import chain
+
+    chain.anomalies(run, source, normal or [], alpha, score, samples, seed)
+
+
+@app.command(
+    rich_help_panel="Chain",
     epilog="Example: export faces-conv-z30",
 )
 def export(run: RunArgument = None) -> None:

@@ -249,6 +249,26 @@ def predict(text: str | None, source: str | None, seed: int) -> None:
     show_page(subject, "predictions.html")
 
 
+def anomalies(
+    text: str | None, source: str | None, normal: list[str], alpha: float, score: str, samples: int, seed: int
+) -> None:
+    run, began = started_with(text), time.time()
+    from pipelines.anomalies import AnomalyOptions, find_anomalies
+    from pipelines.anomalies_record import answer, fact_sentences
+    from pipelines.other_source import subject_of
+
+    subject = subject_of(run, source)
+    stage = find_anomalies(subject, AnomalyOptions(tuple(normal), alpha, score, samples, seed))
+    scores = artifacts.read_json(stage.folder / "scores.json")
+    told(stage, f"scores of {plural(scores['num']['tested'], 'picture')}", began)
+    for sentence in [answer(scores), *(f"{name}: {said}" for name, said in fact_sentences(scores))]:
+        say(f"  {sentence}")
+    for note in scores["notes"]:
+        warn(note)
+    say(f"  files: {stage.folder / 'scores.csv'} and anomalies.npz")
+    show_page(subject, "anomalies.html")
+
+
 def export(text: str | None) -> None:
     run, began = started_with(text), time.time()
     from pipelines.export import export as work

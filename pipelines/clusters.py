@@ -136,13 +136,14 @@ def separate_classes(
 
 
 def tested_labels(index: Index) -> tuple[NDArray[np.int64], list[str]]:
-    """Classes [N] with −1 for pictures that may not serve: where the model learned from one class alone, being trained
-    on would otherwise look like the class."""
+    """Classes [N] with −1 for pictures that may not serve: those kept for the calibration of anomalies, and, where the
+    model learned from one class alone, those it learned from: being trained on would otherwise look like the class."""
+    calibrates = np.isin(index.parts, [PARTS.index("calibration")])
     if not len(index.where("other")):
-        return index.labels, []
+        return np.where(calibrates, -1, index.labels), []
     learned = np.isin(index.parts, [PARTS.index(part) for part in ("train", "validation")])
     note = "Only pictures that were not trained on are compared, as the model learned from one class alone."
-    return np.where(learned, -1, index.labels), [note]
+    return np.where(learned | calibrates, -1, index.labels), [note]
 
 
 def tested_positions(index: Index, seed: int) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ from reports.words import said_of
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.sentences import Sentences
+from vae_tf.data.splits import PARTS
 from vae_tf.evaluation.reconstruction import group_means, standard_error
 from vae_tf.pixels import to_uint8
 from vae_tf.vocabulary import lengths_of
@@ -241,7 +242,8 @@ def judge_factors(codes: NDArray[np.float32], index: Index, seed: int) -> dict[s
     factors: dict[str, Any] = dict(index.facts)
     if index.class_names:
         factors["class"] = [index.class_of(i) or None for i in range(len(index.paths))]
-    chosen = np.arange(len(codes))[:: max(1, len(codes) // LARGEST_NUM_FOR_FACTORS)]
+    usable = np.flatnonzero(index.parts != PARTS.index("calibration"))
+    chosen = usable[:: max(1, len(usable) // LARGEST_NUM_FOR_FACTORS)]
     kept = {name: [values[i] for i in chosen] for name, values in factors.items()}
     kept = {
         name: values for name, values in kept.items() if 2 <= len({v for v in values if v is not None}) <= 200

@@ -9,6 +9,7 @@ from pipelines.embed import embed
 from pipelines.run_data import Subject, load_model, load_pictures_of
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index
+from vae_tf.data.splits import PARTS
 from vae_tf.pixels import to_uint8
 
 NUM_FEATURES_SHOWN = 16
@@ -70,11 +71,15 @@ def write_features(subject: Subject, embedded: Stage, seed: int, stage: StageWri
 
 
 def factors_of(index: Index) -> dict[str, list[Any]]:
-    """The class, and every fact of the source."""
+    """The class, and every fact of the source; unknown for what is kept for the calibration of anomalies."""
     factors: dict[str, list[Any]] = {}
     if index.class_names:
         factors["class"] = [index.class_of(i) or None for i in range(len(index.paths))]
-    return {**factors, **index.facts}
+    kept = index.parts != PARTS.index("calibration")
+    return {
+        name: [value if keep else None for value, keep in zip(values, kept, strict=True)]
+        for name, values in {**factors, **index.facts}.items()
+    }
 
 
 def most_used(kl: NDArray[Any], share_on: NDArray[Any]) -> list[int]:

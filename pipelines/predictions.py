@@ -26,6 +26,7 @@ KNOWN = {
     "validation": "validation",
     "labelled": "trained on with its label",
     "unlabelled": "without a class",
+    "calibration": "kept for the threshold of anomalies",
     "aside": "put aside",
 }
 
@@ -111,9 +112,9 @@ def class_logits(model: Any, images: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def calibrate(model: Any, own: Pictures, logits: NDArray[np.float32] | None) -> tuple[float, int]:
-    """The temperature from the run's validation (and calibration) labels, and how many there are; 1 where too few."""
+    """The temperature from the run's validation labels, and how many there are; 1 where too few."""
     index = own.index
-    positions = np.concatenate([index.where("validation"), index.where("calibration")])
+    positions = index.where("validation")
     positions = positions[index.labels[positions] >= 0]
     if len(positions) < analysis.FEWEST_TO_CALIBRATE:
         return 1.0, len(positions)
@@ -125,8 +126,9 @@ def what_is_known(index: Index, labels: NDArray[np.int64]) -> NDArray[np.str_]:
     """A key of `KNOWN` for each picture [N]."""
     part = np.array(PARTS)[index.parts]
     hidden = np.zeros(len(labels), dtype=bool) if index.hidden is None else index.hidden
-    conditions = [part == "other", labels < 0, hidden, part == "train", part == "test"]
-    return np.select(conditions, ["aside", "unlabelled", "hidden", "labelled", "unseen"], "validation")
+    conditions = [part == "other", part == "calibration", labels < 0, hidden, part == "train", part == "test"]
+    names = ["aside", "calibration", "unlabelled", "hidden", "labelled", "unseen"]
+    return np.select(conditions, names, "validation")
 
 
 def score(

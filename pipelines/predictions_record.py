@@ -54,7 +54,13 @@ def predictions(subject: Subject, facts: RunFacts, pictures: Pictures) -> Predic
 
 def answer(scores: dict[str, Any]) -> str:
     counts, checked = scores["counts"], scores["accuracy"]
-    rest = counts["unlabelled"] + counts["hidden"] + counts["unseen"] + counts["aside"]
+    rest = (
+        counts["unlabelled"]
+        + counts["hidden"]
+        + counts["unseen"]
+        + counts["aside"]
+        + counts.get("calibration", 0)
+    )
     learned = (
         f"From {plural(counts['labelled'], 'labelled picture')} the model"
         if counts["labelled"]

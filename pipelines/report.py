@@ -23,6 +23,7 @@ KINDS = {
     "probe": "probe",
     "predictions": "predictions",
     "features": "features",
+    "anomalies": "anomalies",
     "export": "export",
 }
 
@@ -156,6 +157,13 @@ def _features() -> tuple[Callable[..., Path], Callable[..., Any]]:
     return write_features, features_record.features
 
 
+def _anomalies() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import anomalies_record
+    from reports.anomalies import write_anomalies
+
+    return write_anomalies, anomalies_record.anomalies
+
+
 def _export() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.export import write_export
 
@@ -187,6 +195,7 @@ PAGES = {
     "probe": _probe,
     "predictions": _predictions,
     "features": _features,
+    "anomalies": _anomalies,
     "export": _export,
 }
 # What sentences need other pages for.

@@ -123,7 +123,7 @@ def is_name(source: str) -> bool:
     return source.startswith(("demo:", "tfds:"))
 
 
-def resolved_data(config: DataConfig, shape: Shape) -> DataConfig:
+def resolved_data(config: DataConfig, shape: Shape, shares: tuple[float, ...] | None = None) -> DataConfig:
     """Where the pictures are from anywhere, and how they got their shape."""
     paths = {name: getattr(config, name) for name in ("source", "test", "labels")}
     return config.model_copy(
@@ -132,7 +132,7 @@ def resolved_data(config: DataConfig, shape: Shape) -> DataConfig:
             "size": (shape.height, shape.width),
             "channels": shape.channels,
             "value_range": shape.value_range,
-            "split": config.shares,
+            "split": shares or config.shares,
         }
     )
 

@@ -64,7 +64,7 @@ def resolve(config: Config, pictures: Examples, first_epoch: int = 0) -> tuple[C
         data, num_tokens = resolved_text(config.data, pictures), len(pictures.vocabulary)
         image_shape: tuple[int, ...] = (pictures.num_positions,)
     else:
-        data, num_tokens = resolved_data(config.data, pictures.shape), 0
+        data, num_tokens = resolved_data(config.data, pictures.shape, pictures.shares), 0
         image_shape = pictures.shape.image_shape
     learns_classes = "labels" in recipes.find_recipe(config.model.recipe).needs
     num_examples = len(pictures.index.where("train"))

@@ -37,6 +37,7 @@ PAGES = {
         "the class of every picture, and how far to trust it",
     ),
     "features": ("features.html", "Features", "which feature is on where, and what switches it"),
+    "anomalies": ("anomalies.html", "Anomalies", "which pictures are odd, and how far to trust that"),
     "compare": ("compare.html", "Comparison", "runs side by side"),
     "export": ("export.html", "Export", "the model as a file to serve"),
 }

@@ -8,6 +8,7 @@ _SPLITS = {
     "test": "unseen",
     "validation": "validation",
     "calibration": "calibration",
+    "other": "put aside",
 }
 
 

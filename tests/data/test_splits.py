@@ -199,7 +199,7 @@ def test_too_few_pictures() -> None:
 
 def test_the_dealing_of_a_seed_stays_as_it_was() -> None:
     part = split(np.tile([0, 1, -1], 14), np.repeat(np.arange(21) - 1, 2), (60.0, 20.0, 10.0, 10.0), 5).part
-    assert "".join(map(str, part)) == "002200330000221111003300000000000011110000"
+    assert "".join(map(str, part)) == "003300330000221111002200000000000011110000"
 
 
 @st.composite

@@ -274,7 +274,7 @@ def test_classes_are_compared_on_unseen_pictures_where_one_class_was_trained_on(
     nothing = np.full(5, -1)
     index = Index(list("abcde"), np.array([0, 0, 0, 0, 1]), ["normal", "odd"], nothing, [], parts)
     labels, notes = tested_labels(index)
-    assert labels.tolist() == [-1, -1, 0, 0, 1] and notes
+    assert labels.tolist() == [-1, -1, 0, -1, 1] and notes
     everything = Index(list("ab"), np.array([0, 1]), ["a", "b"], nothing[:2], [], parts[[0, 2]])
     assert tested_labels(everything)[0].tolist() == [0, 1]
 

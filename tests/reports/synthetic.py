@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reports.anomalies import write_anomalies
 from reports.clusters import write_clusters
 from reports.compare import write_compare
 from reports.data import write_data
@@ -57,6 +58,7 @@ from reports.records import (
     Switched,
     Tensor,
 )
+from tests.reports.odd import anomalies_record
 from tests.reports.shapes import CLASSES, HOSTILE, blend, shapes
 
 RUN = RunFacts(
@@ -75,6 +77,7 @@ RUN = RunFacts(
         "probe",
         "predictions",
         "features",
+        "anomalies",
         "compare",
         "export",
     ),
@@ -575,6 +578,7 @@ def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     write_probe(folder, replace(probe_record(), run=run))
     write_predictions(folder, replace(predictions_record(), run=run))
     write_features(folder, replace(features_record(), run=run))
+    write_anomalies(folder, replace(anomalies_record(), run=run))
     return folder
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vae_tf.config import DataConfig
 from vae_tf.data.cache import Cache, Shape, choose_shape, open_cache
+from vae_tf.data.calibration import split_for_calibration
 from vae_tf.data.hidden_labels import hide_labels
 from vae_tf.data.sources import Source, open_source
 from vae_tf.data.splits import FREE, OTHER, PARTS, Split, split
@@ -112,6 +113,7 @@ class Pictures:
         fingerprint: Key of files and options.
         sizes: (height, width, channels, number of pictures) as the source has them, the most frequent first.
         hashes: One 64-bit hash of each picture's pixels [N]; equal pictures have equal hashes.
+        shares: By which the pictures were dealt to the parts; None where they were not dealt, or are read again.
     """
 
     images: NDArray[Any]
@@ -123,6 +125,7 @@ class Pictures:
     fingerprint: str
     sizes: list[tuple[int, int, int, int]] = dataclasses.field(default_factory=list)
     hashes: NDArray[np.uint64] = dataclasses.field(default_factory=lambda: np.zeros(0, np.uint64))
+    shares: tuple[float, ...] | None = None
 
     @property
     def examples(self) -> NDArray[Any]:
@@ -170,7 +173,9 @@ def load_pictures(
     index = make_index(source, cache, fixed_parts(source, cache))
     check_classes(index.labels, index.class_names)
     index.parts[~among(config.only, index.labels, index.class_names)] = OTHER
-    parts = split(index.labels, index.groups, config.shares, seed, index.parts, copies)
+    # Shares that somebody chose are kept; those of --only may grow a calibration part that is worth having.
+    dealt = split_for_calibration if config.only and config.split is None else split_as_asked
+    parts, shares = dealt(index.labels, index.groups, config.shares, seed, index.parts, copies)
     index = dataclasses.replace(index, parts=parts.part)
     notes = [*parts.notes, *notes_about_labels(index.labels, index.class_names, config)]
     if config.labelled_fraction is not None:
@@ -178,7 +183,14 @@ def load_pictures(
         hidden = hide_labels(index.labels, training, index.class_names, config.labelled_fraction, seed)
         index = dataclasses.replace(index, hidden=hidden)
         notes.append(note_about_hidden(index))
-    return make_pictures(source, shape, cache, index, notes)
+    return dataclasses.replace(make_pictures(source, shape, cache, index, notes), shares=shares)
+
+
+def split_as_asked(
+    labels: NDArray[np.int64], groups: NDArray[np.int64], shares: tuple[float, ...], *further: Any
+) -> tuple[Split, tuple[float, ...]]:
+    """See `split`; and the shares as they were given."""
+    return split(labels, groups, shares, *further), shares
 
 
 def fixed_parts(source: Source, cache: Cache) -> NDArray[np.int8]:

@@ -11,6 +11,7 @@ from vae_tf.errors import UserError
 # "other" is neither trained on nor part of any figure, but embedded and shown; no share deals anything to it.
 PARTS = ("train", "validation", "test", "calibration", "other")
 TRAIN, OTHER = PARTS.index("train"), PARTS.index("other")
+TEST, CALIBRATION = PARTS.index("test"), PARTS.index("calibration")
 FREE = -1
 SMALLEST_NUM_PICTURES = 4
 
@@ -115,6 +116,7 @@ def deal_units(
     targets = class_targets(labels, shares)
     unit_part = deal(counts, targets, seed)
     unit_part, moved = fill_small_parts(unit_part, counts, targets, seed)
+    unit_part = exchange(unit_part, counts > 0, seed)
     part = np.zeros(len(labels), dtype=np.int8)
     for unit, chosen in zip(units, unit_part, strict=True):
         part[unit] = chosen
@@ -218,6 +220,25 @@ def fill_small_parts(
                 unit_part[donors[int(np.argmin(np.round(costs, 9)))]] = index
                 moved = True
     return unit_part, moved
+
+
+def exchange(unit_part: NDArray[np.int64], classes: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
+    """Deals the units of the calibration and the test part among these two anew, by chance alone.
+
+    Dealing by fit looks at sizes, so that the one part could get the larger groups; what a calibration promises holds
+    for unseen groups that might as well have been its own. Units trade places with those of the same classes
+    (`classes` [units, classes]) only, so that each part keeps its number of units of each.
+    """
+    unit_part = unit_part.copy()
+    if CALIBRATION not in unit_part:
+        return unit_part
+    generator = random.generator(seed, "exchange")
+    held_out = np.flatnonzero(np.isin(unit_part, (TEST, CALIBRATION)))
+    _, kinds = np.unique(classes[held_out], axis=0, return_inverse=True)
+    for kind in range(int(kinds.max()) + 1):
+        members = held_out[kinds.ravel() == kind]
+        unit_part[members] = generator.permutation(unit_part[members])
+    return unit_part
 
 
 def cost_of_moving(

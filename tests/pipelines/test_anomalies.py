@@ -1,0 +1,186 @@
+"""The stage `anomalies` on a small run of one class, by the commands that a person types, and what its page says."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cli
+from pipelines.csv_files import harmless
+from tests.pipelines.bars import QUICK, write_pictures
+from vae_tf import artifacts
+from vae_tf.data.splits import PARTS
+
+FORMULA = "=cmd|calc.png"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """A run of the class `up` with a calibration part and its anomalies; the folder of everything."""
+    root = tmp_path_factory.mktemp("anomalies")
+    folder = write_pictures(root / "bars", people=64)
+    picture = np.asarray(Image.open(folder / "down" / "p05.png"))
+    Image.fromarray(255 - picture).save(folder / FORMULA)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAE_TF_RUNS", str(root / "runs"))
+        options = ["--only", "up", "--group-by", r"(p\d+)", "--augment", "none"]
+        assert cli.main(["train", str(folder), *QUICK, *options]) == 0
+        assert cli.main(["anomalies", "--samples", "3"]) == 0
+    return root
+
+
+@pytest.fixture
+def run(found, monkeypatch):
+    monkeypatch.setenv("VAE_TF_RUNS", str(found / "runs"))
+    return artifacts.all_runs(found / "runs")[0]
+
+
+def read_rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_calibration_part_can_promise_what_is_asked_for_by_default(run):
+    rows = read_rows(run.folder / "data" / "pictures.csv")
+    people = [row["group"] for row in rows if row["split"] == "calibration"]
+    assert len(set(people)) >= 19 and {row["label"] for row in rows if row["split"] == "calibration"} == {
+        "up"
+    }
+    shares = run.record["config"]["data"]["split"]
+    assert shares[3] > 15 and sum(shares) == 100
+    assert "can promise 5 % of false alarms" in (run.report / "data.html").read_text()
+    assert run.record["machine"]["num_examples"] == sum(row["split"] == "train" for row in rows)
+
+
+def test_every_unseen_picture_is_scored_and_the_threshold_is_that_of_the_calibration_part(run):
+    stage = run.stage("anomalies")
+    scores, arrays = (
+        artifacts.read_json(stage.folder / "scores.json"),
+        artifacts.load_arrays(stage.folder / "anomalies.npz"),
+    )
+    rows = read_rows(stage.folder / "scores.csv")
+    splits = [row["split"] for row in rows]
+    assert set(splits) == {"test", "other"} and [int(row["rank"]) for row in rows] == list(
+        range(1, len(rows) + 1)
+    )
+    n, k = scores["promise"]["num_units"], scores["promise"]["allowed"]
+    assert (k, scores["promise"]["rate"]) == (int((n + 1) * 0.05), k / (n + 1)) and n >= 19
+    index = artifacts.read_json(run.folder / "data" / "index.json")
+    kept = arrays["calibration_position"]
+    assert {index["parts"][i] for i in kept} == {PARTS.index("calibration")}
+    assert len({index["groups"][i] for i in kept}) == n == len(kept)
+    for name in ("reconstruction", "elbo", "bound", "latent", "pca"):
+        calibration = np.sort(arrays[f"calibration_{name}"])
+        assert scores["scores"][name]["threshold"] == calibration[-k]
+        values = np.array([float(row[f"score_{name}"]) for row in rows])
+        p = [(1 + np.sum(calibration >= value)) / (n + 1) for value in arrays[f"score_{name}"]]
+        np.testing.assert_allclose(arrays[f"p_{name}"], p)
+        assert np.isfinite(values).all()
+    order = np.array([float(row["score_reconstruction"]) for row in rows])
+    assert (np.diff(order) <= 0).all()
+    above = order > scores["scores"]["reconstruction"]["threshold"]
+    assert [row["flagged"] for row in rows] == ["yes" if one else "no" for one in above]
+
+
+def test_figures_count_only_people_who_were_not_used(run):
+    rows = read_rows(run.stage("anomalies").folder / "scores.csv")
+    facts = read_rows(run.folder / "data" / "pictures.csv")
+    used = {row["group"] for row in facts if row["split"] in ("train", "validation", "calibration")}
+    for row in rows:
+        if row["group"]:
+            assert (row["counted"] == "yes") == (row["group"] not in used)
+        truth = {"up": "normal", "down": "abnormal", "": "unknown"}[row["label"]]
+        assert row["truth"] == truth
+    scores = artifacts.read_json(run.stage("anomalies").folder / "scores.json")
+    tested = {row["group"] for row in facts if row["split"] == "test"}
+    alarms = scores["scores"]["reconstruction"]["false_alarms"]
+    assert alarms["num"] == len(tested) == scores["scores"]["reconstruction"]["found"]["num"]
+    assert "are ranked but not counted" in (run.report / "anomalies.html").read_text()
+
+
+def test_a_file_name_is_no_formula_and_no_markup(run):
+    rows = read_rows(run.stage("anomalies").folder / "scores.csv")
+    assert [row["path"] for row in rows if "cmd" in row["path"]] == [f"'{FORMULA}"]
+    assert [harmless(value) for value in ("-1", -1.5, "@x", "a=b", 3)] == ["'-1", "-1.5", "'@x", "a=b", 3]
+
+
+def test_the_page_is_in_the_report_and_survives_its_rebuilding_without_pictures(run, capsys):
+    page = (run.report / "anomalies.html").read_text()
+    for words in ("Promised", "Most odd", "Which score says anything?", "Latent distance", "scores.csv"):
+        assert words in page, words
+    assert 'href="anomalies.html"' in (run.report / "index.html").read_text()
+    assert cli.main(["anomalies", "--samples", "3"]) == 0
+    assert "nothing has changed since" in capsys.readouterr().out
+    assert cli.main(["report", "--no-thumbnails"]) == 0
+    bare = (run.report / "anomalies.html").read_text()
+    oddest = read_rows(run.stage("anomalies").folder / "scores.csv")[0]["path"].lstrip("'")
+    assert oddest in page and oddest not in bare and "scores.csv" in page and "scores.csv" not in bare
+    assert "data:image" in page and "data:image" not in bare
+    assert "Promised" in bare and "Most odd" not in bare
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--normal", "down"], ["learned from up alone", "--only down"]),
+        (["--alpha", "0.001"], ["needs 999 normal", "smallest rate that"]),
+        (["--alpha", "1.5"], ["lies between 0 and 1"]),
+        (["--score", "elpo"], ["there is no such score", "elbo"]),
+    ],
+)
+def test_what_cannot_be_promised_is_refused(run, capsys, options, words):
+    assert cli.main(["anomalies", *options]) == 2
+    error = capsys.readouterr().err
+    assert all(word in error for word in words) and "Traceback" not in error
+    assert len(run.stages("anomalies")) == 1
+
+
+def test_a_run_without_a_calibration_part_is_refused_with_the_mending(in_runs, capsys):
+    assert cli.main(["anomalies"]) == 2
+    assert "Which class is normal?" in capsys.readouterr().err
+    assert cli.main(["anomalies", "--normal", "uup"]) == 2
+    assert "Classes are: up, down" in capsys.readouterr().err
+    assert cli.main(["anomalies", "--normal", "up"]) == 2
+    error = capsys.readouterr().err
+    assert "no pictures for calibration" in error and "--only up" in error
+
+
+def test_other_pictures_are_judged_by_the_calibration_part_of_the_run(found, run, tmp_path, capsys):
+    other = write_pictures(tmp_path / "shift", people=5)
+    (other / "up").rename(other / "good")
+    # A picture that set the threshold is not unseen anywhere.
+    kept = artifacts.load_arrays(run.stage("anomalies").folder / "anomalies.npz")["calibration_position"]
+    path = artifacts.read_json(run.folder / "data" / "index.json")["paths"][kept[0]]
+    shutil.copy(found / "bars" / path, other / "good" / "copy.png")
+    assert cli.main(["anomalies", "1", str(other), "--samples", "2"]) == 0
+    assert "say which is, --normal CLASS (down, good)" in capsys.readouterr().out
+    options = ["--normal", "good", "--score", "latent", "--samples", "2"]
+    assert cli.main(["anomalies", "1", str(other), *options]) == 0
+    stages = [stage for stage in run.stages("anomalies") if stage.name != "anomalies"]
+    assert len(stages) == 2 and run.stage("anomalies").record["inputs"]["options"]["num_samples"] == 3
+    scores = artifacts.read_json(stages[-1].folder / "scores.json")
+    rows = read_rows(stages[-1].folder / "scores.csv")
+    assert scores["normal"] == ["up"] and {row["truth"] for row in rows} <= {"normal", "abnormal"}
+    assert not any("copy.png" in row["path"] for row in rows)
+    pages = list(run.folder.glob("report-shift-*/anomalies.html"))
+    assert len(pages) == 1 and "taken in the same way" in pages[0].read_text()
+
+
+def test_an_autoencoder_has_only_the_scores_that_mean_something(found, monkeypatch, capsys):
+    monkeypatch.setenv("VAE_TF_RUNS", str(found / "plain"))
+    quick = ["ae" if word == "mlp" else word for word in QUICK]
+    networks = ["--set", "encoder.name=mlp", "--set", "decoder.name=mlp"]
+    # Without classes all pictures are normal, and a fourth share calibrates.
+    folder = str(found / "bars" / "up")
+    assert cli.main(["train", folder, *quick, *networks, "--split", "40/10/15/35", "--augment", "none"]) == 0
+    assert cli.main(["anomalies", "--score", "bound"]) == 2
+    assert "Scores of this run are: reconstruction, latent, pca" in capsys.readouterr().err
+    assert cli.main(["anomalies"]) == 0
+    (plain,) = artifacts.all_runs()
+    scores = artifacts.read_json(plain.stage("anomalies").folder / "scores.json")
+    assert list(scores["scores"]) == ["reconstruction", "latent", "pca"] and not scores["normal"]
+    assert scores["scores"]["pca"]["separation"] is None
+    page = (plain.report / "anomalies.html").read_text()
+    assert "no ELBO and no bound are shown" in page and "AUROC (Mann" not in page
