@@ -14,7 +14,6 @@ from vae_tf.distributions import Normal
 ACTIVE_KL = 0.1
 # Of the variance of the code that varies most.
 SMALLEST_SHARE = 0.01
-STANDARD = Normal(np.float32(0.0), np.float32(0.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +67,7 @@ def embed(model: Any, batches: Any) -> Embedding:
                 tf.fill(tf.shape(marginal.mean), np.float32("nan")),
                 *kept,
             )
-        kl = model.prior.kl_per_dimension(model.posterior.distribution(parameters))
-        return marginal.mean, marginal.standard_deviation, marginal.kl(STANDARD) if kl is None else kl, *kept
+        return marginal.mean, marginal.standard_deviation, model.kl_per_dimension(parameters), *kept
 
     pieces = [[value.numpy() for value in step(batch["x"])] for batch in batches]
     mean, deviation, kl, *kept = (np.concatenate(column) for column in zip(*pieces, strict=True))
