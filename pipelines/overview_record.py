@@ -26,6 +26,7 @@ NEXT = (
     ("embed", "python cli.py embed {run}"),
     ("clusters", "python cli.py cluster-report {run}"),
     ("interpolation", "python cli.py interpolation-grid {run}"),
+    ("traversals", "python cli.py traverse {run}"),
     ("export", "python cli.py export {run}"),
 )
 
@@ -99,6 +100,8 @@ def next_command(subject: Subject) -> str:
     """The first stage of the chain that these pictures lack."""
     other = "" if subject.is_own else f" {subject.source_name}"
     for kind, command in NEXT:
+        if kind == "traversals" and subject.is_text:
+            continue
         if subject.newest(kind) is None and (subject.is_own or kind != "export"):
             return command.format(run=subject.run.name) + other
     return f"python cli.py train --extend {subject.run.name} --epochs 100"

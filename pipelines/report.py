@@ -18,6 +18,7 @@ KINDS = {
     "latents": "embed",
     "clusters": "clusters",
     "interpolation": "interpolation",
+    "traversals": "traversals",
     "evaluation": "evaluation",
     "probe": "probe",
     "predictions": "predictions",
@@ -120,6 +121,13 @@ def _interpolation() -> tuple[Callable[..., Path], Callable[..., Any]]:
     return write_interpolation, stage_records.interpolation
 
 
+def _traversals() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import traversals_record
+    from reports.traversals import write_traversals
+
+    return write_traversals, traversals_record.traversals
+
+
 def _evaluation() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from pipelines import evaluation_record
     from reports.evaluation import write_evaluation
@@ -174,6 +182,7 @@ PAGES = {
     "latents": _latents,
     "clusters": _clusters,
     "interpolation": _interpolation,
+    "traversals": _traversals,
     "evaluation": _evaluation,
     "probe": _probe,
     "predictions": _predictions,

@@ -20,6 +20,7 @@ PAGES = {
     "latents": ("latents.html", "Latents", "what each dimension describes"),
     "clusters": ("clusters.html", "Clusters", "a map of all pictures; whether classes differ"),
     "interpolation": ("interpolation.html", "Interpolation", "what lies between two pictures"),
+    "traversals": ("traversals.html", "Traversals", "what each latent draws, and class arithmetic"),
     "evaluation": (
         "evaluation.html",
         "Evaluation",

@@ -9,14 +9,13 @@ import tensorflow as tf
 from keras import ops
 
 from vae_tf import random
-from vae_tf.distributions import Normal
 from vae_tf.errors import UserError
 from vae_tf.monitor import Average, Health
 from vae_tf.parts import ElboTerms, objectives
+from vae_tf.parts.priors import dimension_kl
 from vae_tf.pixels import WHITE
 
 PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood")
-STANDARD = Normal(np.float32(0.0), np.float32(0.0))
 # An optimiser, gradients and the variables that they are of.
 Update = tuple[Any, list[Any], list[Any]]
 
@@ -202,16 +201,6 @@ class VAE(keras.Model):
         """log p(z) [...] of z [..., d], in nats."""
         return self.prior.log_prob(z, self.prior_context())
 
-    def kl_per_dimension(self, parameters: dict[str, Any]) -> Any:
-        """KL(q(z_i | x) ‖ p(z_i)) [B, d] of posterior parameters, nats.
-
-        Against N(0, 1) where the prior does not factorise or the posterior has no closed form.
-        """
-        kl = self.prior.kl_per_dimension(self.posterior.distribution(parameters))
-        if kl is not None:
-            return kl
-        return Normal(parameters["mean"], parameters["log_variance"]).kl(STANDARD)
-
     def log_likelihood(self, z: Any, x: Any) -> Any:
         """log p(x | z) [K, B] of z [K, B, d] and pictures [B, H, W, C], in nats."""
         x = self.pixels(x)
@@ -369,7 +358,7 @@ class VAE(keras.Model):
         terms, loss = self.validation_loss({**batch, "x": x}, key)
         if self.has_kl:
             kl = terms.kl_per_dimension
-            kl = self.kl_per_dimension(self.encode(x)) if kl is None else kl
+            kl = dimension_kl(self.prior, self.posterior, self.encode(x)) if kl is None else kl
             self.validation_kl.record(ops.mean(kl, axis=0), ops.shape(kl)[0])
         return self._track(figures(terms, loss))
 
