@@ -266,8 +266,8 @@ def hidden_series(scores: dict[str, Any]) -> set[str]:
     return (set() if has_elbo else {"validation_elbo"}) | (set() if scores["kl_per_dimension"] else {"kl"})
 
 
-def curves(run: Run, hidden: set[str]) -> list[CurveSegment]:
-    """One segment per run of the chain of parents, the oldest first."""
+def curves(run: Run, hidden: set[str], all_parts: bool = False) -> list[CurveSegment]:
+    """One segment per run of the chain of parents, the oldest first; `all_parts`: validation's parts, too."""
     chain = chain_of(run)
     lines = [read_lines(link) for link in chain]
     segments, done = [], 0
@@ -275,7 +275,7 @@ def curves(run: Run, hidden: set[str]) -> list[CurveSegment]:
         new = [record for record in records if record["epoch"] > done]
         if new:
             done = new[-1]["epoch"]
-            segments.append(segment(link.name, new, hidden))
+            segments.append(segment(link.name, new, hidden, all_parts))
     return segments
 
 
@@ -286,7 +286,9 @@ def read_lines(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def segment(name: str, records: list[dict[str, Any]], hidden: set[str]) -> CurveSegment:
+def segment(
+    name: str, records: list[dict[str, Any]], hidden: set[str], all_parts: bool = False
+) -> CurveSegment:
     nothing = float("nan")
     series = {
         "loss": [record.get("loss", nothing) for record in records],
@@ -295,5 +297,8 @@ def segment(name: str, records: list[dict[str, Any]], hidden: set[str]) -> Curve
         "validation_objective": [record.get("val_loss", nothing) for record in records],
         "validation_elbo": [record.get("val_elbo", nothing) for record in records],
     }
-    shown = {key: values for key, values in series.items() if key not in hidden}
+    if all_parts:
+        series["validation_reconstruction"] = [r.get("val_reconstruction", nothing) for r in records]
+        series["validation_kl"] = [r.get("val_kl", nothing) for r in records]
+    shown = {key: values for key, values in series.items() if key.removeprefix("validation_") not in hidden and key not in hidden}
     return CurveSegment(run=name, epochs=[record["epoch"] for record in records], series=shown)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines import data_record, overview_record, stage_records
 from pipelines.evaluate import evaluate
+from pipelines.methods import methods_of
 from pipelines.run_data import Subject, load_examples_of
 from reports.records import PageForm, RunFacts
 from reports.words import without_folders
@@ -79,14 +80,17 @@ def run_facts(subject: Subject, form: PageForm) -> RunFacts:
     """What all pages say about the run; nothing that tells of the machine's folders."""
     record = subject.run.record
     shown = [page for page, kind in KINDS.items() if subject.newest(kind) is not None]
+    # Only the model's own pictures have a training.
+    first = ["index", *([] if subject.is_text else ["data"]), *(["training"] if subject.is_own else [])]
     return RunFacts(
         name=subject.run.name + ("" if subject.is_own else f" on {subject.source_name}"),
         command=without_folders(record["command"]),
         source=subject.source_name,
         date=time.strftime("%-d %B %Y, %H:%M", time.localtime(record["created"])),
         versions=record["versions"],
-        pages=["index", *([] if subject.is_text else ["data"]), *shown],
+        pages=[*first, *shown],
         form=form,
+        methods=methods_of(subject, [*first, *shown], form.pictures),
         noun=subject.noun,
     )
 
@@ -101,6 +105,13 @@ def _data() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.data import write_data
 
     return write_data, data_record.data
+
+
+def _training() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import training_record
+    from reports.training import write_training
+
+    return write_training, training_record.training
 
 
 def _latents() -> tuple[Callable[..., Path], Callable[..., Any]]:
@@ -179,6 +190,7 @@ def _homotopies() -> tuple[Callable[..., Path], Callable[..., Any]]:
 PAGES = {
     "index": _index,
     "data": _data,
+    "training": _training,
     "latents": _latents,
     "clusters": _clusters,
     "interpolation": _interpolation,

@@ -37,6 +37,14 @@ MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 CLUSTER_NAMES = {"k_means": "k-means", "gaussian_mixture": "Gaussian mixture"}
 LARGEST_NUM_FACTS = 40
 LARGEST_NUM_CATEGORIES = 200
+BILINEAR = (
+    "Bilinear in the latent space: every cell is decoded from a mean of the four corners’ codes, weighted by how near "
+    "it is to each."
+)
+SPHERICAL = (
+    "Spherical in the latent space: along great circles down both sides, then across, so that codes keep the distance "
+    "from the origin that the prior expects."
+)
 
 
 def newest(subject: Subject, kind: str) -> Stage:
@@ -301,17 +309,25 @@ def interpolation(subject: Subject, facts: RunFacts, pictures: Pictures) -> Inte
             PathBetween(a=p["a"], b=p["b"], linear=arrays[p["linear"]], spherical=arrays[p["spherical"]])
             for p in paths["classes"]
         ],
-        corners=None
-        if "corners" not in arrays
-        else Grid(
-            pictures=arrays["corners"],
-            note="Between four pictures: across and down, every cell is decoded from a mixture of the corners.",
-            corners=[index.paths[i] for i in corners],
-            splits=split_names(index, corners),
-        ),
+        corners=corner_grid("corners", BILINEAR, arrays, corners, pictures),
+        corners_spherical=corner_grid("corners_spherical", SPHERICAL, arrays, corners, pictures),
         manifold=None
         if "manifold" not in arrays
         else Grid(pictures=arrays["manifold"], note="Each cell stands for an equal share of the prior."),
+    )
+
+
+def corner_grid(
+    name: str, note: str, arrays: dict[str, Any], corners: list[int], pictures: Pictures
+) -> Grid | None:
+    if name not in arrays:
+        return None
+    return Grid(
+        pictures=arrays[name],
+        note=note,
+        corners=[pictures.index.paths[i] for i in corners],
+        splits=split_names(pictures.index, corners),
+        originals=pictures.to_look_at[corners],
     )
 
 

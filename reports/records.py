@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from reports.method_records import Method
+
 Pictures = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.floating[Any]]
 
@@ -39,6 +41,7 @@ class RunFacts:
     """What every page of a report says about its run; `pages`: keys of `reports.page.PAGES` that exist.
 
     `noun`: what one of the things is that the run is about, "picture" or "sentence".
+    `methods`: how each page was made, by its key.
     """
 
     name: str
@@ -49,6 +52,7 @@ class RunFacts:
     pages: Sequence[str]
     form: PageForm = PageForm()
     noun: str = "picture"
+    methods: Mapping[str, Method] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,12 +304,16 @@ class PathBetween:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Decoded pictures [R, C, H, W, channels]; `corners`: their names, reading order; `note`: what varies."""
+    """Decoded pictures [R, C, H, W, channels]; `corners`: their names, reading order; `note`: what varies.
+
+    `originals`: the pictures at the corners as they are [4, H, W, channels].
+    """
 
     pictures: Pictures
     note: str
     corners: Sequence[str] = ()
     splits: Sequence[str] = ()
+    originals: Pictures | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,6 +325,7 @@ class InterpolationRecord:
     pairs: Sequence[PathBetween] = ()
     class_means: Sequence[PathBetween] = ()
     corners: Grid | None = None
+    corners_spherical: Grid | None = None
     manifold: Grid | None = None
 
 
