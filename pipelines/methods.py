@@ -2,66 +2,71 @@
 
 import shlex
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.run_data import Subject, config_of
 from reports.method_records import Method
 from reports.words import without_folders
-from vae_tf.artifacts import Stage
+from vae_tf.artifacts import Run, Stage
+from vae_tf.versions import versions
 
 COMMON = ("vae_tf", "python", "numpy")
 LEARNED = (*COMMON, "tensorflow", "keras")
 # What was done, in sentences that a paper could take, and the packages that did it.
 METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
     "index": (
-        "A variational autoencoder (Kingma & Welling 2014) was trained on the training part. Reconstructions are decoded "
-        "from posterior means. Beside it stands PCA with as many components, fitted on the same pictures. Errors are means "
-        "over pictures; intervals (95 %) are percentiles of 2,000 bootstrap resamplings of whole groups, or of pictures "
-        "where there are no groups. SSIM is that of Wang et al. 2004 with an 11-pixel Gaussian window.",
+        "A variational autoencoder (Kingma & Welling 2014) was trained on the training part. Reconstructions are "
+        "decoded from posterior means. Beside it stands PCA with as many components, fitted on the same "
+        "pictures. Errors are means over pictures; intervals (95 %) are percentiles of 2,000 bootstrap "
+        "resamplings of whole groups, or of pictures where there are no groups. SSIM is that of Wang et al. 2004 "
+        "with an 11-pixel Gaussian window.",
         (*LEARNED, "scikit-learn"),
     ),
     "data": (
-        "Pictures were decoded, turned upright, resized (bilinear, antialiased) and split by groups with a keyed random "
-        "order. Near copies were found by perceptual hashes and checked pixel by pixel.",
+        "Pictures were decoded, turned upright, resized (bilinear, antialiased) and split by groups with a keyed "
+        "random order. Near copies were found by perceptual hashes and checked pixel by pixel.",
         (*COMMON, "pillow"),
     ),
     "training": (
         "The objective was minimised by Adam (Kingma & Ba 2015; β₂ = 0.99) with the gradient’s global norm clipped. An "
-        "exponential moving average of the weights was judged on validation examples after each epoch, with fixed noise and the "
-        "objective at its final weights; the epoch with the lowest value was kept.",
+        "exponential moving average of the weights was judged on validation examples after each epoch, with "
+        "fixed noise and the objective at its final weights; the epoch with the lowest value was kept.",
         LEARNED,
     ),
     "latents": (
-        "Each example was encoded; its code is the posterior mean. KL is that from the prior, in nats. A dimension is in use "
-        "where it tells more than 0.1 nat: I(x; z) = E log q(z | x) − log q(z), q(z) being the mixture of the posteriors "
-        "(Hoffman & Johnson 2016), by 1,000 Monte Carlo samples over at most 2,000 posteriors; of features that switch, "
-        "and in runs that did not record it, where the KL exceeds 0.1 nat.",
+        "Each example was encoded; its code is the posterior mean. KL is that from the prior, in nats. A "
+        "dimension is in use where it tells more than 0.1 nat: I(x; z) = E log q(z | x) − log q(z), q(z) being "
+        "the mixture of the posteriors (Hoffman & Johnson 2016), by 1,000 Monte Carlo samples over at most 2,000 "
+        "posteriors; of features that switch, and in runs that did not record it, where the KL exceeds 0.1 nat.",
         LEARNED,
     ),
     "clusters": (
-        "Maps are t-SNE (van der Maaten & Hinton 2008), UMAP (McInnes et al. 2018) and PCA of the posterior means, with "
-        "scikit-learn’s trustworthiness (Venna & Kaski 2001). Clusters are k-means and Gaussian mixtures, their number chosen by BIC "
-        "(Schwarz 1978). Classes were tested by permutation within or between groups, as the design lets labels fall; p "
-        "is (1 + labellings at least as extreme) / (1 + labellings) (Phipson & Smyth 2010).",
+        "Maps are t-SNE (van der Maaten & Hinton 2008), UMAP (McInnes et al. 2018) and PCA of the posterior "
+        "means, with scikit-learn’s trustworthiness (Venna & Kaski 2001). Clusters are k-means and Gaussian "
+        "mixtures, their number chosen by BIC (Schwarz 1978). Classes were tested by permutation within or "
+        "between groups, as the design lets labels fall; p is (1 + labellings at least as extreme) / (1 + "
+        "labellings) (Phipson & Smyth 2010).",
         (*COMMON, "scipy", "scikit-learn", "openTSNE", "umap-learn"),
     ),
     "interpolation": (
-        "Paths between posterior means: the straight line, and the great circle with the norm going linearly (White 2016; "
-        "Shoemake 1985). Every point was decoded to the likelihood’s mean.",
+        "Paths between posterior means: the straight line, and the great circle with the norm going linearly "
+        "(White 2016; Shoemake 1985). Every point was decoded to the likelihood’s mean.",
         LEARNED,
     ),
     "traversals": (
-        "One latent at a time was moved over the aggregate posterior’s range, all else fixed, and decoded. Known factors were "
-        "compared with each dimension in use by Spearman’s ρ (numbers) or the correlation ratio η (categories) on unseen "
-        "pictures; p-values are of the largest value over all dimensions under permutations that fit the groups (Westfall & "
-        "Young 1993), times the number of factors (Bonferroni). The class step is the difference of class means of training "
-        "codes (Larsen et al. 2016); moved pictures were encoded again and read by logistic regression on training codes.",
+        "One latent at a time was moved over the aggregate posterior’s range, all else fixed, and decoded. Known "
+        "factors were compared with each dimension in use by Spearman’s ρ (numbers) or the correlation ratio η "
+        "(categories) on unseen pictures; p-values are of the largest value over all dimensions under "
+        "permutations that fit the groups (Westfall & Young 1993), times the number of factors (Bonferroni). The "
+        "class step is the difference of class means of training codes (Larsen et al. 2016); moved pictures were "
+        "encoded again and read by logistic regression on training codes.",
         (*LEARNED, "scikit-learn"),
     ),
     "evaluation": (
-        "The ELBO and the importance-weighted bound (Burda et al. 2016) estimate log p(x) from below, in nats; standard errors "
-        "are over groups. Samples were compared with pictures by the Fréchet distance of their PCA scores. The aggregate "
-        "posterior was judged as by Hoffman & Johnson 2016 and Chen et al. 2018.",
+        "The ELBO and the importance-weighted bound (Burda et al. 2016) estimate log p(x) from below, in nats; "
+        "standard errors are over groups. Samples were compared with pictures by the Fréchet distance of their "
+        "PCA scores. The aggregate posterior was judged as by Hoffman & Johnson 2016 and Chen et al. 2018.",
         (*LEARNED, "scipy", "scikit-learn"),
     ),
     "probe": (
@@ -70,32 +75,33 @@ METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
         (*LEARNED, "scikit-learn"),
     ),
     "predictions": (
-        "Classes are those of q(y | x) (Kingma et al. 2014, M2 or M1+M2); one temperature was fitted on validation labels "
-        "where there are enough (Guo et al. 2017).",
+        "Classes are those of q(y | x) (Kingma et al. 2014, M2 or M1+M2); one temperature was fitted on "
+        "validation labels where there are enough (Guo et al. 2017).",
         LEARNED,
     ),
     "features": (
-        "Features are on or off by an Indian-buffet-process prior in its stick-breaking form (Teh et al. 2007). Factors were "
-        "tested by the share of variance between their levels, with permutations that fit the groups (Westfall & Young 1993).",
+        "Features are on or off by an Indian-buffet-process prior in its stick-breaking form (Teh et al. 2007). "
+        "Factors were tested by the share of variance between their levels, with permutations that fit the "
+        "groups (Westfall & Young 1993).",
         LEARNED,
     ),
     "compare": (
-        "Each run was scored on the same unseen pictures. Two runs differ where the paired difference of their errors, picture "
-        "by picture, exceeds its standard error over groups by Student’s t at 5 %, corrected for all pairs of runs "
-        "(Bonferroni).",
+        "Each run was scored on the same unseen pictures. Two runs differ where the paired difference of their "
+        "errors, picture by picture, exceeds its standard error over groups by Student’s t at 5 %, corrected for "
+        "all pairs of runs (Bonferroni).",
         (*LEARNED, "scipy", "scikit-learn"),
     ),
     "export": (
-        "The model was written as a TensorFlow SavedModel, loaded in a fresh process without this project or Keras, and its "
-        "outputs compared with the run’s.",
+        "The model was written as a TensorFlow SavedModel, loaded in a fresh process without this project or "
+        "Keras, and its outputs compared with the run’s.",
         LEARNED,
     ),
 }  # fmt: skip
 SENTENCES = {
-    "index": "A sentence VAE (Bowman et al. 2016) was trained on the training part. Sentences are decoded greedily and by beam "
-    "search from posterior means; perplexity is that of a token by the bound.",
-    "interpolation": "Sentences were decoded greedily along the straight line and the great circle between posterior means "
-    "(homotopies, Bowman et al. 2016).",
+    "index": "A sentence VAE (Bowman et al. 2016) was trained on the training part. Sentences are decoded "
+    "greedily and by beam search from posterior means; perplexity is that of a token by the bound.",
+    "interpolation": "Sentences were decoded greedily along the straight line and the great circle between "
+    "posterior means (homotopies, Bowman et al. 2016).",
 }
 UNKNOWN = ("Computed from what the stage named below was given.", LEARNED)
 STAGES = {"index": "evaluate", "data": "data", "training": "train", "latents": "embed"}
@@ -144,7 +150,10 @@ def method_of(subject: Subject, page: str, shows_names: bool) -> Method:
     known = {} if stage is None else stage.record.get("versions", record["versions"])
     return Method(
         text=text,
-        parameters=[*parameters_of(subject), *((name.replace("_", " "), words(v)) for name, v in options.items())],
+        parameters=[
+            *parameters_of(subject),
+            *((name.replace("_", " "), words(v)) for name, v in options.items()),
+        ],
         command=command_of(subject, page, options),
         versions={name: known[name] for name in packages if name in known},
         date="" if stage is None else time.strftime("%-d %B %Y", time.localtime(stage.record["finished"])),
@@ -193,3 +202,19 @@ def command_of(subject: Subject, page: str, options: dict[str, Any]) -> str:
         elif page != "features":
             parts += [flag, words(value)]
     return shlex.join(parts)
+
+
+def comparison_method(runs: Sequence[Run]) -> Method:
+    """Of a page that several runs share."""
+    text, packages = METHODS["compare"]
+    known = versions()
+    return Method(
+        text=text,
+        parameters=[
+            ("runs", ", ".join(run.name for run in runs)),
+            ("seeds of training", ", ".join(str(config_of(run).training.seed) for run in runs)),
+        ],
+        command=shlex.join(["python", "cli.py", "compare", *(run.name for run in runs)]),
+        versions={name: known[name] for name in packages if name in known},
+        date=time.strftime("%-d %B %Y"),
+    )

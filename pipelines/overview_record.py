@@ -60,12 +60,15 @@ def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewR
         curves=curves(run, hidden_series(scores)),
         best_epoch=train.record["results"]["best_epoch"] or None,
         samples=arrays["samples"],
-        kl_per_dimension=None
-        if scores["kl_per_dimension"] is None
-        else np.asarray(scores["kl_per_dimension"]),
+        kl_per_dimension=array_or_none(scores["kl_per_dimension"]),
+        information_per_dimension=array_or_none(scores["information_per_dimension"]),
         warnings=warnings(pictures, train.record["results"]),
         skipped=pictures.skipped,
     )
+
+
+def array_or_none(values: list[float] | None) -> Any:
+    return None if values is None else np.asarray(values, dtype=np.float64)
 
 
 def warnings(pictures: Pictures, results: dict[str, Any]) -> list[str]:
@@ -300,5 +303,9 @@ def segment(
     if all_parts:
         series["validation_reconstruction"] = [r.get("val_reconstruction", nothing) for r in records]
         series["validation_kl"] = [r.get("val_kl", nothing) for r in records]
-    shown = {key: values for key, values in series.items() if key.removeprefix("validation_") not in hidden and key not in hidden}
+    shown = {
+        key: values
+        for key, values in series.items()
+        if key.removeprefix("validation_") not in hidden and key not in hidden
+    }
     return CurveSegment(run=name, epochs=[record["epoch"] for record in records], series=shown)

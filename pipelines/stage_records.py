@@ -32,6 +32,7 @@ from vae_tf.data.dataset import Index, Pictures, encode_names
 from vae_tf.data.splits import PARTS
 
 NUM_STRIPS = 8
+USED_NATS = 0.1
 NUM_PER_STRIP = 10
 MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 CLUSTER_NAMES = {"k_means": "k-means", "gaussian_mixture": "Gaussian mixture"}
@@ -59,12 +60,15 @@ def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRec
     kl, spread = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"].std(axis=0)
     has_kl = not np.isnan(kl).any()
     used = [int(i) for i in np.argsort(-(kl if has_kl else spread), kind="stable")[:NUM_STRIPS]]
-    used = [i for i in used if not has_kl or kl[i] > 0.1]
+    information = None if np.isnan(arrays["information"]).any() else arrays["information"]
+    told = kl if information is None else information
+    used = [i for i in used if not has_kl or told[i] > USED_NATS]
     count, size = arrays["mean"].shape
     return LatentsRecord(
         run=facts,
         kl_per_dimension=kl if has_kl else None,
         spread_per_dimension=spread,
+        information_per_dimension=information,
         strips=[strip(arrays["mean"][:, i], i, pictures) for i in used],
         line=line(stage.folder / "line.npz"),
         csv=f"../{stage.name}/latents.csv",
@@ -76,6 +80,11 @@ def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRec
             *(
                 (name, f"[{count}, {size}]", meaning)
                 for name, meaning in stage.record["results"]["kept"].items()
+            ),
+            (
+                "information",
+                f"[{size}]",
+                f"what a dimension tells of a {facts.noun}, nats; NaN where not known",
             ),
             ("split", f"[{count}]", "position in split_names"),
             ("label", f"[{count}]", "position in class_names, −1 for none"),

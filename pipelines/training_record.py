@@ -109,8 +109,8 @@ def verdict(lines: list[dict[str, Any]], noun: str) -> tuple[str, list[str]]:
         )
     elif best >= 0.9 * count - 1 and share > SMALL_GAIN:
         said = (
-            f"It was still improving when it ended: the last fifth of the epochs gained {number(late)} nats per {noun}, "
-            f"{share:.0%} of all that was gained after the first tenth. More epochs would very likely help."
+            f"It was still improving when it ended: the last fifth of the epochs gained {number(late)} nats per "
+            f"{noun}, {share:.0%} of all that was gained after the first tenth. More epochs would very likely help."
         )
     else:
         said = (

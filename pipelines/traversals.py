@@ -66,9 +66,7 @@ def write_traversals(
     shown = (in_use or [int(j) for j in order])[:NUM_SHOWN]
     starts, bases = starting_points(latents["mean"], trained["mean"], index, options.seed)
     arrays: dict[str, Any] = {}
-    changes = {
-        j: add_walk(model, starts, j, centre[j] + spread[j] * steps(options), arrays) for j in shown
-    }
+    changes = {j: add_walk(model, starts, j, centre[j] + spread[j] * steps(options), arrays) for j in shown}
     scores = {
         "ordered_by": usage["ordered_by"],
         "order": [int(j) for j in order],

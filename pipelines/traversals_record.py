@@ -75,7 +75,9 @@ def answer_of(scores: dict[str, Any]) -> str:
     used, size = len(scores["in_use"]), len(scores["order"])
     said = f"{used} of {plural(size, 'latent dimension')} {'draws' if used == 1 else 'draw'} something"
     if not used:
-        return f"None of {plural(size, 'latent dimension')} tells anything of a picture: walks change nothing."
+        return (
+            f"None of {plural(size, 'latent dimension')} tells anything of a picture: walks change nothing."
+        )
     largest = max(scores["shown"], key=lambda j: scores["change"][str(j)])
     share = scores["change"][str(largest)]
     said += f"; dimension {largest} changes the picture most, a pixel by {share:.0%} of its range on average."
@@ -84,7 +86,9 @@ def answer_of(scores: dict[str, Any]) -> str:
         return f"{said} Nothing else is known of the unseen pictures, so no dimension can be named."
     best = strongest(scores)
     if best is None:
-        return f"{said} None goes with a known factor beyond chance ({found['num_comparisons']:,} comparisons)."
+        return (
+            f"{said} None goes with a known factor beyond chance ({found['num_comparisons']:,} comparisons)."
+        )
     dimension, link = best
     return (
         f"{said} Dimension {dimension} goes with {link.factor} ({sign(link)}, on {found['num_pictures']} unseen "
@@ -128,8 +132,9 @@ def link_note(found: dict[str, Any] | None, has_groups: bool) -> str:
     said = (
         f"Spearman’s ρ of numbers, η (share of spread between categories, as a root) of words, on "
         f"{found['num_pictures']} {parts} pictures. p: {found['num_comparisons']:,} comparisons "
-        f"({len(found['factors'])} factors, {len(found['dimensions'])} dimensions in use) are corrected for together, by "
-        f"shuffling values {how}: one false link on the whole page has a chance of 5 % at most. η is never 0 by chance; ρ may be."
+        f"({len(found['factors'])} factors, {len(found['dimensions'])} dimensions in use) are corrected for "
+        f"together, by shuffling values {how}: one false link on the whole page has a chance of 5 % at most. η is "
+        "never 0 by chance; ρ may be."
     )
     return " ".join([said if found["factors"] else "", *found["notes"]]).strip()
 

@@ -21,7 +21,7 @@ def save_picture(folder: Path | None, place: str, name: str, picture: Pictures) 
 
 
 def save_animation(folder: Path | None, place: str, name: str, frames: Pictures) -> dict[str, Any]:
-    """Frames [N, H, W, C] there and back, without end, as an animated WebP: its address, and that of its first frame."""
+    """Frames [N, H, W, C] there and back, without end, as an animated WebP beside its first frame as a still."""
     large = resized(frames, LONGEST_SIDE) if frames.shape[2] <= LONGEST_SIDE else frames
     around = np.concatenate([large, large[-2:0:-1]])
     return {

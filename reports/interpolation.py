@@ -25,7 +25,10 @@ def write_interpolation(folder: Path, record: InterpolationRecord) -> Path:
         "means": [_path(beside, f"classes-{i}", pair) for i, pair in enumerate(record.class_means, 1)],
         "corners": [
             plane
-            for name, corners in (("corners", record.corners), ("corners-spherical", record.corners_spherical))
+            for name, corners in (
+                ("corners", record.corners),
+                ("corners-spherical", record.corners_spherical),
+            )
             if (plane := _grid(beside, name, corners)) is not None
         ],
         "manifold": _grid(beside, "manifold", record.manifold),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from reports.compare_records import Overlaid
 from reports.method_records import Method
 
 Pictures = npt.NDArray[np.uint8]
@@ -127,6 +128,7 @@ class OverviewRecord:
     best_epoch: int | None = None
     samples: Pictures | None = None
     kl_per_dimension: Numbers | None = None
+    information_per_dimension: Numbers | None = None
     warnings: Sequence[str] = ()
     skipped: Sequence[tuple[str, str]] = ()
 
@@ -158,7 +160,8 @@ class LineRecord:
 class LatentsRecord:
     """The page of `embed`; links are relative to the report folder, such as "../embed/latents.csv".
 
-    `kl_per_dimension` is None for a plain autoencoder, whose codes have no distribution.
+    `kl_per_dimension` is None for a plain autoencoder, whose codes have no distribution; `information_per_dimension`,
+    what each dimension tells of a picture, also where it is not known.
     """
 
     run: RunFacts
@@ -167,6 +170,7 @@ class LatentsRecord:
     strips: Sequence[DimensionStrip]
     csv: str
     line: LineRecord | None = None
+    information_per_dimension: Numbers | None = None
     npz: str
     arrays: Sequence[tuple[str, str, str]] = ()
     answer: str = ""
@@ -462,10 +466,12 @@ class CompareRecord:
     """The page of `compare`: texts under `columns`, one row of `cells` for each of `runs`."""
 
     run: RunFacts
+    answer: str
     columns: Sequence[str]
     cells: Sequence[Sequence[str]]
     runs: Sequence[Compared]
     notes: Sequence[str] = ()
+    curves: Sequence[Overlaid] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

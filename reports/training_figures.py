@@ -1,4 +1,4 @@
-"""Figures of a training: what the choice of weights saw, the use of each dimension over time, gradients and their steps."""
+"""Figures of a training: what the choice of weights saw, the use of each dimension over time, gradients."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,9 +54,7 @@ def choice_figure(folder: Path | None, choice: Choice) -> Figure:
         figure.legend(loc="outside upper left", ncols=3, handlelength=1.4)
 
     said = f": {number(kept)} nats" if kept is not None else ""
-    alt = (
-        f"The objective of validation over {plural(len(epochs), 'epoch')}; epoch {choice.chosen} was kept{said}."
-    )
+    alt = f"The objective of validation over {plural(len(epochs), 'epoch')}; epoch {choice.chosen} was kept{said}."
     return draw_figure(folder, "choice", draw, alt, height=2.8)
 
 
@@ -81,7 +79,8 @@ def kl_over_time(folder: Path | None, epochs: Sequence[int], kl: Numbers) -> Fig
         axes.margins(x=0.01)
 
     above = int((found[-1] > USED_NATS).sum())
-    alt = f"KL of each of {found.shape[1]} dimensions; {above} end above 0.1 nat, the largest are {', '.join(map(str, order[:3]))}."
+    named = ", ".join(map(str, order[:3]))
+    alt = f"KL of each of {found.shape[1]} dimensions; {above} end above 0.1 nat, the largest are {named}."
     return draw_figure(folder, "kl-over-time", draw, alt, height=3.2)
 
 

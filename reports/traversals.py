@@ -26,7 +26,11 @@ def write_traversals(folder: Path, record: TraversalsRecord) -> Path:
     context = {
         "record": record,
         "walks": [
-            {"record": walk, "goes_with": goes_with(walk), **(drawn(beside, walk) if pictures else {"strips": []})}
+            {
+                "record": walk,
+                "goes_with": goes_with(walk),
+                **(drawn(beside, walk) if pictures else {"strips": []}),
+            }
             for walk in record.walks
         ],
         "moves": [
@@ -76,10 +80,13 @@ def rows_of(move: ClassMove) -> list[dict[str, Any]]:
     """For each picture its original and what it is at each amount."""
     paths = move.paths or [""] * len(move.originals)
     return [
-        {"original": tiles(original[None], SIDE)[0], "moved": tiles(moved, SIDE), "split": split, "path": path}
-        for original, moved, split, path in zip(
-            move.originals, move.moved, move.splits, paths, strict=True
-        )
+        {
+            "original": tiles(original[None], SIDE)[0],
+            "moved": tiles(moved, SIDE),
+            "split": split,
+            "path": path,
+        }
+        for original, moved, split, path in zip(move.originals, move.moved, move.splits, paths, strict=True)
     ]
 
 
@@ -89,8 +96,8 @@ def moved_in_words(move: ClassMove) -> str:
     right = move.num - move.originals_read_as_b + move.bs_read_as_b
     said = (
         f"{move.read_as_b[whole]} of {move.num} pictures of {move.a} are read as {move.b} after the whole step; "
-        f"{move.read_as_b[nothing]} were as plain reconstructions, and {move.controls_read_as_b} are after an equally long "
-        "step in a random direction."
+        f"{move.read_as_b[nothing]} were as plain reconstructions, and {move.controls_read_as_b} are after an "
+        "equally long step in a random direction."
     )
     judged = move.num + move.num_b
     sound = f" The probe itself reads {right} of {judged} unmoved pictures of the two classes rightly"

@@ -108,7 +108,12 @@ def coded(values: Sequence[Any]) -> tuple[Integers, str, Integers, Floats]:
     if not is_number or len(counts) < 2:
         return rows, "eta", codes.astype(np.int64), np.zeros(len(counts))
     average = np.cumsum(counts) - (counts - 1) / 2
-    return rows, "spearman", codes.astype(np.int64), standardised(average[codes, None], average[:, None])[:, 0]
+    return (
+        rows,
+        "spearman",
+        codes.astype(np.int64),
+        standardised(average[codes, None], average[:, None])[:, 0],
+    )
 
 
 def ranks(columns: Floats) -> Floats:

@@ -88,5 +88,5 @@ def random_step(step: Floats, spread: Floats, seed: int) -> Floats:
     """
     noise = np.random.default_rng(seed).standard_normal(len(step))
     scale = np.where(spread > 1e-9, spread, 0.0)
-    length = np.linalg.norm(np.divide(step, scale, out=np.zeros_like(step), where=scale > 0))
-    return np.asarray(noise / max(np.linalg.norm(noise), 1e-12) * length * scale)
+    length = float(np.linalg.norm(np.divide(step, scale, out=np.zeros_like(step), where=scale > 0)))
+    return np.asarray(noise / float(np.linalg.norm(noise)) * length * scale)

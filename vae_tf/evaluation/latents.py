@@ -82,7 +82,12 @@ def embed(model: Any, batches: Any) -> Embedding:
                 tf.fill(tf.shape(marginal.mean), np.float32("nan")),
                 *kept,
             )
-        return marginal.mean, marginal.standard_deviation, dimension_kl(model.prior, model.posterior, parameters), *kept
+        return (
+            marginal.mean,
+            marginal.standard_deviation,
+            dimension_kl(model.prior, model.posterior, parameters),
+            *kept,
+        )
 
     pieces = [[value.numpy() for value in step(batch["x"])] for batch in batches]
     mean, deviation, kl, *kept = (np.concatenate(column) for column in zip(*pieces, strict=True))

@@ -117,7 +117,7 @@ class Loop(keras.callbacks.Callback):
         self.listener({"event": "epoch", **record, "speed": self.speed()})
 
     def watched(self) -> dict[str, Any]:
-        """Mean and largest norm of the epoch's gradients before clipping, and the KL of each dimension in validation."""
+        """The epoch's gradients: mean and largest norm before clipping; and each dimension's KL in validation."""
         norm, kl = self.model.gradient_norm, self.model.validation_kl.mean
         found: dict[str, Any] = {}
         if norm.mean is not None:
