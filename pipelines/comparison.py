@@ -129,7 +129,7 @@ def sentence(ranking: Ranking, of_several: bool) -> str:
         said = (
             f"{best.name} rebuilds {plural(count, which[:-1])} best: mean squared error "
             f"{errors[ranking.best]:.5f}; the next, {ranking.rows[second].name}, has "
-            f"{ranking.difference[second]:.5f} ± {ranking.standard_error[second]:.5f} more."
+            f"{ranking.difference[second]:.5f} ± {ranking.standard_error[second]:.5f} (standard error) more."
         )
     else:
         level = [ranking.rows[i].name for i in ranking.level]

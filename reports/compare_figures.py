@@ -31,6 +31,8 @@ def overlaid(folder: Path | None, name: str, record: Overlaid) -> Figure:
                 linestyle=STROKES[(i // len(palette)) % len(STROKES)],
                 linewidth=1.6,
                 label=printable(run),
+                # A run that extends another has its curve, too: the shorter ones lie above.
+                zorder=10 - i,
             )
             late = found[len(found) // 5 :]
             settled.extend(late[np.isfinite(late)])
