@@ -178,6 +178,26 @@ def explore(run: RunArgument = None, source: OtherSource = None) -> None:
 
 @app.command(
     rich_help_panel="Chain",
+    epilog="Examples: traverse · traverse 3 --reach 3 · traverse 3 new-faces/",
+)
+def traverse(
+    run: RunArgument = None,
+    source: OtherSource = None,
+    steps: Annotated[int, typer.Option(help="Pictures of each walk.", min=3, max=60)] = 11,
+    reach: Annotated[
+        float, typer.Option(help="Ends of a walk, standard deviations of the codes.", min=0.1, max=10)
+    ] = 2.0,
+    permutations: Annotated[int, typer.Option(help="Of each correlation's test.", min=99)] = 1999,
+    seed: Seed = 0,
+) -> None:
+    """What each latent draws, which known factor goes with it, and one class turned into another."""
+    from pipelines import chain
+
+    chain.traverse(run, source, steps, reach, permutations, seed)
+
+
+@app.command(
+    rich_help_panel="Chain",
     epilog="Examples: evaluate · evaluate 3 --samples 1000 --pictures 500",
 )
 def evaluate(
@@ -287,7 +307,7 @@ def report(
 )
 @sharing(label_options, training_options)
 def run_all(options: Shared, source: SourceArgument) -> None:
-    """The whole chain: train, embed, cluster-report, interpolation-grid, export."""
+    """The whole chain: train, embed, cluster-report, interpolation-grid, traverse, export."""
     wanted = configuration({"source": source, **options})
     from pipelines import chain
 

@@ -181,6 +181,28 @@ def interpolation_grid(
     )
     say(f"  files: {stage.folder}/{'paths.json' if subject.is_text else '*.png'}")
     show_page(subject, "interpolation.html")
+    next_step(
+        f"python cli.py export{about(own_pictures(run))}"
+        if subject.is_text
+        else f"python cli.py traverse{about(subject)}"
+    )
+
+
+def traverse(
+    text: str | None, source: str | None, steps: int, reach: float, permutations: int, seed: int
+) -> None:
+    run, began = started_with(text), time.time()
+    from pipelines.other_source import subject_of
+    from pipelines.run_data import own_pictures
+    from pipelines.traversals import TraversalOptions
+    from pipelines.traversals import traverse as work
+    from pipelines.traversals_record import answer_of
+
+    subject = subject_of(run, source)
+    stage = work(subject, TraversalOptions(steps, reach, permutations, seed))
+    told(stage, f"walks along {plural(stage.record['results']['num_shown'], 'latent dimension')}", began)
+    say(f"  {answer_of(artifacts.read_json(stage.folder / 'scores.json'))}")
+    show_page(subject, "traversals.html")
     next_step(f"python cli.py export{about(own_pictures(run))}")
 
 
@@ -303,11 +325,15 @@ def report(text: str | None, source: str | None, single_file: bool, thumbnails: 
 
 def run(config: Any, name: str | None, thumbnails: bool | None) -> None:
     """The whole chain on one source."""
+    from pipelines.run_data import own_pictures
+
     trained = train(config, name, thumbnails, dry_run=False, tensorboard=False)
     assert trained is not None, "only a dry run gives no run"
     embed(trained.name)
     cluster_report(trained.name, None, None, None, 999, 0)
     interpolation_grid(trained.name, None, [], [], 11, 4, 0)
+    if not own_pictures(trained).is_text:
+        traverse(trained.name, None, 11, 2.0, 1999, 0)
     export(trained.name)
     say(f"{trained.report / 'index.html'}")
 

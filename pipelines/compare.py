@@ -1,45 +1,26 @@
 """Runs side by side: what each is, how well it reconstructs unseen pictures, what its classes look like."""
 
-import dataclasses
 import os
+import re
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipelines.comparison import COLUMNS, Row, answer, cautions, cells
 from pipelines.console import console, say
 from pipelines.evaluate import evaluate
+from pipelines.overview_record import read_lines
 from pipelines.run_data import config_of, load_pictures_of, own_pictures
 from vae_tf import artifacts
 from vae_tf.artifacts import Run
 from vae_tf.errors import UserError
 from vae_tf.recipes import find_recipe
 
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """What a comparison says of one run; `scores` are those of its unseen pictures, or of validation ones."""
-
-    run: Run
-    part: str
-    scores: dict[str, Any]
-    unit: str
-    headline: str
-
-    @property
-    def same_pictures(self) -> tuple[str, str, str]:
-        """Runs are ranked only where this is equal: the pictures, their shape, and the part they were scored on."""
-        subject = own_pictures(self.run)
-        # Which labels were hidden from training changes neither the pictures nor their parts.
-        listed = artifacts.hash_of([subject.index.paths, subject.index.parts.tolist()])
-        return str(subject.data.record["inputs"]["fingerprint"]), listed, self.part
-
-    @property
-    def same_nats(self) -> tuple[str, ...]:
-        """ELBOs are ranked only where this is equal, too: a density cannot be set against a mass."""
-        return (*self.same_pictures, self.unit)
+MOST_NUMBERS_IN_NAME = 8
 
 
 def compare(names: list[str]) -> Path:
@@ -48,10 +29,11 @@ def compare(names: list[str]) -> Path:
     Raises:
         UserError: No such run, or one that has not finished training.
     """
-    runs = [artifacts.find_run(name) for name in names]
+    runs = list({run.folder.resolve(): run for run in map(artifacts.find_run, names)}.values())
     check_pictures(runs)
     rows = [row_of(run) for run in runs]
     print_table(rows)
+    say(f"  {answer(rows)}", style="bold")
     for sentence in cautions(rows):
         say(f"  {sentence}")
     return write_page(rows)
@@ -71,62 +53,29 @@ def row_of(run: Run) -> Row:
     from vae_tf.parts import REGISTRY
 
     subject = own_pictures(run)
-    scores = evaluate(subject).record["results"]["scores"]
+    stage = evaluate(subject)
+    scores, arrays = stage.record["results"]["scores"], artifacts.load_arrays(stage.folder / "pictures.npz")
     part = next(part for part in ("test", "validation", "train") if part in scores)
     model = config_of(run).model
     likelihood = (
         model.settings.get("likelihood.name") or model.likelihood or find_recipe(model.recipe).likelihood
     )
     clusters = subject.newest("clusters")
-    headline = "" if clusters is None else str(clusters.record["results"]["headline"])
-    return Row(run, part, scores[part], REGISTRY["likelihood"][likelihood].unit, headline)  # type: ignore[attr-defined]
+    return Row(
+        run,
+        part,
+        scores[part],
+        REGISTRY["likelihood"][likelihood].unit,  # type: ignore[attr-defined]
+        "" if clusters is None else str(clusters.record["results"]["headline"]),
+        {name: arrays[f"{part}_each_{name}"] for name in ("mse", "elbo") if f"{part}_each_{name}" in arrays},
+        subject.index.groups[arrays[f"{part}_scored"]],
+    )
 
 
-def cells(rows: list[Row]) -> list[list[str]]:
-    """The table's texts, the best of comparable values marked."""
-    table = []
-    for row in rows:
-        model = config_of(row.run).model
-        mse, ssim, elbo = row.scores["vae"]["mse"], row.scores["vae"]["ssim"], row.scores["elbo"]
-        best_mse = is_best(row, rows, lambda r: -r.scores["vae"]["mse"]["value"], "same_pictures")
-        best_elbo = elbo is not None and is_best(row, rows, lambda r: r.scores["elbo"], "same_nats")
-        table.append(
-            [
-                row.run.name,
-                model.recipe,
-                str(model.latent),
-                f"{row.scores['num']} {'unseen' if row.part == 'test' else row.part}",
-                f"{mse['value']:.5f}{interval(mse)}" + (" *" if best_mse else ""),
-                f"{ssim['value']:.3f}",
-                f"{row.scores['pca']['mse']['value']:.5f}",
-                "none" if elbo is None else f"{elbo:,.1f}" + (" *" if best_elbo else ""),
-            ]
-        )
-    return table
-
-
-def interval(cell: dict[str, Any]) -> str:
-    return "" if cell["low"] is None else f" ({cell['low']:.5f} to {cell['high']:.5f})"
-
-
-def is_best(row: Row, rows: list[Row], value: Any, comparable: str) -> bool:
-    """Whether no comparable run is better; False where there is nothing to compare with."""
-    rivals = [
-        r
-        for r in rows
-        if getattr(r, comparable) == getattr(row, comparable) and value_or_none(r, value) is not None
-    ]
-    return len(rivals) > 1 and all(value(row) >= value(rival) for rival in rivals)
-
-
-def value_or_none(row: Row, value: Any) -> Any:
-    try:
-        return value(row)
-    except TypeError:
-        return None
-
-
-COLUMNS = ("run", "recipe", "latent", "pictures", "MSE", "SSIM", "PCA's MSE", "ELBO, nats")
+def epochs_of(row: Row) -> int:
+    train = row.run.stage("train")
+    assert train is not None, "find_run gives trained runs only"
+    return int(train.record["results"]["epoch"])
 
 
 def print_table(rows: list[Row]) -> None:
@@ -136,30 +85,16 @@ def print_table(rows: list[Row]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in COLUMNS:
         table.add_column(column, overflow="fold")
-    for row in cells(rows):
+    for row in cells(rows, epochs_of):
         table.add_row(*map(escape, row))
     console.print(table)
 
 
-def cautions(rows: list[Row]) -> list[str]:
-    """What must not be read out of the table."""
-    said = ["* the best of the runs that can be compared; intervals are 95 %."]
-    if len({row.same_pictures for row in rows}) > 1:
-        said.append(
-            "Some runs were scored on other pictures, sizes or parts: their errors are not ranked together."
-        )
-    if len({row.same_nats for row in rows}) > 1:
-        said.append(
-            "ELBOs of different likelihoods, sizes or pictures are not ranked: a density over [0, 1] may exceed 1 "
-            "and its logarithm 0, a probability mass may not."
-        )
-    return said
-
-
 def write_page(rows: list[Row]) -> Path:
-    """`comparison/` beside the runs; an older one gives way to it."""
+    """`comparison-…/` beside the runs, named by theirs; an older one of the very same runs gives way to it."""
     import sys
 
+    from pipelines.methods import comparison_method as method
     from pipelines.report import shows_pictures
     from pipelines.train import versions
     from reports.compare import write_compare
@@ -175,6 +110,7 @@ def write_page(rows: list[Row]) -> Path:
         versions=versions(),
         pages=["compare"],
         form=PageForm(pictures=all(shows_pictures(row.run) for row in rows)),
+        methods={"compare": method([row.run for row in rows])},
     )
     compared = [
         Compared(
@@ -187,9 +123,17 @@ def write_page(rows: list[Row]) -> Path:
         for row in rows
         for originals, reconstructions in [pictures_of(row)]
     ]
-    record = CompareRecord(run=facts, columns=COLUMNS, cells=cells(rows), runs=compared, notes=cautions(rows))
-    folder = artifacts.runs_root() / "comparison"
-    partial = folder.with_name(f".comparison.partial-{os.getpid()}")
+    record = CompareRecord(
+        run=facts,
+        answer=answer(rows),
+        columns=COLUMNS,
+        cells=cells(rows, epochs_of),
+        runs=compared,
+        notes=cautions(rows),
+        curves=overlaid_curves(rows),
+    )
+    folder = artifacts.runs_root() / folder_name([row.run for row in rows])
+    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -198,6 +142,31 @@ def write_page(rows: list[Row]) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder / "compare.html"
+
+
+def folder_name(runs: Sequence[Run]) -> str:
+    """Of a comparison: other runs have another, whatever their order; renaming a run changes nothing."""
+    root = artifacts.runs_root().resolve()
+    folders = [run.folder.resolve() for run in runs]
+    if not all(folder.parent == root and re.match(r"\d{5}-", folder.name) for folder in folders):
+        return f"comparison-{artifacts.hash_of(sorted(map(str, folders)))}"
+    numbers = sorted(int(folder.name[:5]) for folder in folders)
+    if len(numbers) > MOST_NUMBERS_IN_NAME:
+        return f"comparison-of-{len(numbers)}-{artifacts.hash_of(numbers)}"
+    return f"comparison-{'-'.join(map(str, numbers))}"
+
+
+def overlaid_curves(rows: list[Row]) -> list[Any]:
+    """Validation ELBO of each run by training step, a figure for each set of runs that may be compared."""
+    from reports.compare_records import Overlaid
+
+    sets: dict[Any, list[Any]] = {}
+    for row in rows:
+        lines = [line for line in read_lines(row.run) if line.get("val_elbo") is not None]
+        if row.scores["elbo"] is not None and lines:
+            curve = (row.name, [line["step"] for line in lines], [line["val_elbo"] for line in lines])
+            sets.setdefault(row.same_nats, []).append(curve)
+    return [Overlaid(title="Validation ELBO, nats", curves=curves) for curves in sets.values()]
 
 
 def pictures_of(row: Row) -> tuple[Any, Any]:

@@ -60,6 +60,10 @@ def write_latents(folder: Path, embedding: Embedding, index: Index) -> None:
         mean=embedding.mean,
         standard_deviation=embedding.standard_deviation,
         kl=embedding.kl,
+        # [d], not of each picture; NaN where it cannot be told.
+        information=np.full(embedding.mean.shape[1], np.nan)
+        if embedding.information is None
+        else embedding.information,
         **embedding.kept,
         index=np.arange(count),
         split=index.parts,

@@ -34,7 +34,9 @@ def evaluate(subject: Subject) -> Stage:
     from pipelines.text_scores import write_text_scores
 
     work = write_text_scores if subject.is_text else write_scores
-    return subject.compute("evaluate", subject.model_inputs, lambda stage: work(subject, stage))
+    # Earlier versions kept means only, of which no difference can be judged.
+    inputs = subject.model_inputs if subject.is_text else {**subject.model_inputs, "each_picture": True}
+    return subject.compute("evaluate", inputs, lambda stage: work(subject, stage))
 
 
 def write_scores(subject: Subject, stage: StageWriter) -> None:
@@ -49,7 +51,7 @@ def write_scores(subject: Subject, stage: StageWriter) -> None:
         if len(positions):
             scores[part] = score(model, baseline, pictures, positions, arrays, part)
     scores["model"] = "VAE" if model.has_kl else "autoencoder"
-    scores["kl_per_dimension"] = kl_per_dimension(model, pictures) if model.has_kl else None
+    scores |= use_of_dimensions(model, pictures) if model.has_kl else NO_USE
     save_arrays(stage.folder / "pictures.npz", **arrays)
     write_json(stage.folder / "scores.json", scores)
     stage.results["scores"] = scores
@@ -92,12 +94,16 @@ def score(
     arrays[f"{part}_positions"] = positions[shown]
     arrays[f"{part}_vae"], arrays[f"{part}_pca"] = to_uint8(ours[shown]), to_uint8(theirs[shown])
     arrays[f"{part}_vae_mse"], arrays[f"{part}_pca_mse"] = vae.mse[shown], pca.mse[shown]
+    elbo = elbo_of_each(model, pictures, positions) if model.has_elbo else None
+    arrays[f"{part}_scored"], arrays[f"{part}_each_mse"] = positions, vae.mse
+    if elbo is not None:
+        arrays[f"{part}_each_elbo"] = elbo
     return {
         "num": len(positions),
         "vae": intervals(vae, groups),
         "pca": intervals(pca, groups),
         "mse_difference": dataclasses.asdict(mean_interval(vae.mse - pca.mse, groups)),
-        "elbo": plain_elbo(model, pictures, positions) if model.has_elbo else None,
+        "elbo": None if elbo is None else float(elbo.mean()),
     }
 
 
@@ -108,16 +114,19 @@ def intervals(scores: Quality, groups: NDArray[np.int64]) -> dict[str, dict[str,
     return {name: dataclasses.asdict(interval(getattr(scores, name))) for name in MEASURES}
 
 
-def plain_elbo(model: Any, pictures: Pictures, positions: NDArray[np.int64]) -> float:
-    """Mean ELBO in nats, β and warm-up left out."""
+def elbo_of_each(model: Any, pictures: Pictures, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The ELBO of each picture [N] in nats, β and warm-up left out."""
     from vae_tf.data.batches import ordered_batches
+    from vae_tf.evaluation.likelihood import single_sample_elbo
 
-    batches = ordered_batches(pictures.images, pictures.index.labels, positions, 64)
-    return float(model.evaluate(batches, verbose=0, return_dict=True)["elbo"])
+    return single_sample_elbo(model, ordered_batches(pictures.images, pictures.index.labels, positions, 64))
 
 
-def kl_per_dimension(model: Any, pictures: Examples) -> list[float]:
-    """Mean KL of each latent dimension over unseen examples, or over all where none are unseen; nats."""
+NO_USE = {"kl_per_dimension": None, "information_per_dimension": None}
+
+
+def use_of_dimensions(model: Any, pictures: Examples) -> dict[str, list[float] | None]:
+    """Mean KL of each latent dimension and what it tells, nats, of unseen examples, or all where none are unseen."""
     from vae_tf.data.batches import ordered_batches
     from vae_tf.evaluation.latents import embed
 
@@ -125,7 +134,11 @@ def kl_per_dimension(model: Any, pictures: Examples) -> list[float]:
     if not len(positions):
         positions = choose(pictures.index, "train", LARGEST_NUM_SCORED)
     batches = ordered_batches(pictures.examples, pictures.index.labels, positions, 128)
-    return [float(value) for value in embed(model, batches).kl_per_dimension]
+    found = embed(model, batches)
+    return {
+        "kl_per_dimension": found.kl_per_dimension.tolist(),
+        "information_per_dimension": None if found.information is None else found.information.tolist(),
+    }
 
 
 def verdict(scores: dict[str, Any]) -> str:

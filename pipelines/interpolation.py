@@ -148,16 +148,17 @@ def class_ends(index: Index, means: NDArray[np.float32]) -> list[tuple[tuple[str
 def corner_grid(
     model: Any, means: NDArray[np.float32], pairs: list[tuple[int, int]], arrays: dict[str, Any]
 ) -> list[int]:
-    """A grid between the four pictures of the first two pairs; their positions."""
-    from vae_tf.analysis.interpolation import four_corners
+    """Grids between the four pictures of the first two pairs, bilinear and spherical; their positions."""
+    from vae_tf.analysis.interpolation import four_corners, linear, spherical
 
     if len(pairs) < 2:
         return []
     corners = [*pairs[0], *pairs[1]]
     a, b, c, d = means[corners]
-    points = four_corners(a, b, c, d, CORNER_SIDE, CORNER_SIDE)
-    decoded = to_uint8(model.decode(points.reshape(-1, means.shape[1]).astype(np.float32)))
-    arrays["corners"] = decoded.reshape(CORNER_SIDE, CORNER_SIDE, *decoded.shape[1:])
+    for name, path in (("corners", linear), ("corners_spherical", spherical)):
+        points = four_corners(a, b, c, d, CORNER_SIDE, CORNER_SIDE, path)
+        decoded = to_uint8(model.decode(points.reshape(-1, means.shape[1]).astype(np.float32)))
+        arrays[name] = decoded.reshape(CORNER_SIDE, CORNER_SIDE, *decoded.shape[1:])
     return corners
 
 

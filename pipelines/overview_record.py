@@ -26,6 +26,7 @@ NEXT = (
     ("embed", "python cli.py embed {run}"),
     ("clusters", "python cli.py cluster-report {run}"),
     ("interpolation", "python cli.py interpolation-grid {run}"),
+    ("traversals", "python cli.py traverse {run}"),
     ("export", "python cli.py export {run}"),
 )
 
@@ -59,12 +60,15 @@ def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewR
         curves=curves(run, hidden_series(scores)),
         best_epoch=train.record["results"]["best_epoch"] or None,
         samples=arrays["samples"],
-        kl_per_dimension=None
-        if scores["kl_per_dimension"] is None
-        else np.asarray(scores["kl_per_dimension"]),
+        kl_per_dimension=array_or_none(scores["kl_per_dimension"]),
+        information_per_dimension=array_or_none(scores["information_per_dimension"]),
         warnings=warnings(pictures, train.record["results"]),
         skipped=pictures.skipped,
     )
+
+
+def array_or_none(values: list[float] | None) -> Any:
+    return None if values is None else np.asarray(values, dtype=np.float64)
 
 
 def warnings(pictures: Pictures, results: dict[str, Any]) -> list[str]:
@@ -99,6 +103,8 @@ def next_command(subject: Subject) -> str:
     """The first stage of the chain that these pictures lack."""
     other = "" if subject.is_own else f" {subject.source_name}"
     for kind, command in NEXT:
+        if kind == "traversals" and subject.is_text:
+            continue
         if subject.newest(kind) is None and (subject.is_own or kind != "export"):
             return command.format(run=subject.run.name) + other
     return f"python cli.py train --extend {subject.run.name} --epochs 100"
@@ -263,8 +269,8 @@ def hidden_series(scores: dict[str, Any]) -> set[str]:
     return (set() if has_elbo else {"validation_elbo"}) | (set() if scores["kl_per_dimension"] else {"kl"})
 
 
-def curves(run: Run, hidden: set[str]) -> list[CurveSegment]:
-    """One segment per run of the chain of parents, the oldest first."""
+def curves(run: Run, hidden: set[str], all_parts: bool = False) -> list[CurveSegment]:
+    """One segment per run of the chain of parents, the oldest first; `all_parts`: validation's parts, too."""
     chain = chain_of(run)
     lines = [read_lines(link) for link in chain]
     segments, done = [], 0
@@ -272,7 +278,7 @@ def curves(run: Run, hidden: set[str]) -> list[CurveSegment]:
         new = [record for record in records if record["epoch"] > done]
         if new:
             done = new[-1]["epoch"]
-            segments.append(segment(link.name, new, hidden))
+            segments.append(segment(link.name, new, hidden, all_parts))
     return segments
 
 
@@ -283,7 +289,9 @@ def read_lines(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def segment(name: str, records: list[dict[str, Any]], hidden: set[str]) -> CurveSegment:
+def segment(
+    name: str, records: list[dict[str, Any]], hidden: set[str], all_parts: bool = False
+) -> CurveSegment:
     nothing = float("nan")
     series = {
         "loss": [record.get("loss", nothing) for record in records],
@@ -292,5 +300,12 @@ def segment(name: str, records: list[dict[str, Any]], hidden: set[str]) -> Curve
         "validation_objective": [record.get("val_loss", nothing) for record in records],
         "validation_elbo": [record.get("val_elbo", nothing) for record in records],
     }
-    shown = {key: values for key, values in series.items() if key not in hidden}
+    if all_parts:
+        series["validation_reconstruction"] = [r.get("val_reconstruction", nothing) for r in records]
+        series["validation_kl"] = [r.get("val_kl", nothing) for r in records]
+    shown = {
+        key: values
+        for key, values in series.items()
+        if key.removeprefix("validation_") not in hidden and key not in hidden
+    }
     return CurveSegment(run=name, epochs=[record["epoch"] for record in records], series=shown)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines import data_record, overview_record, stage_records
 from pipelines.evaluate import evaluate
+from pipelines.methods import methods_of
 from pipelines.run_data import Subject, load_examples_of
 from reports.records import PageForm, RunFacts
 from reports.words import without_folders
@@ -19,6 +20,7 @@ KINDS = {
     "clusters": "clusters",
     "interpolation": "interpolation",
     "explore": "explore",
+    "traversals": "traversals",
     "evaluation": "evaluation",
     "probe": "probe",
     "predictions": "predictions",
@@ -80,14 +82,17 @@ def run_facts(subject: Subject, form: PageForm) -> RunFacts:
     """What all pages say about the run; nothing that tells of the machine's folders."""
     record = subject.run.record
     shown = [page for page, kind in KINDS.items() if subject.newest(kind) is not None]
+    # Only the model's own pictures have a training.
+    first = ["index", *([] if subject.is_text else ["data"]), *(["training"] if subject.is_own else [])]
     return RunFacts(
         name=subject.run.name + ("" if subject.is_own else f" on {subject.source_name}"),
         command=without_folders(record["command"]),
         source=subject.source_name,
         date=time.strftime("%-d %B %Y, %H:%M", time.localtime(record["created"])),
         versions=record["versions"],
-        pages=["index", *([] if subject.is_text else ["data"]), *shown],
+        pages=[*first, *shown],
         form=form,
+        methods=methods_of(subject, [*first, *shown], form.pictures),
         noun=subject.noun,
     )
 
@@ -102,6 +107,13 @@ def _data() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.data import write_data
 
     return write_data, data_record.data
+
+
+def _training() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import training_record
+    from reports.training import write_training
+
+    return write_training, training_record.training
 
 
 def _latents() -> tuple[Callable[..., Path], Callable[..., Any]]:
@@ -127,6 +139,13 @@ def _explore() -> tuple[Callable[..., Path], Callable[..., Any]]:
     from reports.explore import write_explore
 
     return write_explore, explore_record.explore
+
+
+def _traversals() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import traversals_record
+    from reports.traversals import write_traversals
+
+    return write_traversals, traversals_record.traversals
 
 
 def _evaluation() -> tuple[Callable[..., Path], Callable[..., Any]]:
@@ -187,10 +206,12 @@ def _homotopies() -> tuple[Callable[..., Path], Callable[..., Any]]:
 PAGES = {
     "index": _index,
     "data": _data,
+    "training": _training,
     "latents": _latents,
     "clusters": _clusters,
     "interpolation": _interpolation,
     "explore": _explore,
+    "traversals": _traversals,
     "evaluation": _evaluation,
     "probe": _probe,
     "predictions": _predictions,

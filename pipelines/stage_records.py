@@ -30,7 +30,16 @@ from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 
 NUM_STRIPS = 8
+USED_NATS = 0.1
 NUM_PER_STRIP = 10
+BILINEAR = (
+    "Bilinear in the latent space: every cell is decoded from a mean of the four corners’ codes, weighted by how near "
+    "it is to each."
+)
+SPHERICAL = (
+    "Spherical in the latent space: along great circles down both sides, then across, so that codes keep the distance "
+    "from the origin that the prior expects."
+)
 
 
 def newest(subject: Subject, kind: str) -> Stage:
@@ -45,12 +54,15 @@ def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRec
     kl, spread = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"].std(axis=0)
     has_kl = not np.isnan(kl).any()
     used = [int(i) for i in np.argsort(-(kl if has_kl else spread), kind="stable")[:NUM_STRIPS]]
-    used = [i for i in used if not has_kl or kl[i] > 0.1]
+    information = None if np.isnan(arrays["information"]).any() else arrays["information"]
+    told = kl if information is None else information
+    used = [i for i in used if not has_kl or told[i] > USED_NATS]
     count, size = arrays["mean"].shape
     return LatentsRecord(
         run=facts,
         kl_per_dimension=kl if has_kl else None,
         spread_per_dimension=spread,
+        information_per_dimension=information,
         strips=[strip(arrays["mean"][:, i], i, pictures) for i in used],
         line=line(stage.folder / "line.npz"),
         csv=f"../{stage.name}/latents.csv",
@@ -62,6 +74,11 @@ def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRec
             *(
                 (name, f"[{count}, {size}]", meaning)
                 for name, meaning in stage.record["results"]["kept"].items()
+            ),
+            (
+                "information",
+                f"[{size}]",
+                f"what a dimension tells of a {facts.noun}, nats; NaN where not known",
             ),
             ("split", f"[{count}]", "position in split_names"),
             ("label", f"[{count}]", "position in class_names, −1 for none"),
@@ -199,17 +216,25 @@ def interpolation(subject: Subject, facts: RunFacts, pictures: Pictures) -> Inte
             PathBetween(a=p["a"], b=p["b"], linear=arrays[p["linear"]], spherical=arrays[p["spherical"]])
             for p in paths["classes"]
         ],
-        corners=None
-        if "corners" not in arrays
-        else Grid(
-            pictures=arrays["corners"],
-            note="Between four pictures: across and down, every cell is decoded from a mixture of the corners.",
-            corners=[index.paths[i] for i in corners],
-            splits=split_names(index, corners),
-        ),
+        corners=corner_grid("corners", BILINEAR, arrays, corners, pictures),
+        corners_spherical=corner_grid("corners_spherical", SPHERICAL, arrays, corners, pictures),
         manifold=None
         if "manifold" not in arrays
         else Grid(pictures=arrays["manifold"], note="Each cell stands for an equal share of the prior."),
+    )
+
+
+def corner_grid(
+    name: str, note: str, arrays: dict[str, Any], corners: list[int], pictures: Pictures
+) -> Grid | None:
+    if name not in arrays:
+        return None
+    return Grid(
+        pictures=arrays[name],
+        note=note,
+        corners=[pictures.index.paths[i] for i in corners],
+        splits=split_names(pictures.index, corners),
+        originals=pictures.to_look_at[corners],
     )
 
 

@@ -8,6 +8,7 @@ from pipelines.console import seconds
 from pipelines.homotopies import TYPED
 from pipelines.overview_record import (
     FEW_STEPS,
+    array_or_none,
     curves,
     elsewhere,
     headline,
@@ -47,6 +48,7 @@ def text_overview(subject: Subject, facts: RunFacts, sentences: Sentences) -> Te
         scores=[text_score(part, scores[part]) for part in ("test", "validation", "train") if part in scores],
         samples=[Rebuilt(original="", **pair) for pair in shown["samples"]],
         kl_per_dimension=None if kl is None else np.asarray(kl),
+        information_per_dimension=array_or_none(scores["information_per_dimension"]),
         curves=curves(run, hidden_series(scores)),
         best_epoch=results["best_epoch"] or None,
         counts=split_counts(sentences.index),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluate import LARGEST_NUM_SCORED, choose, kl_per_dimension
+from pipelines.evaluate import LARGEST_NUM_SCORED, NO_USE, choose, use_of_dimensions
 from pipelines.run_data import Subject, config_of, load_model
 from pipelines.text_data import load_sentences_of
 from vae_tf import random
@@ -31,7 +31,7 @@ def write_text_scores(subject: Subject, stage: StageWriter) -> None:
             scores[part] = score(model, sentences, positions)
             shown[part] = reconstructions(model, sentences, positions)
     scores["model"] = "VAE" if model.has_elbo else "autoencoder"
-    scores["kl_per_dimension"] = kl_per_dimension(model, sentences) if model.has_elbo else None
+    scores |= use_of_dimensions(model, sentences) if model.has_elbo else NO_USE
     shown["samples"] = samples(model, sentences, config_of(subject.run).training.seed)
     write_json(stage.folder / "sentences.json", shown)
     write_json(stage.folder / "scores.json", scores)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reports.compare_figures import overlaid
 from reports.images import tiles
 from reports.page import write_page
 from reports.records import Compared, CompareRecord
@@ -22,6 +23,10 @@ def write_compare(folder: Path, record: CompareRecord) -> Path:
     context = {
         "record": record,
         "groups": [strips(group) for group in together(record.runs)] if record.run.form.pictures else [],
+        "curves": [
+            overlaid(record.run.form.beside(folder), f"overlaid-{i}", curves)
+            for i, curves in enumerate(record.curves)
+        ],
         "headlines": [run for run in record.runs if run.headline],
     }
     return write_page(folder, "compare", record.run, context)

@@ -208,15 +208,29 @@ def _leave_out_the_start(axes: Any, drawn: Sequence[Numbers]) -> None:
     axes.set_ylim(max(bottom, low - margin), min(top, high + margin))
 
 
-def kl_bars(folder: Path | None, kl: Numbers) -> Figure:
-    """KL per latent dimension, most used first, with the line below which a unit counts as unused."""
-    order = np.argsort(-np.asarray(kl), kind="stable")
-    used = int((kl > USED_NATS).sum())
+def kl_bars(folder: Path | None, kl: Numbers, information: Numbers | None = None) -> Figure:
+    """KL per latent dimension, most used first, with the line below which a unit counts as unused.
+
+    Where it is known, what of the KL is information about the example is drawn solid, and decides.
+    """
+    told = np.asarray(kl if information is None else np.minimum(information, kl))
+    order = np.argsort(-told, kind="stable")
+    used = int((told > USED_NATS).sum())
 
     def draw(figure: Any, theme: Theme, narrow: bool) -> None:
         axes = figure.subplots()
-        colors = [theme.validation if kl[i] > USED_NATS else theme.unused for i in order]
-        axes.bar(np.arange(len(order)), kl[order], color=colors, width=0.8, linewidth=0)
+        colors = [theme.validation if told[i] > USED_NATS else theme.unused for i in order]
+        places = np.arange(len(order))
+        if information is not None:
+            axes.bar(
+                places, kl[order], color=theme.unused, width=0.8, linewidth=0, alpha=0.5,
+                label="rest of the KL",
+            )  # fmt: skip
+        axes.bar(
+            places, told[order], color=colors, width=0.8, linewidth=0, label="information",
+        )  # fmt: skip
+        if information is not None:
+            figure.legend(loc="outside upper left", ncols=2, handlelength=1.2)
         axes.axhline(USED_NATS, color=theme.mark, linewidth=1.2, linestyle=(0, (4, 3)))
         # Beside the bars, since the last of them may be higher than the line.
         axes.text(
@@ -234,7 +248,7 @@ def kl_bars(folder: Path | None, kl: Numbers) -> Figure:
         axes.set_ylabel("KL, nats")
         axes.margins(x=0.01)
 
-    most = f"; dimension {order[0]} carries most, {kl[order[0]]:.2f} nats" if len(order) else ""
+    most = f"; dimension {order[0]} carries most, {told[order[0]]:.2f} nats" if len(order) else ""
     alt = f"{used} of {len(order)} latent dimensions lie above the line of 0.1 nat{most}."
     return draw_figure(folder, "kl", draw, alt, height=2.6, narrow_height=2.6)
 

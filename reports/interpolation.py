@@ -6,9 +6,10 @@ Where pictures are left out it says only that: it has nothing else to show.
 from pathlib import Path
 from typing import Any
 
-from reports.images import data_uri, grid, png, resized, tiles
+from reports.beside import save_animation, save_picture
+from reports.images import grid, resized, tiles
 from reports.page import write_page
-from reports.records import Grid, InterpolationRecord, PathBetween, Pictures
+from reports.records import Grid, InterpolationRecord, PathBetween
 
 PLACE = "interpolation"
 
@@ -22,10 +23,17 @@ def write_interpolation(folder: Path, record: InterpolationRecord) -> Path:
         "record": record,
         "pairs": [_path(beside, f"pair-{i}", pair) for i, pair in enumerate(record.pairs, 1)],
         "means": [_path(beside, f"classes-{i}", pair) for i, pair in enumerate(record.class_means, 1)],
-        "corners": _grid(beside, "corners", record.corners),
+        "corners": [
+            plane
+            for name, corners in (
+                ("corners", record.corners),
+                ("corners-spherical", record.corners_spherical),
+            )
+            if (plane := _grid(beside, name, corners)) is not None
+        ],
         "manifold": _grid(beside, "manifold", record.manifold),
     }
-    return write_page(folder, "interpolation", record.run, context, scripts=("slider.js",))
+    return write_page(folder, "interpolation", record.run, context, scripts=("slider.js", "animation.js"))
 
 
 def _path(folder: Path | None, name: str, record: PathBetween) -> dict[str, Any]:
@@ -42,14 +50,15 @@ def _path(folder: Path | None, name: str, record: PathBetween) -> dict[str, Any]
                 "frames": len(large),
                 "frame_width": large.shape[2],
                 "frame_height": large.shape[1],
-                **_save(folder, f"{name}-{key}", grid(large, len(large), gap=0)),
+                **save_picture(folder, PLACE, f"{name}-{key}", grid(large, len(large), gap=0)),
             }
         )
     originals = [
         None if picture is None else tiles(picture.reshape(1, *picture.shape[-3:]), 128)[0]
         for picture in (record.original_a, record.original_b)
     ]
-    return {"name": name, "record": record, "strips": strips, "originals": originals}
+    animation = save_animation(folder, PLACE, name, record.linear)
+    return {"name": name, "record": record, "strips": strips, "originals": originals, "animation": animation}
 
 
 def _grid(folder: Path | None, name: str, record: Grid | None) -> dict[str, Any] | None:
@@ -57,15 +66,6 @@ def _grid(folder: Path | None, name: str, record: Grid | None) -> dict[str, Any]
         return None
     rows, columns = record.pictures.shape[:2]
     pictures = record.pictures.reshape(rows * columns, *record.pictures.shape[2:])
-    saved = _save(folder, name, grid(resized(pictures, 96), columns, gap=0))
-    return {"record": record, "rows": rows, "columns": columns, **saved}
-
-
-def _save(folder: Path | None, name: str, picture: Pictures) -> dict[str, Any]:
-    if folder is None:
-        address = data_uri(picture, exact=True)
-    else:
-        address = f"{PLACE}/{name}.png"
-        (folder / PLACE).mkdir(parents=True, exist_ok=True)
-        (folder / address).write_bytes(png(picture))
-    return {"address": address, "width": picture.shape[1], "height": picture.shape[0]}
+    saved = save_picture(folder, PLACE, name, grid(resized(pictures, 96), columns, gap=0))
+    originals = [] if record.originals is None else tiles(record.originals, 96)
+    return {"record": record, "rows": rows, "columns": columns, "originals": originals, **saved}

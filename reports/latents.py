@@ -17,19 +17,22 @@ def write_latents(folder: Path, record: LatentsRecord) -> Path:
     form = record.run.form
     kl = None if record.kl_per_dimension is None else np.asarray(record.kl_per_dimension, dtype=float)
     spread = np.asarray(record.spread_per_dimension, dtype=float)
-    order = np.argsort(-(spread if kl is None else kl), kind="stable")
+    information = record.information_per_dimension
+    told = kl if kl is None or information is None else np.minimum(kl, information)
+    order = np.argsort(-(spread if told is None else told), kind="stable")
     context = {
         "record": record,
         "answer": record.answer
-        or said_of(_answer(kl) if kl is not None else _answer_for_codes(spread), record.run.noun),
-        "figure_kl": None if kl is None else kl_bars(form.beside(folder), kl),
+        or said_of(_answer(told) if told is not None else _answer_for_codes(spread), record.run.noun),
+        "figure_kl": None if kl is None else kl_bars(form.beside(folder), kl, information),
         "npz_literal": json.dumps(record.npz, ensure_ascii=False),
         "dimensions": [
             (
                 int(i),
                 None if kl is None else float(kl[i]),
+                None if information is None else float(information[i]),
                 float(spread[i]),
-                kl is None or bool(kl[i] > USED_NATS),
+                told is None or bool(told[i] > USED_NATS),
             )
             for i in order
         ],
@@ -80,13 +83,11 @@ def _answer_for_codes(spread: Numbers) -> str:
     )
 
 
-def _answer(kl: Numbers) -> str:
-    used = int((kl > USED_NATS).sum())
+def _answer(told: Numbers) -> str:
+    used = int((told > USED_NATS).sum())
     if used == 0:
-        return (
-            f"None of the {plural(len(kl), 'latent dimension')} is in use: they say nothing about a picture."
-        )
+        return f"None of the {plural(len(told), 'latent dimension')} is in use: they say nothing about a picture."
     return (
-        f"Every picture is now {plural(len(kl), 'number')}, of which {used} carry something; "
-        f"dimension {int(kl.argmax())} carries most, {number(float(kl.max()))} nats."
+        f"Every picture is now {plural(len(told), 'number')}, of which {used} carry something; "
+        f"dimension {int(told.argmax())} carries most, {number(float(told.max()))} nats."
     )

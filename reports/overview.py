@@ -46,8 +46,8 @@ def write_overview(folder: Path, record: OverviewRecord) -> Path:
         "quality": quality_table(record.quality),
         "curves": learning_curves(beside, record.curves, record.best_epoch),
         "samples": tiles(record.samples, 96) if record.samples is not None and pictures else [],
-        "kl": None if kl is None else kl_bars(beside, kl),
-        "units": "" if kl is None else units_in_words(kl),
+        "kl": None if kl is None else kl_bars(beside, kl, record.information_per_dimension),
+        "units": "" if kl is None else units_in_words(kl, information=record.information_per_dimension),
         "reasons": reasons(record.skipped),
     }
     return write_page(folder, "index", record.run, context)
@@ -84,9 +84,10 @@ def tiles_of_rows(rows: Sequence[Pictures]) -> list[str]:
     return [data_uri(picture, exact=small) for picture in stacked]
 
 
-def units_in_words(kl: Numbers, noun: str = "picture") -> str:
+def units_in_words(kl: Numbers, noun: str = "picture", information: Numbers | None = None) -> str:
     """How many latent dimensions carry something, for somebody who has never heard of KL."""
-    used, total = int((kl > USED_NATS).sum()), len(kl)
+    told = kl if information is None else np.minimum(kl, information)
+    used, total = int((told > USED_NATS).sum()), len(kl)
     if used == 0:
         return (
             f"The model ignores all of its latent dimensions: every {noun} is decoded to nearly the same one."
@@ -97,6 +98,7 @@ def units_in_words(kl: Numbers, noun: str = "picture") -> str:
             "more of them (--latent) might let the model keep more detail."
         )
     return (
-        f"{used} of {plural(total, 'latent dimension')} are in use (KL above {USED_NATS} nat); "
+        f"{used} of {plural(total, 'latent dimension')} are in use "
+        f"({'KL' if information is None else 'information'} above {USED_NATS} nat); "
         f"the model leaves the other {total - used} empty, so more of them would not help."
     )

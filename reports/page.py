@@ -17,6 +17,7 @@ from reports.words import bytes_in_words, count, number, p_value, said_of, score
 PAGES = {
     "index": ("index.html", "Overview", "how good the model is"),
     "data": ("data.html", "Data", "what the pictures are, and what is odd about them"),
+    "training": ("training.html", "Training", "whether it had converged, and what was kept"),
     "latents": ("latents.html", "Latents", "what each dimension describes"),
     "clusters": ("clusters.html", "Clusters", "a map of all pictures; whether classes differ"),
     "interpolation": ("interpolation.html", "Interpolation", "what lies between two pictures"),
@@ -25,6 +26,7 @@ PAGES = {
         "Explore",
         "sliders that draw, and a picture of your own beside its neighbours",
     ),
+    "traversals": ("traversals.html", "Traversals", "what each latent draws, and class arithmetic"),
     "evaluation": (
         "evaluation.html",
         "Evaluation",

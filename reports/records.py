@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reports.compare_records import Overlaid
 from reports.map_records import MapRecord
+from reports.method_records import Method
 
 Pictures = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.floating[Any]]
@@ -41,6 +43,7 @@ class RunFacts:
     """What every page of a report says about its run; `pages`: keys of `reports.page.PAGES` that exist.
 
     `noun`: what one of the things is that the run is about, "picture" or "sentence".
+    `methods`: how each page was made, by its key.
     """
 
     name: str
@@ -51,6 +54,7 @@ class RunFacts:
     pages: Sequence[str]
     form: PageForm = PageForm()
     noun: str = "picture"
+    methods: Mapping[str, Method] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +129,7 @@ class OverviewRecord:
     best_epoch: int | None = None
     samples: Pictures | None = None
     kl_per_dimension: Numbers | None = None
+    information_per_dimension: Numbers | None = None
     warnings: Sequence[str] = ()
     skipped: Sequence[tuple[str, str]] = ()
 
@@ -156,7 +161,8 @@ class LineRecord:
 class LatentsRecord:
     """The page of `embed`; links are relative to the report folder, such as "../embed/latents.csv".
 
-    `kl_per_dimension` is None for a plain autoencoder, whose codes have no distribution.
+    `kl_per_dimension` is None for a plain autoencoder, whose codes have no distribution; `information_per_dimension`,
+    what each dimension tells of a picture, also where it is not known.
     """
 
     run: RunFacts
@@ -165,6 +171,7 @@ class LatentsRecord:
     strips: Sequence[DimensionStrip]
     csv: str
     line: LineRecord | None = None
+    information_per_dimension: Numbers | None = None
     npz: str
     arrays: Sequence[tuple[str, str, str]] = ()
     answer: str = ""
@@ -262,12 +269,16 @@ class PathBetween:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Decoded pictures [R, C, H, W, channels]; `corners`: their names, reading order; `note`: what varies."""
+    """Decoded pictures [R, C, H, W, channels]; `corners`: their names, reading order; `note`: what varies.
+
+    `originals`: the pictures at the corners as they are [4, H, W, channels].
+    """
 
     pictures: Pictures
     note: str
     corners: Sequence[str] = ()
     splits: Sequence[str] = ()
+    originals: Pictures | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,6 +290,7 @@ class InterpolationRecord:
     pairs: Sequence[PathBetween] = ()
     class_means: Sequence[PathBetween] = ()
     corners: Grid | None = None
+    corners_spherical: Grid | None = None
     manifold: Grid | None = None
 
 
@@ -415,10 +427,12 @@ class CompareRecord:
     """The page of `compare`: texts under `columns`, one row of `cells` for each of `runs`."""
 
     run: RunFacts
+    answer: str
     columns: Sequence[str]
     cells: Sequence[Sequence[str]]
     runs: Sequence[Compared]
     notes: Sequence[str] = ()
+    curves: Sequence[Overlaid] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

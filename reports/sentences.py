@@ -19,8 +19,8 @@ def write_text_overview(folder: Path, record: TextOverviewRecord) -> Path:
         "record": record,
         "classes": list(dict.fromkeys(name for split in record.counts for name in split.classes)),
         "curves": learning_curves(beside, record.curves, record.best_epoch),
-        "kl": None if kl is None else kl_bars(beside, kl),
-        "units": "" if kl is None else units_in_words(kl, "sentence"),
+        "kl": None if kl is None else kl_bars(beside, kl, record.information_per_dimension),
+        "units": "" if kl is None else units_in_words(kl, "sentence", record.information_per_dimension),
         "reasons": Counter(reason for _, reason in record.skipped).most_common(),
     }
     return write_page(folder, "index", record.run, context, template="sentences")

@@ -42,6 +42,7 @@ class TextOverviewRecord:
     scores: Sequence[TextScore] = ()
     samples: Sequence[Rebuilt] = ()
     kl_per_dimension: Numbers | None = None
+    information_per_dimension: Numbers | None = None
     curves: Sequence[CurveSegment] = ()
     best_epoch: int | None = None
     counts: Sequence[SplitCount] = ()

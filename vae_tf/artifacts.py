@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_tf.errors import UserError
+from vae_tf.versions import versions
 
 SCHEMA_VERSION = 1
 
@@ -255,6 +256,7 @@ def finish_stage(
         "results": dict(results),
         "started": started,
         "finished": time.time(),
+        "versions": versions(),
     }
     write_json(folder / "stage.json", record)
 

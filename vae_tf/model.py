@@ -10,40 +10,14 @@ from keras import ops
 
 from vae_tf import random
 from vae_tf.errors import UserError
+from vae_tf.monitor import Average, Health
 from vae_tf.parts import ElboTerms, objectives
+from vae_tf.parts.priors import dimension_kl
 from vae_tf.pixels import WHITE
 
 PARTS = ("encoder", "posterior", "prior", "decoder", "likelihood")
-TERMS = ("reconstruction", "kl", "gradient")
 # An optimiser, gradients and the variables that they are of.
 Update = tuple[Any, list[Any], list[Any]]
-
-
-class Health:
-    """Remembers, inside the graph, the first step whose loss was not finite, and which term it was.
-
-    A plain object, so that Keras saves none of it with the model.
-    """
-
-    def __init__(self) -> None:
-        self.first_bad_step = tf.Variable(-1, dtype=tf.int64, trainable=False)
-        self.first_bad_term = tf.Variable(-1, dtype=tf.int64, trainable=False)
-
-    def record(self, step: Any, finite: Any) -> None:
-        """`finite`: boolean vector over `TERMS`; only the first bad step is kept."""
-        is_first = tf.logical_and(self.first_bad_step < 0, tf.logical_not(tf.reduce_all(finite)))
-        term = tf.argmin(tf.cast(finite, tf.int32), output_type=tf.int64)
-        self.first_bad_step.assign(tf.where(is_first, tf.cast(step, tf.int64), self.first_bad_step))
-        self.first_bad_term.assign(tf.where(is_first, term, self.first_bad_term))
-
-    def reset(self) -> None:
-        self.first_bad_step.assign(-1)
-        self.first_bad_term.assign(-1)
-
-    def failure(self) -> tuple[int, str] | None:
-        """(step, term) of the first non-finite loss, or None."""
-        step = int(self.first_bad_step)
-        return None if step < 0 else (step, TERMS[int(self.first_bad_term)])
 
 
 @keras.saving.register_keras_serializable(package="vae_tf")
@@ -105,6 +79,7 @@ class VAE(keras.Model):
         self.augmentation: Any = None
         self.weight_average: Any = None
         self.health = Health()
+        self.gradient_norm, self.validation_kl = Average(), Average((self.latent_dim,))
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
@@ -361,6 +336,9 @@ class VAE(keras.Model):
         ]
         finite = tf.stack([*finite, tf.reduce_all(tf.math.is_finite(norms))])
         self.health.record(step, finite)
+        if norms:
+            # The model's own come first; a discriminator's are another matter.
+            self.gradient_norm.record(norms[0])
 
         def apply() -> Any:
             for optimizer, gradients, variables in updates:
@@ -377,7 +355,12 @@ class VAE(keras.Model):
         batch = as_batch(data)
         key = batch["index"][0] if "index" in batch else 0
         x = self.target(batch["x"], key, "binarise validation")
-        return self._track(figures(*self.validation_loss({**batch, "x": x}, key)))
+        terms, loss = self.validation_loss({**batch, "x": x}, key)
+        if self.has_kl:
+            kl = terms.kl_per_dimension
+            kl = dimension_kl(self.prior, self.posterior, self.encode(x)) if kl is None else kl
+            self.validation_kl.record(ops.mean(kl, axis=0), ops.shape(kl)[0])
+        return self._track(figures(terms, loss))
 
     def validation_loss(self, batch: dict[str, Any], key: Any) -> tuple[ElboTerms, Any]:
         """As `training_loss`, at the objective's final weights; `key` is that of the noise."""

@@ -10,7 +10,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from vae_tf.evaluation import aggregate as module
-from vae_tf.evaluation.aggregate import aggregate, log_mixture, overfitting
+from vae_tf.evaluation.aggregate import aggregate, information_per_dimension, log_mixture, overfitting
 
 Array = NDArray[np.float64]
 
@@ -215,3 +215,19 @@ def test_equal_pictures_are_called_over_fitted_as_often_as_two_errors_allow() ->
 def test_too_few_pictures_to_tell(count: int) -> None:
     difference, error, sentence = overfitting(np.zeros(count), np.zeros(10))
     assert np.isnan(difference) and np.isnan(error) and sentence.startswith("Too few")
+
+
+def test_information_of_a_dimension_is_that_of_a_gaussian_channel() -> None:
+    random = np.random.default_rng(0)
+    means = random.normal(size=(2000, 3)) * [2.0, 0.5, 0.0] + [0.0, 0.0, 5.0]
+    found, error = information_per_dimension(means, np.ones_like(means), num_samples=4000)
+    # I = ½ log(1 + signal / noise); the last dimension costs 12.5 nats of KL and tells nothing.
+    expected = 0.5 * np.log1p(means.var(axis=0))
+    assert np.all(np.abs(found - expected) <= 4 * error + 0.01)
+    assert found[2] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_information_is_at_most_the_logarithm_of_the_number_of_pictures() -> None:
+    means = np.arange(16.0)[:, None] * 100
+    found, _ = information_per_dimension(means, np.full((16, 1), 0.01))
+    assert found[0] == pytest.approx(np.log(16), abs=1e-9)

@@ -69,8 +69,21 @@ def test_a_real_model_is_embedded_by_its_own_encoder(pictures: NDArray[np.uint8]
     np.testing.assert_allclose(found.kl, closed_form(parameters["mean"], deviation), rtol=1e-3, atol=1e-5)
 
 
-def test_units_in_use_have_more_than_a_tenth_of_a_nat_on_average() -> None:
+def test_units_that_switch_are_in_use_above_a_tenth_of_a_nat_of_kl_on_average() -> None:
     kl = np.array([[0.0, 0.25, 0.05, 0.11], [0.0, 0.0, 0.14, 0.1]], np.float32)
-    found = Embedding(np.zeros((2, 4), np.float32), np.ones((2, 4), np.float32), kl)
+    on = {"on": np.ones((2, 4), np.float32)}
+    found = Embedding(np.zeros((2, 4), np.float32), np.ones((2, 4), np.float32), kl, on)
     np.testing.assert_allclose(found.kl_per_dimension, [0.0, 0.125, 0.095, 0.105], atol=1e-7)
     assert found.active.tolist() == [False, True, False, True]
+
+
+def test_a_dimension_that_is_away_from_the_prior_for_every_picture_alike_is_not_in_use() -> None:
+    random = np.random.default_rng(0)
+    means = np.stack([np.full(200, 3.0), random.normal(size=200)], axis=1).astype(np.float32)
+    deviations = np.full((200, 2), 0.3, np.float32)
+    kl = closed_form(means, deviations)
+    found = Embedding(means, deviations, kl)
+    assert kl.mean(axis=0)[0] > 4.0
+    assert found.active.tolist() == [False, True]
+    switching = Embedding(means, deviations, kl, {"on": np.ones((200, 2), np.float32)})
+    assert switching.information is None and switching.active.tolist() == [True, True]

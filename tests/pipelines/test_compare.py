@@ -1,9 +1,11 @@
 """Runs side by side, and the sweep that makes them."""
 
+import numpy as np
 import pytest
 
 import cli
-from pipelines.compare import Row, cautions, is_best
+from pipelines.compare import folder_name
+from pipelines.comparison import Row, answer, by_elbo, by_error, cautions, mark
 from pipelines.sweep import variants
 from tests.pipelines.bars import QUICK, write_pictures
 from vae_tf import artifacts
@@ -12,36 +14,64 @@ from vae_tf.errors import UserError
 
 
 class Scored(Row):
-    """A row whose pictures and unit are given."""
+    """A row whose name, pictures and unit are given."""
+
+    @property
+    def name(self):
+        return self.run
 
     @property
     def same_pictures(self):
         return self.headline
 
 
-def row(pictures, unit, mse, elbo):
-    scores = {"vae": {"mse": {"value": mse}}, "elbo": elbo}
-    return Scored(run=None, part="test", scores=scores, unit=unit, headline=(pictures,))
+def row(name, pictures, unit, mse, elbo, seed=0):
+    """Twenty pictures of errors about `mse`; what makes one picture harder than another is shared by all runs."""
+    hard = np.random.default_rng(0).uniform(0.5, 1.5, 20)
+    noise = np.random.default_rng(seed).normal(size=(2, 20))
+    each = {"mse": hard * mse * (1 + 0.01 * noise[0])}
+    if elbo is not None:
+        each["elbo"] = elbo + 100 * hard + noise[1]
+    scores = {"elbo": elbo}
+    return Scored(name, "test", scores, unit, (pictures,), each, np.full(20, -1))
 
 
 def test_nothing_is_ranked_that_cannot_be_compared():
-    rows = [row("a", "density", 0.2, 900.0), row("a", "mass", 0.1, -80.0), row("b", "density", 0.01, 950.0)]
-
-    def mse(r):
-        return -r.scores["vae"]["mse"]["value"]
-
-    def elbo(r):
-        return r.scores["elbo"]
-
-    assert [is_best(r, rows, mse, "same_pictures") for r in rows] == [False, True, False]
-    assert not any(is_best(r, rows, elbo, "same_nats") for r in rows)
-    assert len(cautions(rows)) == 3 and "density" in cautions(rows)[2]
-    alike = [row("a", "density", 0.2, 900.0), row("a", "density", 0.3, 950.0), row("a", "density", 0.1, None)]
-    assert [is_best(r, alike, elbo, "same_nats") for r in alike if r.scores["elbo"] is not None] == [
-        False,
-        True,
+    rows = [
+        row("a", "x", "density", 0.2, 900.0),
+        row("b", "x", "mass", 0.1, -80.0, 1),
+        row("c", "y", "density", 0.01, 950.0, 2),
     ]
-    assert len(cautions(alike)) == 1
+    assert [mark(r, by_error(rows)) for r in rows] == ["", " *", ""]
+    assert by_elbo(rows) == []
+    assert len(cautions(rows)) == 4 and "density" in cautions(rows)[3]
+    alike = [row("a", "x", "density", 0.2, 900.0), row("b", "x", "density", 0.3, 950.0, 1)]
+    alike.append(row("c", "x", "density", 0.1, None, 2))
+    assert [mark(r, by_elbo(alike)) for r in alike] == ["", " *", ""]
+    assert len(cautions(alike)) == 2
+    assert answer(alike).startswith("c rebuilds 20 unseen pictures best")
+
+
+def test_a_best_within_noise_has_no_star():
+    # Two runs differ by a thousandth, with noise of a hundredth from picture to picture.
+    rows = [
+        row("a", "x", "density", 0.1, None, 1),
+        row("b", "x", "density", 0.1001, None, 2),
+        row("c", "x", "density", 0.2, None, 3),
+    ]
+    assert [mark(r, by_error(rows)) for r in rows] == [" ≈", " ≈", ""]
+    assert answer(rows).startswith("No run is the best beyond noise")
+    assert "no two were scored on the same pictures" in answer([rows[0], row("d", "y", "density", 0.1, None)])
+
+
+def test_other_runs_have_another_comparison(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_TF_RUNS", str(tmp_path))
+    runs = [artifacts.Run(tmp_path / f"{number:05d}-a") for number in range(1, 13)]
+    assert folder_name(runs[:2]) == folder_name(runs[1::-1]) == "comparison-1-2"
+    assert folder_name([artifacts.Run(tmp_path / "00001-renamed"), runs[1]]) == "comparison-1-2"
+    elsewhere = artifacts.Run(tmp_path / "old" / "00001-a")
+    names = [folder_name(some) for some in (runs[:3], runs, runs[:11], [elsewhere, runs[1]])]
+    assert len({*names, "comparison-1-2"}) == 5 and all(len(name) < 40 for name in names)
 
 
 def test_a_sweep_is_every_combination():
@@ -69,7 +99,11 @@ def test_a_sweep_ends_with_its_comparison(tmp_path, own_runs, capsys):
     assert [(r.record["config"]["model"]["recipe"], r.record["config"]["model"]["latent"]) for r in runs] == [
         ("mlp", 2), ("mlp", 3), ("ae", 2), ("ae", 3),
     ]  # fmt: skip
-    page = (own_runs / "comparison" / "compare.html").read_text()
+    page = (own_runs / "comparison-1-2-3-4" / "compare.html").read_text()
+    # A comparison of other runs lies beside it.
+    assert cli.main(["compare", "2", "1"]) == 0
+    assert (own_runs / "comparison-1-2" / "compare.html").exists()
+    assert (own_runs / "comparison-1-2-3-4" / "compare.html").read_text() == page
     for run in runs:
         assert run.name in page and f"../{run.name}/report/index.html" in page
     assert "none" in said and str(tmp_path) not in page

@@ -8,6 +8,7 @@ import numpy as np
 from reports.anomalies import write_anomalies
 from reports.clusters import write_clusters
 from reports.compare import write_compare
+from reports.compare_records import Overlaid
 from reports.data import write_data
 from reports.evaluation import write_evaluation
 from reports.explore import ExploreRecord, write_explore
@@ -58,8 +59,11 @@ from reports.records import (
     Switched,
     Tensor,
 )
+from reports.training import write_training
+from reports.traversals import write_traversals
 from tests.reports.odd import anomalies_record
 from tests.reports.shapes import CLASSES, HOSTILE, blend, shapes
+from tests.reports.synthetic_training import METHODS, training_record, traversals_record
 
 RUN = RunFacts(
     name="00042-shapes-conv-z6",
@@ -70,9 +74,11 @@ RUN = RunFacts(
     pages=(
         "index",
         "data",
+        "training",
         "latents",
         "clusters",
         "interpolation",
+        "traversals",
         "evaluation",
         "probe",
         "predictions",
@@ -81,6 +87,7 @@ RUN = RunFacts(
         "compare",
         "export",
     ),
+    methods=METHODS,
 )
 
 
@@ -243,6 +250,7 @@ def latents_record() -> LatentsRecord:
     return LatentsRecord(
         run=RUN,
         kl_per_dimension=np.array([3.1, 0.02, 2.2, 0.4, 0.05, 1.7]),
+        information_per_dimension=np.array([2.9, 0.01, 2.0, 0.02, 0.04, 1.5]),
         spread_per_dimension=np.array([0.99, 0.1, 0.95, 0.6, 0.2, 0.93]),
         strips=[
             DimensionStrip(dimension=d, values=list(np.linspace(-2, 2, 10)), pictures=pictures, splits=splits)
@@ -344,7 +352,9 @@ def interpolation_record() -> InterpolationRecord:
             note="Linear between four unseen pictures",
             corners=["a", "b", "c", HOSTILE],
             splits=["test"] * 4,
+            originals=pictures[:4],
         ),
+        corners_spherical=Grid(pictures=corners, note="Spherical", corners=["a", "b", "c", HOSTILE]),
         manifold=Grid(pictures=corners, note="Latent 0 from left to right, latent 1 from top to bottom"),
     )
 
@@ -427,7 +437,20 @@ def compare_record() -> CompareRecord:
     ]
     cells = [[run.name, "conv", "20", "10 unseen", "0.00400 (0.003 to 0.005) *", "0.750"] for run in runs]
     columns = ["run", "recipe", "latent", "pictures", "MSE", "SSIM"]
-    return CompareRecord(run=RUN, columns=columns, cells=cells, runs=runs, notes=["* the best."])
+    return CompareRecord(
+        run=RUN,
+        answer="00001-faces-conv-z20 rebuilds 10 unseen pictures best.",
+        columns=columns,
+        cells=cells,
+        runs=runs,
+        notes=["* the best."],
+        curves=[
+            Overlaid(
+                title="Validation ELBO, nats",
+                curves=[(run.name, [10, 20, 30], [-5.0 * i, 2.0, 4.0 + i]) for i, run in enumerate(runs)],
+            )
+        ],
+    )
 
 
 def evaluation_record() -> EvaluationRecord:
@@ -579,6 +602,8 @@ def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
     write_predictions(folder, replace(predictions_record(), run=run))
     write_features(folder, replace(features_record(), run=run))
     write_anomalies(folder, replace(anomalies_record(), run=run))
+    write_training(folder, training_record(run, curves()))
+    write_traversals(folder, traversals_record(run))
     return folder
 
 

@@ -201,6 +201,32 @@ def test_the_slider_moves_all_frames(visit: Visit, pages: Path) -> None:
     assert abs(first - COLORS[0]).max() < 3 and abs(last - COLORS[2]).max() < 3
 
 
+def test_a_walk_follows_its_slider_and_says_the_latent(visit: Visit, pages: Path) -> None:
+    tab = visit.open(pages / "traversals.html")
+    box = tab.locator(".scrub").first
+    box.locator("input").focus()
+    tab.keyboard.press("End")
+    assert [box.locator("canvas").nth(i).get_attribute("data-frame") for i in range(2)] == ["8", "8"]
+    assert box.locator("output").inner_text() == "Dimension 3: 2.00"
+    assert abs(picture_shown(tab, ".scrub canvas >> nth=0") - COLORS[2]).max() < 3
+
+
+def test_nothing_moves_until_it_is_played(visit: Visit, pages: Path) -> None:
+    for file in ("traversals.html", "interpolation.html"):
+        tab = visit.open(pages / file)
+        figure = tab.locator(".moving").first
+        image, button = figure.locator("img"), figure.get_by_role("button")
+        still = image.get_attribute("src")
+        assert still == image.get_attribute("data-still") and button.inner_text() == "Play"
+        button.focus()
+        tab.keyboard.press("Enter")
+        assert image.get_attribute("src") == image.get_attribute("data-moving") != still
+        assert button.get_attribute("aria-pressed") == "true" and button.inner_text() == "Stop"
+        assert image.evaluate("i => i.decode().then(() => i.naturalWidth > 0)")
+        button.click()
+        assert image.get_attribute("src") == still
+
+
 def test_a_map_of_many_pictures_and_sheets_is_quick(visit: Visit, tmp_path: Path) -> None:
     record = clusters_record()
     page = write_clusters(tmp_path, type(record)(**{**vars(record), "map": map_record(12_000), "bic": []}))

@@ -62,7 +62,7 @@ def test_no_page_has_inline_styles_scripts_or_raw_markup(report: Path) -> None:
 def test_every_address_in_a_page_exists(report: Path) -> None:
     for file, *_ in PAGES.values():
         html = (report / file).read_text()
-        for address in re.findall(r'(?:src|href|srcset|data-strip)="([^"]+)"', html):
+        for address in re.findall(r'(?:src|href|srcset|data-strip|data-moving|data-still)="([^"]+)"', html):
             if not address.startswith(("data:", "#", "../")):
                 assert (report / address).exists(), (file, address)
 

@@ -72,9 +72,10 @@ def assert_same_metrics(first, second, whole_epochs=True):
     """All lines of metrics.jsonl but the seconds; a split epoch averages its last part only."""
     left, right = (loop.read_metrics(folder / "metrics.jsonl") for folder in (first, second))
     assert [line["epoch"] for line in left] == [line["epoch"] for line in right]
-    keys = ["step", "val_loss", "val_elbo", "is_best", "learning_rate", "scale"]
+    keys = ["step", "val_loss", "val_elbo", "is_best", "learning_rate", "scale", "val_kl_per_dimension"]
+    means = ["loss", "kl", "gradient_norm", "largest_gradient_norm"]
     for a, b in zip(left, right, strict=True):
-        for key in keys + (["loss", "kl"] if whole_epochs else []):
+        for key in keys + (means if whole_epochs else []):
             assert a[key] == b[key], key
 
 

@@ -1,6 +1,7 @@
 """Posterior means and standard deviations of many pictures, and which latent dimensions are in use."""
 
 import dataclasses
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,15 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from vae_tf.distributions import Normal
+from vae_tf.evaluation.aggregate import information_per_dimension
+from vae_tf.parts.priors import dimension_kl
 
-# Below this a dimension tells next to nothing about the picture. The variance of the mean is no such test:
-# it calls collapsed dimensions active.
-ACTIVE_KL = 0.1
+# Below this, in nats, a dimension tells next to nothing about the picture. The variance of the mean is no such test (it
+# calls collapsed dimensions active), nor is the KL: a posterior that is away from the prior, and the same for
+# every picture, costs nats and tells nothing.
+SMALLEST_INFORMATION = 0.1
 # Of the variance of the code that varies most.
 SMALLEST_SHARE = 0.01
-STANDARD = Normal(np.float32(0.0), np.float32(0.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,13 +42,24 @@ class Embedding:
         """Mean KL of each dimension [d], nats."""
         return self.kl.mean(axis=0, dtype=np.float64)
 
+    @cached_property
+    def information(self) -> NDArray[np.float64] | None:
+        """I(x; z_i) [d] in nats, at most the KL; None where codes are points, or may be exactly 0 (`on` in `kept`)."""
+        if np.isnan(self.kl).any() or "on" in self.kept:
+            return None
+        return information_per_dimension(self.mean, self.standard_deviation)[0]
+
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Which dimensions are in use [d]: mean KL above 0.1 nat; of codes without KL, those that vary at all."""
+        """Which dimensions are in use [d]: information above 0.1 nat; of features that switch, KL above it.
+
+        Of codes without KL, those that vary at all.
+        """
         if np.isnan(self.kl).all():
             variance = self.mean.var(axis=0)
             return np.asarray(variance > SMALLEST_SHARE * variance.max(initial=0.0))
-        return self.kl_per_dimension > ACTIVE_KL
+        told = self.kl_per_dimension if self.information is None else self.information
+        return np.asarray(told > SMALLEST_INFORMATION)
 
 
 def embed(model: Any, batches: Any) -> Embedding:
@@ -68,8 +82,12 @@ def embed(model: Any, batches: Any) -> Embedding:
                 tf.fill(tf.shape(marginal.mean), np.float32("nan")),
                 *kept,
             )
-        kl = model.prior.kl_per_dimension(model.posterior.distribution(parameters))
-        return marginal.mean, marginal.standard_deviation, marginal.kl(STANDARD) if kl is None else kl, *kept
+        return (
+            marginal.mean,
+            marginal.standard_deviation,
+            dimension_kl(model.prior, model.posterior, parameters),
+            *kept,
+        )
 
     pieces = [[value.numpy() for value in step(batch["x"])] for batch in batches]
     mean, deviation, kl, *kept = (np.concatenate(column) for column in zip(*pieces, strict=True))

@@ -145,3 +145,16 @@ def check_has_elbo(model: Any) -> None:
             f"{model.no_elbo}, and so no bound on it.",
             "Compare reconstructions instead, or train a VAE: --recipe conv.",
         )
+
+
+def single_sample_elbo(model: Any, batches: Any) -> NDArray[np.float64]:
+    """The ELBO of each picture [N] of a dataset of batches, by one sample with the noise of validation; nats."""
+    from vae_tf.model import figures
+
+    @tf.function(reduce_retracing=True)
+    def step(batch: dict[str, Any]) -> Any:
+        key = batch["index"][0]
+        x = model.target(batch["x"], key, "binarise validation")
+        return figures(*model.validation_loss({**batch, "x": x}, key))["elbo"]
+
+    return np.concatenate([step(batch).numpy() for batch in batches]).astype(np.float64)

@@ -67,6 +67,17 @@ class Prior(Part):
         return None if per_dimension is None else ops.sum(per_dimension, axis=-1)
 
 
+def dimension_kl(prior: Prior, posterior: Any, parameters: dict[str, Any]) -> Any:
+    """KL(q(z_i | x) ‖ p(z_i)) [B, d] of a posterior's parameters, in nats.
+
+    Against N(0, 1) where the prior does not factorise or the posterior has no closed form.
+    """
+    kl = prior.kl_per_dimension(posterior.distribution(parameters))
+    if kl is not None:
+        return kl
+    return Normal(parameters["mean"], parameters["log_variance"]).kl(Normal(np.float32(0.0), np.float32(0.0)))
+
+
 @register("prior", "standard_normal")
 class StandardNormalPrior(Prior):
     """p(z) = N(0, I).

@@ -90,8 +90,12 @@ class Loop(keras.callbacks.Callback):
             (self.step - self.first_step) * self.plan.batch_size / max(time.monotonic() - self.started, 1e-9)
         )
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.model.gradient_norm.reset()
+
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.model.weight_average.swap()
+        self.model.validation_kl.reset()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         self.model.weight_average.swap()
@@ -104,12 +108,23 @@ class Loop(keras.callbacks.Callback):
         record["learning_rate"] = float(self.model.optimizer.learning_rate)
         if hasattr(self.model.likelihood, "standard_deviation"):
             record["scale"] = float(self.model.likelihood.standard_deviation)
+        record |= self.watched()
         record["is_best"] = self.keep_if_best(record)
         with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         self.facts.update(epoch=epoch + 1)
         self.save_if_due()
         self.listener({"event": "epoch", **record, "speed": self.speed()})
+
+    def watched(self) -> dict[str, Any]:
+        """The epoch's gradients: mean and largest norm before clipping; and each dimension's KL in validation."""
+        norm, kl = self.model.gradient_norm, self.model.validation_kl.mean
+        found: dict[str, Any] = {}
+        if norm.mean is not None:
+            found.update(gradient_norm=float(norm.mean), largest_gradient_norm=float(norm.highest))
+        if kl is not None:
+            found["val_kl_per_dimension"] = [float(f"{value:.4g}") for value in kl]
+        return found
 
     def keep_if_best(self, record: dict[str, Any]) -> bool:
         """Keeps the averaged weights in memory where validation found them best; without validation, the newest."""

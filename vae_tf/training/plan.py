@@ -16,6 +16,7 @@ WARMUP_STEPS = 100
 AVERAGE_DECAY = 0.998
 # The usual 0.999 forgets a quiet past too slowly: a sudden gradient then moves the weights far (seen: divergence).
 ADAM_BETA_2 = 0.99
+CLIP_NORM = 1.0
 FEW_PICTURES = 50
 # Labelled pictures that come on top of each batch, where only some have a class.
 SHARE_OF_LABELLED = 0.25
@@ -134,4 +135,4 @@ def make_optimizer(plan: Plan) -> Any:
         )
     else:
         rate = WarmUp(plan.learning_rate, WARMUP_STEPS)
-    return keras.optimizers.Adam(rate, beta_2=ADAM_BETA_2, global_clipnorm=1.0)
+    return keras.optimizers.Adam(rate, beta_2=ADAM_BETA_2, global_clipnorm=CLIP_NORM)

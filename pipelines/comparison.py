@@ -1,0 +1,193 @@
+"""What may be said of runs side by side: which may be ranked together, and which is best beyond noise."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.run_data import config_of, own_pictures
+from reports.words import plural
+from vae_tf import artifacts
+from vae_tf.artifacts import Run
+
+BEST, LEVEL = " *", " ≈"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What a comparison says of one run; `scores` are those of its unseen pictures, or of validation ones.
+
+    `each`: "mse" and, where there is one, "elbo" of every scored picture [N]; `groups` [N] of these pictures.
+    """
+
+    run: Run
+    part: str
+    scores: dict[str, Any]
+    unit: str
+    headline: str
+    each: dict[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
+    groups: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+    @property
+    def same_pictures(self) -> tuple[str, str, str]:
+        """Runs are ranked only where this is equal: the pictures, their shape, and the part they were scored on."""
+        subject = own_pictures(self.run)
+        # Which labels were hidden from training changes neither the pictures nor their parts.
+        listed = artifacts.hash_of([subject.index.paths, subject.index.parts.tolist()])
+        return str(subject.data.record["inputs"]["fingerprint"]), listed, self.part
+
+    @property
+    def same_nats(self) -> tuple[str, ...]:
+        """ELBOs are ranked only where this is equal, too: a density cannot be set against a mass."""
+        return (*self.same_pictures, self.unit)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """Runs that may be ranked together by one measure, the best first, and what is told from it."""
+
+    rows: list[Row]
+    best: int
+    level: list[int]
+    difference: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+
+    @property
+    def is_clear(self) -> bool:
+        return not self.level
+
+
+def rank(rows: Sequence[Row], measure: str, sign: float, comparable: str) -> list[Ranking]:
+    """One ranking for each set of two or more runs that may be compared; `sign` 1 where lower is better.
+
+    `level`: positions of the runs that cannot be told from the best.
+    """
+    from vae_tf.evaluation.paired import compare_with_best
+
+    sets: dict[Any, list[Row]] = {}
+    for row in rows:
+        if measure in row.each:
+            sets.setdefault(getattr(row, comparable), []).append(row)
+    rankings = []
+    for members in sets.values():
+        if len(members) < 2:
+            continue
+        errors = np.stack([sign * row.each[measure] for row in members])
+        found = compare_with_best(errors, members[0].groups)
+        level = [i for i in range(len(members)) if i != found.best and not found.beyond_chance[i]]
+        rankings.append(Ranking(members, found.best, level, found.difference, found.standard_error))
+    return rankings
+
+
+def by_error(rows: Sequence[Row]) -> list[Ranking]:
+    return rank(rows, "mse", 1.0, "same_pictures")
+
+
+def by_elbo(rows: Sequence[Row]) -> list[Ranking]:
+    return rank(rows, "elbo", -1.0, "same_nats")
+
+
+def mark(row: Row, rankings: Sequence[Ranking]) -> str:
+    """A star for a best that is told from all others, ≈ for what cannot be told from the best, itself included."""
+    for ranking in rankings:
+        for i, member in enumerate(ranking.rows):
+            if member is row and i == ranking.best:
+                return BEST if ranking.is_clear else LEVEL
+            if member is row and i in ranking.level:
+                return LEVEL
+    return ""
+
+
+def answer(rows: Sequence[Row]) -> str:
+    """Which run rebuilds unseen pictures best, as far as noise lets one say."""
+    rankings = by_error(rows)
+    if len(rows) == 1:
+        return f"{rows[0].name} alone: name other runs on the same pictures to compare it with."
+    if not rankings:
+        return (
+            f"{plural(len(rows), 'run')}, of which no two were scored on the same pictures: none can be called "
+            "better."
+        )
+    return " ".join(sentence(ranking, len(rankings) > 1) for ranking in rankings)
+
+
+def sentence(ranking: Ranking, of_several: bool) -> str:
+    best = ranking.rows[ranking.best]
+    count = len(best.each["mse"])
+    which = "unseen pictures" if best.part == "test" else f"{best.part} pictures"
+    among = f"Of {len(ranking.rows)} runs on the same pictures, " if of_several else ""
+    errors = [float(row.each["mse"].mean()) for row in ranking.rows]
+    if ranking.is_clear:
+        order = np.argsort(errors, kind="stable")
+        second = int(order[1] if order[0] == ranking.best else order[0])
+        said = (
+            f"{best.name} rebuilds {plural(count, which[:-1])} best: mean squared error "
+            f"{errors[ranking.best]:.5f}; the next, {ranking.rows[second].name}, has "
+            f"{ranking.difference[second]:.5f} ± {ranking.standard_error[second]:.5f} (standard error) more."
+        )
+    else:
+        level = [ranking.rows[i].name for i in ranking.level]
+        named = ", ".join(level[:3]) + (f" and {len(level) - 3} more" if len(level) > 3 else "")
+        said = (
+            f"No run is the best beyond noise: {best.name} has the least error on {plural(count, which[:-1])} "
+            f"({errors[ranking.best]:.5f}), but {named} cannot be told from it."
+        )
+    return among + said if among else said
+
+
+def cautions(rows: Sequence[Row]) -> list[str]:
+    """What must not be read out of the table."""
+    said = [
+        "* the best of the runs that can be compared, told from each of the others; ≈ not told from the best. "
+        "Differences are paired, picture by picture, with standard errors over groups, and corrected for all "
+        "pairs. Intervals of single runs are 95 %; they overlap sooner than paired differences do.",
+        "This is about these weights on these pictures: another seed of the same recipe may turn a small "
+        "difference round.",
+    ]
+    if len({row.same_pictures for row in rows}) > 1:
+        said.append(
+            "Some runs were scored on other pictures, sizes or parts: their errors are not ranked together."
+        )
+    if len({row.same_nats for row in rows}) > 1:
+        said.append(
+            "ELBOs of different likelihoods, sizes or pictures are not ranked: a density over [0, 1] may exceed 1 "
+            "and its logarithm 0, a probability mass may not."
+        )
+    return said
+
+
+COLUMNS = ("run", "recipe", "latent", "seed", "epochs", "pictures", "MSE", "SSIM", "PCA's MSE", "ELBO, nats")
+
+
+def cells(rows: Sequence[Row], epochs_of: Callable[[Row], int]) -> list[list[str]]:
+    """The table's texts, the best of comparable values marked."""
+    errors, elbos = by_error(rows), by_elbo(rows)
+    table = []
+    for row in rows:
+        config = config_of(row.run)
+        mse, ssim, elbo = row.scores["vae"]["mse"], row.scores["vae"]["ssim"], row.scores["elbo"]
+        table.append(
+            [
+                row.name,
+                config.model.recipe,
+                str(config.model.latent),
+                str(config.training.seed),
+                str(epochs_of(row)),
+                f"{row.scores['num']} {'unseen' if row.part == 'test' else row.part}",
+                f"{mse['value']:.5f}{interval(mse)}{mark(row, errors)}",
+                f"{ssim['value']:.3f}",
+                f"{row.scores['pca']['mse']['value']:.5f}",
+                "none" if elbo is None else f"{elbo:,.1f}{mark(row, elbos)}",
+            ]
+        )
+    return table
+
+
+def interval(cell: dict[str, Any]) -> str:
+    return "" if cell["low"] is None else f" ({cell['low']:.5f} to {cell['high']:.5f})"

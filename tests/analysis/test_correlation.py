@@ -1,0 +1,52 @@
+"""Correlations with known factors against SciPy's own, and p-values that hold under the null."""
+
+import numpy as np
+import pytest
+from scipy.stats import f_oneway, spearmanr
+
+from vae_tf.analysis.correlation import correlate
+
+
+def test_rho_and_eta_are_the_textbooks():
+    random = np.random.default_rng(0)
+    columns = random.normal(size=(40, 3))
+    age = np.rint(columns[:, 0] * 2 + random.normal(size=40)).tolist()
+    kind = [str(i % 3) for i in range(40)]
+    found = correlate(columns, {"age": age, "kind": kind}, num_permutations=99)
+    assert found.factors == ["age", "kind"] and found.kinds == ["spearman", "eta"]
+    assert found.num_comparisons == 6
+    for j in range(3):
+        assert found.strength[0, j] == pytest.approx(spearmanr(columns[:, j], age).statistic, abs=1e-12)
+        # η² = F·(k − 1) / (F·(k − 1) + n − k).
+        f = f_oneway(*(columns[np.array(kind) == level, j] for level in "012")).statistic
+        assert found.strength[1, j] ** 2 == pytest.approx(2 * f / (2 * f + 37), abs=1e-12)
+    assert found.p_values[0, 0] <= 0.02 and found.p_values[1].min() > 0.05
+
+
+def test_unknown_values_are_left_out_and_words_that_name_each_picture_too():
+    columns = np.random.default_rng(1).normal(size=(20, 2))
+    values = [None if i < 5 else float(i) for i in range(20)]
+    found = correlate(columns, {"some": values, "name": [f"n{i}" for i in range(20)]}, num_permutations=99)
+    assert found.factors == ["some"] and "name" in found.notes[0]
+    assert found.strength[0, 1] == pytest.approx(spearmanr(columns[5:, 1], values[5:]).statistic, abs=1e-12)
+
+
+def null_p(seed, groups):
+    """The least corrected p of two factors of groups with four columns of groups, which have nothing in common."""
+    random = np.random.default_rng(seed)
+    own = random.normal(size=(10, 4))
+    columns = own[GROUPS] + 0.3 * random.normal(size=(30, 4))
+    age = random.permutation(10)[GROUPS].tolist()
+    kind = [str(k) for k in (random.permutation(10) % 2)[GROUPS]]
+    return correlate(columns, {"age": age, "kind": kind}, groups, seed, 99).p_values.min()
+
+
+GROUPS = np.repeat(np.arange(10), 3)
+
+
+def test_a_false_link_has_a_chance_of_5_percent_where_groups_are_known_and_not_where_they_are_ignored():
+    num = 120
+    told = np.mean([null_p(seed, GROUPS) <= 0.05 for seed in range(num)])
+    naive = np.mean([null_p(seed, None) <= 0.05 for seed in range(num)])
+    assert told <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / num)
+    assert naive > 0.3
