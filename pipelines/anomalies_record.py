@@ -1,6 +1,5 @@
 """From what `anomalies` found to the record of its page."""
 
-import shlex
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,6 @@ def anomalies(subject: Subject, facts: RunFacts, pictures: Pictures) -> Anomalie
         map_note=map_note(float(arrays["difference_scale"]), main),
         notes=scores["notes"],
         methods=methods(scores),
-        command=command(subject, scores),
         csv=f"../{stage.name}/scores.csv",
     )
 
@@ -282,12 +280,3 @@ def methods(scores: dict[str, Any]) -> list[str]:
         "and false alarms among m new ones beta-binomially.",
         f"{ranked if has_both else ''}Every picture was scored with the same noise. Seed {options['seed']}.",
     ]
-
-
-def command(subject: Subject, scores: dict[str, Any]) -> str:
-    options = scores["options"]
-    words = ["python cli.py anomalies", subject.run.name]
-    words += [] if subject.is_own else [subject.source_name]
-    words += [f"--normal {shlex.quote(name)}" for name in options["normal"]]
-    words += [f"--alpha {options['alpha']:g} --score {options['score']} --samples {options['num_samples']}"]
-    return " ".join([*words, f"--seed {options['seed']}"])

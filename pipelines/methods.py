@@ -145,6 +145,7 @@ FLAGS = {
 }
 # They quote file names, or sentences.
 PRIVATE = ("start", "to")
+REPEATED = (*PRIVATE, "normal")
 
 
 def methods_of(subject: Subject, pages: list[str], shows_names: bool) -> dict[str, Method]:
@@ -212,7 +213,7 @@ def command_of(subject: Subject, page: str, options: dict[str, Any]) -> str:
         flag = f"--{FLAGS.get(name, name).replace('_', '-')}"
         if isinstance(value, bool):
             parts += [flag] if value else []
-        elif name in PRIVATE:
+        elif name in REPEATED:
             parts += [part for item in value for part in (flag, str(item))]
         elif page != "features":
             parts += [flag, words(value)]

@@ -102,5 +102,4 @@ class AnomaliesRecord:
     map_note: str = ""
     notes: Sequence[str] = ()
     methods: Sequence[str] = ()
-    command: str = ""
     csv: str = ""

@@ -77,6 +77,5 @@ def anomalies_record() -> AnomaliesRecord:
         map_note="Mid-grey: none.",
         notes=["3 pictures are ranked but not counted in any figure."],
         methods=["Split-conformal prediction at α = 0.05."],
-        command="python cli.py anomalies 00042-shapes-conv-z6 --normal red",
         csv="../anomalies/scores.csv",
     )
