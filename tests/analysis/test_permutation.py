@@ -12,25 +12,29 @@ Labels = tuple[int, ...]
 
 
 def allowed(labels: Labels, groups: Labels | None) -> set[Labels]:
-    """By brute force, all labellings that respect what `plan` promises."""
+    """By brute force over all labellings, those that respect what `plan` promises."""
     every = set(itertools.permutations(labels))
     if groups is None:
         return every
     members = {g: [i for i, group in enumerate(groups) if group == g] for g in set(groups)}
-    several = {g for g, pictures in members.items() if len({labels[i] for i in pictures}) > 1}
-    single = [g for g in members if g not in several]
-    result = set()
-    for candidate in itertools.product(range(max(labels) + 1), repeat=len(labels)):
-        inside = all(
-            sorted(candidate[i] for i in members[g]) == sorted(labels[i] for i in members[g]) for g in several
-        )
-        whole = all(len({candidate[i] for i in members[g]}) == 1 for g in single)
-        between = sorted(candidate[members[g][0]] for g in single) == sorted(
-            labels[members[g][0]] for g in single
-        )
-        if inside and whole and between:
-            result.add(candidate)
-    return result
+
+    def held(candidate: Labels, g: int) -> Labels:
+        return tuple(sorted(candidate[i] for i in members[g]))
+
+    def is_whole(vector: Labels) -> bool:
+        return len(set(vector)) == 1
+
+    def signature(candidate: Labels) -> object:
+        """What exchange leaves as it is: compositions by size, and the classes of whole groups of any size."""
+        vectors = {g: held(candidate, g) for g in members}
+        whole = sorted(v[0] for v in vectors.values() if is_whole(v))
+        places = sorted((len(v), v) for v in vectors.values() if not is_whole(v))
+        if not whole:  # crossed: groups keep what they hold
+            return vectors
+        return whole, places
+
+    candidates = itertools.product(range(max(labels) + 1), repeat=len(labels))
+    return {candidate for candidate in candidates if signature(candidate) == signature(labels)}
 
 
 DESIGNS: dict[str, tuple[Labels, Labels | None]] = {
@@ -39,6 +43,13 @@ DESIGNS: dict[str, tuple[Labels, Labels | None]] = {
     "nested": ((0, 0, 1, 1, 1, 0, 1), (0, 0, 1, 1, 1, 2, 3)),
     "mixed": ((0, 1, 1, 0, 0, 1, 1, 0), (0, 0, 0, 1, 1, 2, 2, 3)),
 }
+# Whole groups of two sizes, groups of several classes of two sizes, three classes.
+MIXED: list[tuple[Labels, Labels]] = [
+    DESIGNS["mixed"],  # type: ignore[list-item]
+    ((0, 1, 1, 1, 0, 0, 0, 1), (0, 0, 1, 1, 2, 2, 3, 3)),
+    ((0, 1, 1, 0, 0, 0, 2, 1), (0, 0, 0, 1, 1, 1, 2, 3)),
+    ((0, 1, 2, 2, 1, 1, 0, 0), (0, 0, 1, 1, 2, 2, 3, 3)),
+]
 
 
 @pytest.mark.parametrize("kind", DESIGNS)
@@ -59,10 +70,38 @@ def test_random_labellings_are_uniform_over_the_enumeration(kind: str) -> None:
 
     labels, groups = DESIGNS[kind]
     design = plan(np.array(labels), None if groups is None else np.array(groups))
-    units = _draw(design, 6_000, np.random.default_rng(0))
-    drawn, counts = np.unique(units[:, design.unit_of_picture], axis=0, return_counts=True)
+    drawn, counts = np.unique(_draw(design, 6_000, np.random.default_rng(0)), axis=0, return_counts=True)
     assert {tuple(row) for row in drawn.tolist()} == allowed(labels, groups)
     assert chisquare(counts).pvalue > 0.001
+
+
+@pytest.mark.parametrize(("labels", "groups"), MIXED)
+def test_mixed_designs_are_enumerated_and_drawn_evenly(labels: Labels, groups: Labels) -> None:
+    from scipy.stats import chisquare
+
+    design, expected = plan(np.array(labels), np.array(groups)), allowed(labels, groups)
+    assert design.kind == "mixed" and design.num_labellings == len(expected)
+    found = labellings(design, 5_000, seed=0)
+    assert found.exact and {tuple(row) for row in found.labels.tolist()} == expected
+    assert len(found.labels) == len(expected)
+    drawn, counts = np.unique(_draw(design, 40 * len(expected), np.random.default_rng(1)), axis=0, return_counts=True)
+    assert len(drawn) == len(expected)
+    assert chisquare(counts).pvalue > 0.001
+
+
+@pytest.mark.parametrize(("labels", "groups"), MIXED)
+def test_the_test_of_a_mixed_design_is_exact(labels: Labels, groups: Labels) -> None:
+    """Whichever labelling had been the observed one: P(p ≤ α) ≤ α exactly, for a statistic of unequal values."""
+    every = np.array(sorted(allowed(labels, groups)))
+    statistic = every @ np.random.default_rng(2).normal(size=len(labels))
+    p_values = []
+    for row, value in zip(every, statistic, strict=True):
+        # Planned anew from each: the set of labellings must not depend on which of them was observed.
+        null = labellings(plan(row, np.array(groups)), 5_000, seed=0).labels
+        assert {tuple(r) for r in null.tolist()} == set(map(tuple, every.tolist()))
+        p_values.append(judge(float(value), null @ np.random.default_rng(2).normal(size=len(labels)), True, 0).p_value)
+    for alpha in np.unique(p_values):
+        assert np.mean(np.array(p_values) <= alpha + 1e-12) == pytest.approx(alpha)
 
 
 small_designs = st.integers(4, 14).flatmap(
@@ -80,21 +119,24 @@ def design_of(drawn: tuple[list[int], list[int]]) -> Design:
 
 @given(small_designs, st.integers(0, 5))
 @settings(deadline=None, max_examples=100)
-def test_labellings_keep_each_blocks_labels(drawn: tuple[list[int], list[int]], seed: int) -> None:
+def test_labellings_keep_what_may_not_be_exchanged(drawn: tuple[list[int], list[int]], seed: int) -> None:
     design = design_of(drawn)
+
+    def compositions(labels: np.ndarray) -> list[list[int]]:
+        return [sorted(labels[design.groups == group].tolist()) for group in range(design.num_groups)]
+
+    before = compositions(design.labels)
     for num_permutations in (5, 400):
         for labels in labellings(design, num_permutations, seed).labels:
-            moved = np.zeros(0, dtype=np.int64)
-            stayed = np.zeros(0, dtype=np.int64)
-            for group in range(design.num_groups):
-                inside = design.groups == group
-                if len(np.unique(design.labels[inside])) > 1:
-                    assert sorted(labels[inside]) == sorted(design.labels[inside])
-                else:
-                    assert len(np.unique(labels[inside])) == 1
-                    moved = np.append(moved, labels[inside][0])
-                    stayed = np.append(stayed, design.labels[inside][0])
-            assert sorted(moved) == sorted(stayed)
+            after = compositions(labels)
+            for stay in (lambda v: len(set(v)) > 1, lambda v: len(set(v)) == 1):
+                assert sorted(len(v) for v in before if stay(v)) == sorted(len(v) for v in after if stay(v))
+            assert sorted(v for v in before if len(set(v)) > 1) == sorted(v for v in after if len(set(v)) > 1)
+            assert sorted(v[0] for v in before if len(set(v)) == 1) == sorted(
+                v[0] for v in after if len(set(v)) == 1
+            )
+            if design.kind == "crossed":
+                assert after == before
 
 
 @given(small_designs)

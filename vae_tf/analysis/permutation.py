@@ -3,7 +3,7 @@
 A p-value is only right if the labels are shuffled the way they could have fallen. Where several pictures come
 from one person, shuffling picture by picture would call every difference between persons a difference between
 classes. So the labels of *units* (pictures, or whole groups) are shuffled within *blocks* (one, or the
-groups), see `plan`.
+groups), see `plan`; designs that need more are in `mixed_design`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from vae_tf.analysis.features import Floats, Integers
+from vae_tf.analysis.mixed_design import MixedDesign, arrangements, multinomial
 
 Kind = Literal["no groups", "crossed", "nested", "mixed"]
 
@@ -35,9 +35,10 @@ class Design:
         groups: [N] group of each picture, 0 to G − 1; one per picture where there are no groups.
         num_classes: C.
         num_groups: G.
-        unit_of_picture: [N] the unit whose label a picture carries.
+        unit_of_picture: [N] the unit whose label a picture carries; not used by mixed designs.
         block_of_unit: [U] the block within which the unit's label is exchanged.
         label_of_unit: [U].
+        mixed: What changes places in a mixed design; None for the others.
         num_labellings: Distinct labellings that the exchange can produce, the observed one included.
         num_renamings: Ways to rename the classes that turn every such labelling into another such labelling.
             A statistic that does not care for names takes each of its values at least this often.
@@ -51,6 +52,7 @@ class Design:
     unit_of_picture: Integers
     block_of_unit: Integers
     label_of_unit: Integers
+    mixed: MixedDesign | None
     num_labellings: int
     num_renamings: int
 
@@ -96,6 +98,7 @@ def plan(labels: Integers, groups: Integers | None = None) -> Design:
     - No groups: the units are pictures, in one block.
     - A group with several classes is a block of its own, its pictures are units: labels move within it.
     - Groups with one class each are units as a whole, together in one block: labels move between such groups.
+    - Where there are both, label vectors also move between groups of equal size (`mixed_design.MixedDesign`).
 
     Args:
         labels: [N] classes, coded 0 to C − 1, all of them present.
@@ -117,8 +120,11 @@ def plan(labels: Integers, groups: Integers | None = None) -> Design:
     label_of_unit = labels[first]
     counts = np.zeros((block_of_unit.max() + 1, num_classes), dtype=np.int64)
     np.add.at(counts, (block_of_unit, label_of_unit), 1)
+    kind = _kind(several, table.sum(axis=1))
+    mixed = MixedDesign(labels, folds) if kind == "mixed" else None
+    renamings = math.prod(math.factorial(n) for n in Counter(map(tuple, counts.T.tolist())).values())
     return Design(
-        kind=_kind(several, table.sum(axis=1)),
+        kind=kind,
         labels=labels,
         groups=folds,
         num_classes=num_classes,
@@ -126,8 +132,9 @@ def plan(labels: Integers, groups: Integers | None = None) -> Design:
         unit_of_picture=unit_of_picture,
         block_of_unit=block_of_unit,
         label_of_unit=label_of_unit,
-        num_labellings=math.prod(_multinomial(row.tolist()) for row in counts),
-        num_renamings=math.prod(math.factorial(n) for n in Counter(map(tuple, counts.T.tolist())).values()),
+        mixed=mixed,
+        num_labellings=mixed.num_labellings if mixed else math.prod(map(multinomial, counts.tolist())),
+        num_renamings=mixed.num_renamings if mixed else renamings,
     )
 
 
@@ -144,10 +151,9 @@ def labellings(design: Design, num_permutations: int, seed: int) -> Labellings:
     """
     smallest = design.num_renamings / design.num_labellings
     if design.num_labellings <= num_permutations:
-        units = _enumerate(design)
-        return Labellings(units[:, design.unit_of_picture], True, smallest)
-    units = _draw(design, num_permutations, np.random.default_rng(seed))
-    return Labellings(units[:, design.unit_of_picture], False, max(smallest, 1 / (num_permutations + 1)))
+        return Labellings(_enumerate(design), True, smallest)
+    drawn = _draw(design, num_permutations, np.random.default_rng(seed))
+    return Labellings(drawn, False, max(smallest, 1 / (num_permutations + 1)))
 
 
 def judge(observed: float, null: Floats, exact: bool, minimum_p: float) -> Verdict:
@@ -189,41 +195,26 @@ def _kind(several: np.ndarray[tuple[int], np.dtype[np.bool_]], sizes: Integers) 
     return "nested" if (sizes > 1).any() else "no groups"
 
 
-def _multinomial(counts: list[int]) -> int:
-    return math.factorial(sum(counts)) // math.prod(math.factorial(count) for count in counts)
-
-
 def _draw(design: Design, num_permutations: int, generator: np.random.Generator) -> Integers:
-    """Random labels of the units, [P, U]: sorting random keys shuffles, adding the block keeps it within."""
+    """Random labels [P, N]: sorting random keys shuffles the units, adding the block keeps them within."""
+    if design.mixed is not None:
+        return design.mixed.draw(num_permutations, generator)
     block = design.block_of_unit
     keys = block + generator.random((num_permutations, len(block)))
     drawn = np.empty(keys.shape, dtype=np.int64)
     drawn[:, np.argsort(block, kind="stable")] = design.label_of_unit[np.argsort(keys, axis=1)]
-    return drawn
+    return drawn[:, design.unit_of_picture]
 
 
 def _enumerate(design: Design) -> Integers:
-    """Every distinct labelling of the units, [M, U]."""
-    members = [
-        np.flatnonzero(design.block_of_unit == block) for block in range(design.block_of_unit.max() + 1)
-    ]
-    arrangements = [list(_arrangements(design.label_of_unit[units].tolist())) for units in members]
+    """Every distinct labelling, [M, N]."""
+    if design.mixed is not None:
+        return design.mixed.enumerate()
+    blocks = range(design.block_of_unit.max() + 1)
+    members = [np.flatnonzero(design.block_of_unit == block) for block in blocks]
     every = np.empty((design.num_labellings, len(design.block_of_unit)), dtype=np.int64)
     order = np.concatenate(members)
-    for row, parts in zip(every, itertools.product(*arrangements), strict=True):
+    ways = [list(arrangements(tuple(design.label_of_unit[units].tolist()))) for units in members]
+    for row, parts in zip(every, itertools.product(*ways), strict=True):
         row[order] = list(itertools.chain.from_iterable(parts))
-    return every
-
-
-def _arrangements(values: list[int]) -> Iterator[tuple[int, ...]]:
-    """The distinct orders of a multiset, in lexicographic order (Knuth 4A, algorithm 7.2.1.2 L)."""
-    current = sorted(values)
-    while True:
-        yield tuple(current)
-        ascents = [i for i in range(len(current) - 1) if current[i] < current[i + 1]]
-        if not ascents:
-            return
-        pivot = ascents[-1]
-        partner = max(i for i in range(pivot + 1, len(current)) if current[i] > current[pivot])
-        current[pivot], current[partner] = current[partner], current[pivot]
-        current[pivot + 1 :] = reversed(current[pivot + 1 :])
+    return every[:, design.unit_of_picture]
