@@ -86,6 +86,24 @@ def silhouette(distances: Floats, labels: Integers, num_classes: int) -> Floats:
     return np.asarray(each.mean(axis=0))
 
 
+def variance_between(scores: Floats, labels: Integers, num_classes: int) -> Floats:
+    """Share of the features' variance that lies between the classes: R² of Anderson 2001 (PERMANOVA), η² of one column.
+
+    Args:
+        scores: [N, r], centred.
+        labels: [B, N] labellings; every class occurs in each.
+        num_classes: C.
+
+    Returns:
+        [B], 0 to 1; 0 where nothing varies.
+    """
+    targets = one_hot(labels, num_classes)
+    sums = (scores.T @ targets.reshape(len(targets), -1)).reshape(-1, *targets.shape[1:])
+    between = ((sums**2).sum(axis=0) / targets.sum(axis=0)).sum(axis=1)
+    total = float((scores**2).sum())
+    return np.asarray(between / total) if total > 0 else np.zeros(len(labels))
+
+
 def _entropy(counts: Floats) -> Floats:
     """Of [B, m] counts, in nats; [B]."""
     share = counts / counts.sum(axis=1, keepdims=True)

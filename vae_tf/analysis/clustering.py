@@ -76,11 +76,16 @@ def cluster_by_k_means(latents: ArrayLike, seed: int = 0, k_max: int | None = No
         UserError: Latents of the wrong shape, one picture only, or k_max out of range.
     """
     features, sample, largest = _prepare(latents, seed, k_max)
-    models = [_fit_k_means(sample, k, seed) for k in range(1, largest + 1)]
-    floor = _variance_floor(sample)
-    bic = np.array([_k_means_bic(sample, model, floor) for model in models])
+    models, bic = k_means_models(sample, largest, seed)
     settings = {"k_max": largest, "fitted_on": len(sample), "covariance": "one variance for all clusters"}
     return _result("k-means", models, bic, features, settings)
+
+
+def k_means_models(sample: Floats, k_max: int, seed: int) -> tuple[list[Any], Floats]:
+    """Fitted models for k from 1 to `k_max`, and their BIC [k_max]."""
+    models = [_fit_k_means(sample, k, seed) for k in range(1, k_max + 1)]
+    floor = _variance_floor(sample)
+    return models, np.array([_k_means_bic(sample, model, floor) for model in models])
 
 
 def cluster_by_gaussian_mixture(latents: ArrayLike, seed: int = 0, k_max: int | None = None) -> Clustering:

@@ -21,7 +21,17 @@ from vae_tf.analysis.features import Floats, Integers, as_features, principal_sc
 from vae_tf.analysis.permutation import Design, Labellings, judge, labellings, plan
 from vae_tf.errors import UserError
 
-Key = Literal["nearest_neighbors", "ridge_probe", "ari", "ami", "silhouette"]
+Key = Literal["nearest_neighbors", "ridge_probe", "ari", "ami", "silhouette", "variance", "variance_within"]
+Asked = Literal["readable", "clustered", "size"]
+QUESTIONS: dict[Key, Asked] = {
+    "nearest_neighbors": "readable",
+    "ridge_probe": "readable",
+    "ari": "clustered",
+    "ami": "clustered",
+    "silhouette": "clustered",
+    "variance": "size",
+    "variance_within": "size",
+}
 
 # Pictures × classes × labellings evaluated at once; bounds memory to a few hundred MB.
 _CELLS_AT_ONCE = 2_000_000
@@ -35,16 +45,15 @@ class Statistic:
         space: Name of the feature space.
         key: Which statistic.
         name: The same, fit for printing.
-        question: "readable" or "clustered".
+        question: "readable", "clustered", or "size" for the effect's.
         value: Of the observed labels.
-        chance: What no relation gives: 1 / C for accuracies, 0 for ARI and AMI, the null mean for the
-            silhouette.
+        chance: What no relation gives: 1 / C for accuracies, 0 for ARI and AMI, the null mean for the others.
         null_mean: Mean over labellings.
         null_sd: Standard deviation over labellings.
         p_value: Share of labellings with at least this value.
         minimum_p: The smallest p-value that could have come out.
         critical_value: The smallest value with p ≤ 0.05; None where no value has it.
-        interval: 95 % from resampling groups, for accuracies only.
+        interval: 95 %, for accuracies only (`readability.accuracy_interval`).
         num_permutations: Labellings compared with.
         exact: Whether these are all that the design allows.
     """
@@ -52,7 +61,7 @@ class Statistic:
     space: str
     key: Key
     name: str
-    question: Literal["readable", "clustered"]
+    question: Asked
     value: float
     chance: float
     null_mean: float
@@ -70,7 +79,8 @@ class Separation:
     """How the classes separate in each space.
 
     Attributes:
-        statistics: Spaces × five statistics, in the order given.
+        statistics: Spaces × statistics, in the order given: two accuracies, three of clusters, the share of variance
+            between classes, and where every group holds several classes also that of the variance within groups.
         design: Units, blocks, counts and the number of labellings.
         cohort: Which pictures served, the classes' names and counts, and notes on what was left out and why.
         num_neighbors: k of the nearest-neighbour statistic.
@@ -144,7 +154,7 @@ def separate(
     null = labellings(design, num_permutations, seed)
     statistics: list[Statistic] = []
     for name, array in features.items():
-        instruments = _Instruments(array, design, seed)
+        instruments = Instruments(array, design, seed)
         statistics.extend(_judged(name, instruments, design, null, seed))
     return Separation(
         statistics=tuple(statistics),
@@ -157,16 +167,24 @@ def separate(
     )
 
 
-class _Instruments:
+class Instruments:
     """Everything of one space that does not depend on the labels, computed once."""
 
     def __init__(self, features: NDArray[np.floating], design: Design, seed: int) -> None:
-        scores = principal_scores(features)
-        squared = squared_distances(scores)
+        """Neighbours, hat matrix, clusters and distances.
+
+        Args:
+            features: [N, d].
+            design: Groups and number of classes; its labels are not looked at.
+            seed: Of k-means.
+        """
+        self.scores = principal_scores(features)
+        squared = squared_distances(self.scores)
         self.neighbors = readability.NearestNeighbors(squared, design.groups)
-        self.probe = readability.RidgeProbe(scores, design.groups)
-        self.assignments: Integers = k_means(scores, design.num_classes, seed)
+        self.probe = readability.RidgeProbe(self.scores, design.groups)
+        self.assignments: Integers = k_means(self.scores, design.num_classes, seed)
         self.distances: Floats = np.sqrt(squared)
+        self.within = _without_group_means(self.scores, design) if design.kind == "crossed" else None
         self.num_classes = design.num_classes
 
     def measure(self, labels: Integers) -> dict[Key, Floats]:
@@ -184,49 +202,57 @@ class _Instruments:
         def accuracy(credit: Callable[[Integers, int], Floats]) -> Floats:
             return readability.balanced_accuracy(credit(labels, num_classes), labels, num_classes)
 
-        return {
+        measured: dict[Key, Floats] = {
             "nearest_neighbors": accuracy(self.neighbors.credit),
             "ridge_probe": accuracy(self.probe.credit),
             "ari": agreement.adjusted_rand(table),
             "ami": agreement.adjusted_mutual_information(table),
             "silhouette": agreement.silhouette(self.distances, labels, num_classes),
+            "variance": agreement.variance_between(self.scores, labels, num_classes),
         }
+        if self.within is not None:
+            measured["variance_within"] = agreement.variance_between(self.within, labels, num_classes)
+        return measured
 
-    def interval(self, key: Key, design: Design, seed: int) -> tuple[float, float] | None:
+    def interval(self, key: Key, design: Design, null_sd: float, seed: int) -> tuple[float, float] | None:
         """95 % interval of an accuracy; None for the other statistics."""
-        if key not in ("nearest_neighbors", "ridge_probe"):
+        if QUESTIONS[key] != "readable":
             return None
         rule = self.neighbors if key == "nearest_neighbors" else self.probe
         credit = rule.credit(design.labels[None], design.num_classes)[0]
-        return readability.group_bootstrap(credit, design.labels, design.groups, design.num_classes, seed)
+        return readability.accuracy_interval(
+            credit, design.labels, design.groups, design.num_classes, null_sd, seed
+        )
+
+
+def _without_group_means(scores: Floats, design: Design) -> Floats:
+    sums = np.zeros((design.num_groups, scores.shape[1]))
+    np.add.at(sums, design.groups, scores)
+    return np.asarray(scores - (sums / np.bincount(design.groups)[:, None])[design.groups])
 
 
 def _judged(
-    space: str, instruments: _Instruments, design: Design, null: Labellings, seed: int
+    space: str, instruments: Instruments, design: Design, null: Labellings, seed: int
 ) -> list[Statistic]:
     observed = instruments.measure(design.labels[None])
-    under_null = instruments.measure(null.labels)
     statistics = []
-    for key, values in under_null.items():
+    for key, values in instruments.measure(null.labels).items():
         verdict = judge(float(observed[key][0]), values, null.exact, null.minimum_p)
-        question: Literal["readable", "clustered"] = "clustered"
-        chance = verdict.null_mean if key == "silhouette" else 0.0
-        if key in ("nearest_neighbors", "ridge_probe"):
-            question, chance = "readable", 1 / design.num_classes
+        chance = {"readable": 1 / design.num_classes, "clustered": 0.0, "size": verdict.null_mean}[QUESTIONS[key]]
         statistics.append(
             Statistic(
                 space=space,
                 key=key,
                 name=_name(key, instruments.neighbors.num_neighbors),
-                question=question,
+                question=QUESTIONS[key],
                 value=float(observed[key][0]),
-                chance=chance,
+                chance=verdict.null_mean if key == "silhouette" else chance,
                 null_mean=verdict.null_mean,
                 null_sd=verdict.null_sd,
                 p_value=verdict.p_value,
                 minimum_p=verdict.minimum_p,
                 critical_value=verdict.critical_value,
-                interval=instruments.interval(key, design, seed),
+                interval=instruments.interval(key, design, verdict.null_sd, seed),
                 num_permutations=len(values),
                 exact=null.exact,
             )
@@ -241,6 +267,8 @@ def _name(key: Key, num_neighbors: int) -> str:
         "ari": "ARI",
         "ami": "AMI",
         "silhouette": "silhouette",
+        "variance": "share of all variance between classes",
+        "variance_within": "share of the variance within groups between classes",
     }
     return names[key]
 

@@ -1,0 +1,132 @@
+"""How sure the number of clusters is, and how far two halves of the pictures give the same clusters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vae_tf.analysis.clustering import k_means_models
+from vae_tf.analysis.features import Floats, Integers, as_features
+
+# Of more pictures a random part serves.
+LARGEST_NUM_PICTURES = 2_000
+LARGEST_K = 10
+SHARE = 0.8
+NUM_PAIRS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Stability:
+    """k-means on subsamples.
+
+    Attributes:
+        candidates: [K] the k compared, from 2; none where the pictures are too few.
+        agreement: [K] mean adjusted Rand index of the clusters of two subsamples, on the pictures they share: 1 where
+            clusters do not depend on who was drawn.
+        lowest: [K] the lowest of these.
+        by_chance: [K] the mean agreement for normal noise of the same mean and covariance, which has no clusters.
+        chosen: k with the lowest BIC in each subsample.
+        num_pictures: How many pictures served.
+    """
+
+    candidates: Integers
+    agreement: Floats
+    lowest: Floats
+    by_chance: Floats
+    chosen: tuple[int, ...]
+    num_pictures: int
+
+
+def stability_of_k(latents: ArrayLike, groups: Integers | None = None, seed: int = 0) -> Stability:
+    """Clusters ten pairs of subsamples with every k, and compares each pair on the pictures that both hold.
+
+    A subsample holds 80 % (Ben-Hur, Elisseeff & Guyon 2002), of the groups where there are any: pictures of one person
+    would find each other again whoever else was drawn.
+
+    Args:
+        latents: [N, d]; of more than 2,000 pictures a random part serves.
+        groups: [N] group of each picture, −1 for none; or None.
+        seed: Of subsamples and of k-means.
+
+    Returns:
+        `Stability`.
+    """
+    features = np.asarray(as_features(latents), dtype=np.float64)
+    generator = np.random.default_rng(seed)
+    rows = np.arange(len(features))
+    if len(rows) > LARGEST_NUM_PICTURES:
+        rows = np.sort(generator.choice(rows, LARGEST_NUM_PICTURES, replace=False))
+    units = _units(groups, rows)
+    features = features[rows]
+    largest = min(LARGEST_K, int(SHARE * len(features)) // 8)
+    candidates = np.arange(2, largest + 1)
+    if not len(candidates):
+        nothing = np.zeros(0)
+        return Stability(candidates, nothing, nothing, nothing, (), len(rows))
+    scores, chosen = _compared(features, units, candidates, generator, NUM_PAIRS)
+    noise = generator.multivariate_normal(
+        features.mean(axis=0), np.atleast_2d(np.cov(features.T)), len(features), method="eigh"
+    )
+    by_chance, _ = _compared(noise, np.arange(len(noise)), candidates, generator, NUM_PAIRS // 2)
+    return Stability(
+        candidates=candidates,
+        agreement=scores.mean(axis=0),
+        lowest=scores.min(axis=0),
+        by_chance=by_chance.mean(axis=0),
+        chosen=tuple(chosen),
+        num_pictures=len(rows),
+    )
+
+
+def say_uncertainty(stability: Stability, num_clusters: int) -> str:
+    """How far another sample of such pictures would have given another k, in one sentence."""
+    if not stability.chosen:
+        return "The pictures are too few to say how sure the number of clusters is."
+    counts = Counter(stability.chosen)
+    low, high, total = min(counts), max(counts), len(stability.chosen)
+    if low == high == num_clusters:
+        return f"All {total} subsamples of 80 % of the pictures give k = {num_clusters} as well."
+    often = counts.get(num_clusters, 0)
+    spread = f"k = {low}" if low == high else f"k from {low} to {high}"
+    return (
+        f"The number is uncertain: {total} subsamples of 80 % of the pictures give {spread}, "
+        f"and k = {num_clusters} in {often} of them."
+    )
+
+
+def _units(groups: Integers | None, rows: Integers) -> Integers:
+    """What is drawn as a whole: groups, and pictures without one."""
+    if groups is None:
+        return np.arange(len(rows))
+    keys = np.where(groups[rows] < 0, groups.max() + 1 + np.arange(len(rows)), groups[rows])
+    return np.asarray(np.unique(keys, return_inverse=True)[1], dtype=np.int64)
+
+
+def _compared(
+    features: Floats, units: Integers, candidates: Integers, generator: np.random.Generator, num_pairs: int
+) -> tuple[Floats, list[int]]:
+    """Adjusted Rand indices [pairs, K], and k by BIC in each subsample."""
+    from sklearn.metrics import adjusted_rand_score
+
+    scores, chosen = [], []
+    for _ in range(num_pairs):
+        one, other = (_drawn(units, generator) for _ in range(2))
+        seeds = generator.integers(2**31, size=2).tolist()
+        both = np.flatnonzero(one & other)
+        fitted = []
+        for inside, seed in zip((one, other), seeds, strict=True):
+            models, bic = k_means_models(features[inside], int(candidates[-1]), seed)
+            chosen.append(int(np.argmin(bic)) + 1)
+            fitted.append([models[k - 1].predict(features[both]) for k in candidates.tolist()])
+        scores.append([adjusted_rand_score(a, b) for a, b in zip(*fitted, strict=True)])
+    return np.array(scores), chosen
+
+
+def _drawn(units: Integers, generator: np.random.Generator) -> Integers:
+    """Whether each picture is in a subsample, [N]."""
+    num_units = int(units.max()) + 1
+    kept = generator.permutation(num_units)[: max(2, round(SHARE * num_units))]
+    return np.asarray(np.isin(units, kept))
