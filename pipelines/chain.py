@@ -151,15 +151,24 @@ def cluster_report(
     seed: int,
 ) -> None:
     run, began = started_with(text), time.time()
+    from pipelines.classes import compare_classes
     from pipelines.clusters import ClusterOptions, cluster
     from pipelines.other_source import subject_of
 
     subject = subject_of(run, source)
-    stage = cluster(subject, ClusterOptions(perplexity, neighbors, permutations, seed))
-    told(stage, "maps, clusters and tests", began)
-    scores = artifacts.read_json(stage.folder / "scores.json")
-    say(f"  {scores['separation']['headline'] or scores['separation']['reason']}")
-    show_page(subject, "clusters.html")
+    stage = cluster(subject, ClusterOptions(perplexity, neighbors, seed))
+    told(stage, "maps and clusters", began)
+    say(f"  {stage.record['results']['headline']}")
+    if subject.index.class_names:
+        began = time.time()
+        stage = compare_classes(subject, permutations, seed)
+        told(stage, "tests of the classes", began)
+        say(f"  {stage.record['results']['headline'] or stage.record['results']['reason']}")
+    else:
+        say(
+            f"  no classes to compare: {'no second column' if subject.is_text else 'no subfolders, so no labels'}"
+        )
+    show_page(subject, "classes.html" if subject.index.class_names else "clusters.html")
     next_step(f"python cli.py interpolation-grid{about(subject)}")
 
 

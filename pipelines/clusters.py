@@ -1,4 +1,4 @@
-"""Stage `clusters`: maps of the latent space, clusters without labels, and whether the classes separate."""
+"""Stage `clusters`: maps of the latent space, and clusters without labels."""
 
 import dataclasses
 from typing import Any
@@ -6,20 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.classes import in_words_of
 from pipelines.embed import embed
-from pipelines.evaluate import fit_pca
 from pipelines.maps import draw_maps, write_maps
-from pipelines.run_data import Examples, Subject, load_examples_of
-from reports.words import said_of
+from pipelines.run_data import Subject, load_examples_of, load_model
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index
-from vae_tf.data.sentences import Sentences
-from vae_tf.data.splits import PARTS
-from vae_tf.errors import UserError
-from vae_tf.pixels import to_unit
+from vae_tf.pixels import to_uint8
 
-# The pixels of more pictures than this would not fit into memory as floats; the tests say how many served.
-LARGEST_NUM_TESTED = 2000
 NUM_PER_CLUSTER = 12
 
 
@@ -29,12 +23,11 @@ class ClusterOptions:
 
     perplexity: float | None = None
     num_neighbors: int | None = None
-    num_permutations: int = 999
     seed: int = 0
 
 
 def cluster(subject: Subject, options: ClusterOptions) -> Stage:
-    """Maps, clusterings and separation of the latents, with PCA and pixels beside them."""
+    """Maps and clusterings of the latents."""
     embedded = embed(subject)
     inputs = {"embed": embedded.hash, "options": dataclasses.asdict(options)}
     return subject.compute(
@@ -43,50 +36,80 @@ def cluster(subject: Subject, options: ClusterOptions) -> Stage:
 
 
 def write_clusters(subject: Subject, embedded: Stage, options: ClusterOptions, stage: StageWriter) -> None:
-    pictures = load_examples_of(subject)
     latents = load_arrays(embedded.folder / "latents.npz")["mean"]
     maps, arrays = draw_maps(latents, options)
-    clusterings = in_words_of(subject, find_clusters(latents, options.seed, arrays))
-    separation = in_words_of(subject, separate_classes(subject, pictures, latents, options))
+    found = in_words_of(subject, find_clusters(latents, subject.index, options.seed, arrays))
+    if not subject.is_text:
+        arrays["averages"] = decoded_means(subject, latents, arrays["k_means"])
     save_arrays(stage.folder / "maps.npz", **arrays)
-    write_maps(stage.folder, subject, pictures, latents, options.seed)
-    scores = {"maps": maps, "clusterings": clusterings, "separation": separation}
-    write_json(stage.folder / "scores.json", scores)
-    stage.results.update(headline=separation["headline"], num_pictures=len(latents))
+    write_maps(stage.folder, subject, load_examples_of(subject), latents, options.seed)
+    write_json(stage.folder / "scores.json", {"maps": maps, **found})
+    stage.results.update(headline=found["headline"], num_pictures=len(latents))
 
 
-def in_words_of(subject: Subject, found: Any) -> Any:
-    """Every text of a finding, said of what the subject is about."""
-    if isinstance(found, dict):
-        return {key: in_words_of(subject, value) for key, value in found.items()}
-    if isinstance(found, list | tuple):
-        return [in_words_of(subject, value) for value in found]
-    return said_of(found, subject.noun) if isinstance(found, str) else found
+def find_clusters(
+    latents: NDArray[np.float32], index: Index, seed: int, arrays: dict[str, Any]
+) -> dict[str, Any]:
+    """k-means with k by BIC, which the page shows; beside it a Gaussian mixture, and as many clusters as classes.
 
-
-def find_clusters(latents: NDArray[np.float32], seed: int, arrays: dict[str, Any]) -> list[dict[str, Any]]:
-    """k-means and a Gaussian mixture, k by BIC; the assignments go into `arrays`."""
+    The assignments of the first two go into `arrays`.
+    """
     from vae_tf.analysis import clustering
+    from vae_tf.analysis.cluster_headline import cluster_headline
+    from vae_tf.analysis.cluster_meaning import meanings_of
+    from vae_tf.analysis.stability import stability_of_k
 
-    found = []
-    for key, method in (
-        ("k_means", clustering.cluster_by_k_means),
-        ("gaussian_mixture", clustering.cluster_by_gaussian_mixture),
-    ):
-        result = method(latents, seed)
-        arrays[key] = result.assignments
-        found.append(
-            {
-                "key": key,
-                "method": result.method,
-                "num_clusters": result.num_clusters,
-                "candidates": result.candidates,
-                "bic": result.bic,
-                "facts": result.facts,
-                "representatives": representatives(latents, result.assignments),
-            }
-        )
-    return found
+    groups = index.groups if index.group_names else None
+    shown = clustering.cluster_by_k_means(latents, seed)
+    mixture = clustering.cluster_by_gaussian_mixture(latents, seed)
+    arrays["k_means"], arrays["gaussian_mixture"] = shown.assignments, mixture.assignments
+    stability = stability_of_k(latents, groups, seed)
+    rivals = [
+        ("k-means, k by BIC (shown here)", shown.assignments),
+        ("Gaussian mixture, k by BIC", mixture.assignments),
+    ]
+    if 2 <= len(index.class_names) <= len(latents):
+        forced = clustering.k_means(latents, len(index.class_names), seed)
+        rivals.append(("k-means, as many clusters as classes", forced))
+    agreements = [agreement(name, clusters, index, groups, seed) for name, clusters in rivals]
+    meanings = meanings_of(shown.assignments, index.labels, groups, seed)
+    return {
+        "headline": cluster_headline(shown, stability, meanings),
+        "curves": [
+            {"method": c.method, "k": c.candidates, "bic": c.bic, "chosen": c.num_clusters}
+            for c in (shown, mixture)
+        ],
+        "facts": shown.facts,
+        "stability": dataclasses.asdict(stability),
+        "agreements": agreements,
+        "representatives": representatives(latents, shown.assignments),
+    }
+
+
+def agreement(
+    name: str, clusters: NDArray[np.int64], index: Index, groups: NDArray[np.int64] | None, seed: int
+) -> dict[str, Any]:
+    """How far one clustering follows classes and groups."""
+    from sklearn.metrics import adjusted_rand_score
+
+    from vae_tf.analysis.cluster_meaning import meanings_of
+
+    labelled = index.labels >= 0
+    several = len(np.unique(index.labels[labelled])) > 1
+    return {
+        "name": name,
+        "num_clusters": int(clusters.max(initial=0)) + 1,
+        "ari": float(adjusted_rand_score(index.labels[labelled], clusters[labelled])) if several else None,
+        **dataclasses.asdict(meanings_of(clusters, index.labels, groups, seed)),
+    }
+
+
+def decoded_means(
+    subject: Subject, latents: NDArray[np.float32], assignments: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """What the model makes of each cluster's mean latent [k, H, W, C]: generated, no picture of the data."""
+    centres = [latents[assignments == i].mean(axis=0) for i in range(int(assignments.max(initial=0)) + 1)]
+    return to_uint8(load_model(subject.run).decode(np.stack(centres).astype(np.float32)))
 
 
 def representatives(latents: NDArray[np.float32], assignments: NDArray[np.int64]) -> list[list[int]]:
@@ -97,107 +120,3 @@ def representatives(latents: NDArray[np.float32], assignments: NDArray[np.int64]
         distance = np.linalg.norm(latents[members] - latents[members].mean(axis=0), axis=1)
         chosen.append(members[np.argsort(distance, kind="stable")[:NUM_PER_CLUSTER]].tolist())
     return chosen
-
-
-def separate_classes(
-    subject: Subject, pictures: Examples, latents: NDArray[np.float32], options: ClusterOptions
-) -> dict[str, Any]:
-    """Readable and clustered, in latents, PCA scores and pixels; or why nothing can be said."""
-    from vae_tf.analysis import headline, separation
-
-    index = pictures.index
-    groups = index.groups if index.group_names else None
-    if not index.class_names:
-        why = "no second column" if subject.is_text else "no subfolders, so no labels"
-        return {"headline": "", "reason": f"The pictures have no classes: {why}."}
-    try:
-        labels, note = tested_labels(index)
-        kept = tested_positions(dataclasses.replace(index, labels=labels), options.seed)
-        # The model never saw a label, so that trained-on pictures may serve as well; folds keep groups apart.
-        result = separation.separate(
-            feature_spaces(subject, pictures, latents, kept),
-            index.labels[kept],
-            None if groups is None else groups[kept],
-            index.class_names,
-            options.seed,
-            options.num_permutations,
-            LARGEST_NUM_TESTED,
-        )
-    except UserError as error:
-        return {"headline": "", "reason": str(error)}
-    return {
-        "headline": headline.headline(result),
-        "reason": "",
-        "statistics": [dataclasses.asdict(statistic) for statistic in result.statistics],
-        "design": describe_design(result),
-        "notes": [*note, *result.cohort.notes],
-        "minimum_p": result.minimum_p,
-    }
-
-
-def tested_labels(index: Index) -> tuple[NDArray[np.int64], list[str]]:
-    """Classes [N] with −1 for pictures that may not serve: those kept for the calibration of anomalies, and, where the
-    model learned from one class alone, those it learned from: being trained on would otherwise look like the class."""
-    calibrates = np.isin(index.parts, [PARTS.index("calibration")])
-    if not len(index.where("other")):
-        return np.where(calibrates, -1, index.labels), []
-    learned = np.isin(index.parts, [PARTS.index(part) for part in ("train", "validation")])
-    note = "Only pictures that were not trained on are compared, as the model learned from one class alone."
-    return np.where(learned | calibrates, -1, index.labels), [note]
-
-
-def tested_positions(index: Index, seed: int) -> NDArray[np.int64]:
-    from vae_tf.analysis.cohort import select
-
-    groups = index.groups if index.group_names else None
-    cohort = select(index.labels, groups, index.class_names, seed, LARGEST_NUM_TESTED)
-    return np.asarray(cohort.kept, dtype=np.int64)
-
-
-def feature_spaces(
-    subject: Subject, pictures: Examples, latents: NDArray[np.float32], kept: NDArray[np.int64]
-) -> dict[str, NDArray[np.float32]]:
-    """The latents, and what they are set against: PCA and pixels, or PCA of how often each word occurs."""
-    if isinstance(pictures, Sentences):
-        return {"VAE latents": latents[kept], "word counts": word_counts(pictures, latents.shape[1])[kept]}
-    originals = np.asarray(pictures.images[kept])
-    pixels = to_unit(originals).reshape(len(kept), -1)
-    return {
-        "VAE latents": latents[kept],
-        "PCA": fit_pca(subject, pictures).encode(originals),
-        "pixels": pixels,
-    }
-
-
-def word_counts(sentences: Sentences, num_components: int) -> NDArray[np.float32]:
-    """Latent semantic analysis (Deerwester et al. 1990): word counts of each sentence in few components [N, d]."""
-    from scipy.sparse import csr_matrix
-    from sklearn.decomposition import TruncatedSVD
-
-    rows, columns = np.nonzero(sentences.tokens)
-    shape = (len(sentences.tokens), len(sentences.vocabulary))
-    counts = csr_matrix((np.ones(len(rows)), (rows, sentences.tokens[rows, columns])), shape=shape)
-    size = min(num_components, min(shape) - 1)
-    return np.asarray(TruncatedSVD(size, random_state=0).fit_transform(counts), dtype=np.float32)
-
-
-def describe_design(result: Any) -> str:
-    """How the labels were shuffled, in one or two sentences."""
-    kinds = {
-        "no groups": "Pictures count as independent; labels were shuffled among them.",
-        "crossed": "Every group holds pictures of several classes; labels were shuffled within groups only.",
-        "nested": "Each group holds one class; whole groups changed their label.",
-        "mixed": "Labels were shuffled within groups of several classes and between groups of one class.",
-    }
-    design = result.design
-    how_many = f"{result.num_permutations:,} labellings"
-    compared = (
-        f"All {how_many} that are possible were compared"
-        if result.exact
-        else f"{how_many} drawn at random were compared"
-    )
-    return (
-        f"{len(design.labels)} pictures in {design.num_classes} classes, held out by "
-        f"{'picture' if design.kind == 'no groups' else f'group ({design.num_groups})'}. {kinds[design.kind]} "
-        f"{compared}; the smallest p that could come out is {result.minimum_p:.2g}."
-    )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.classes import newest_headline
 from pipelines.comparison import COLUMNS, Row, answer, cautions, cells
 from pipelines.console import console, say
 from pipelines.evaluate import evaluate
@@ -60,13 +61,12 @@ def row_of(run: Run) -> Row:
     likelihood = (
         model.settings.get("likelihood.name") or model.likelihood or find_recipe(model.recipe).likelihood
     )
-    clusters = subject.newest("clusters")
     return Row(
         run,
         part,
         scores[part],
         REGISTRY["likelihood"][likelihood].unit,  # type: ignore[attr-defined]
-        "" if clusters is None else str(clusters.record["results"]["headline"]),
+        newest_headline(subject),
         {name: arrays[f"{part}_each_{name}"] for name in ("mse", "elbo") if f"{part}_each_{name}" in arrays},
         subject.index.groups[arrays[f"{part}_scored"]],
     )

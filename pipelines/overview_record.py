@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.classes import newest_headline
 from pipelines.console import seconds
 from pipelines.evaluate import MEASURES, verdict
 from pipelines.run_data import Subject, config_of, own_pictures
@@ -43,7 +44,7 @@ def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewR
         answer=verdict(scores) or "No pictures were kept apart, so nothing can be said about unseen ones.",
         trained_on=trained_on(subject, pictures),
         next_command=next_command(subject),
-        headline=headline(subject),
+        headline=newest_headline(subject),
         elsewhere=elsewhere(subject),
         facts=[
             *fact_list(run, train.record["results"], scores),
@@ -121,11 +122,6 @@ def elsewhere(subject: Subject) -> list[tuple[str, str]]:
         for other in others
         if (other.report / "index.html").exists()
     ]
-
-
-def headline(subject: Subject) -> str:
-    stage = subject.newest("clusters")
-    return "" if stage is None else str(stage.record["results"]["headline"])
 
 
 def fact_list(run: Run, results: dict[str, Any], scores: dict[str, Any]) -> list[tuple[str, str]]:

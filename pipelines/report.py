@@ -18,6 +18,7 @@ from vae_tf.artifacts import Run, read_json, replace_folder, write_json
 KINDS = {
     "latents": "embed",
     "clusters": "clusters",
+    "classes": "classes",
     "interpolation": "interpolation",
     "explore": "explore",
     "traversals": "traversals",
@@ -123,9 +124,17 @@ def _latents() -> tuple[Callable[..., Path], Callable[..., Any]]:
 
 
 def _clusters() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import clusters_record
     from reports.clusters import write_clusters
 
-    return write_clusters, stage_records.clusters
+    return write_clusters, clusters_record.clusters
+
+
+def _classes() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import classes_record
+    from reports.classes import write_classes
+
+    return write_classes, classes_record.classes
 
 
 def _interpolation() -> tuple[Callable[..., Path], Callable[..., Any]]:
@@ -209,6 +218,7 @@ PAGES = {
     "training": _training,
     "latents": _latents,
     "clusters": _clusters,
+    "classes": _classes,
     "interpolation": _interpolation,
     "explore": _explore,
     "traversals": _traversals,

@@ -6,12 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.map_record import map_record
 from pipelines.run_data import Examples, Subject
 from reports.records import (
-    BicCurve,
-    ClusterContents,
-    ClustersRecord,
     DimensionStrip,
     ExportRecord,
     Grid,
@@ -19,9 +15,7 @@ from reports.records import (
     LatentsRecord,
     LineRecord,
     PathBetween,
-    Question,
     RunFacts,
-    Score,
     Signature,
     Tensor,
 )
@@ -124,84 +118,6 @@ def split_names(index: Index, positions: Any) -> list[str]:
     return [PARTS[index.parts[i]] for i in positions]
 
 
-def clusters(subject: Subject, facts: RunFacts, pictures: Examples) -> ClustersRecord:
-    stage = newest(subject, "clusters")
-    scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "maps.npz")
-    separation = scores["separation"]
-    headline = separation["headline"] or f"{cluster_fact(scores)} {separation['reason']}"
-    return ClustersRecord(
-        run=facts,
-        headline=headline,
-        map=map_record(subject, stage.folder, scores["maps"], arrays, pictures),
-        questions=questions(separation),
-        design=" ".join([separation.get("design", ""), *separation.get("notes", [])]).strip(),
-        bic=[
-            BicCurve(
-                method=found["method"], k=found["candidates"], bic=found["bic"], chosen=found["num_clusters"]
-            )
-            for found in scores["clusterings"]
-        ],
-        clusters=cluster_contents(scores, arrays, pictures),
-    )
-
-
-def cluster_fact(scores: dict[str, Any]) -> str:
-    """What the Gaussian mixture found, for pictures without classes."""
-    return " ".join(scores["clusterings"][-1]["facts"][:1])
-
-
-def questions(separation: dict[str, Any]) -> list[Question]:
-    if not separation["headline"]:
-        return []
-    readable, _, clustered = separation["headline"].partition(" Clustered: ")
-    answers = {
-        "readable": ("Are the classes readable?", readable.removeprefix("Readable: ")),
-        "clustered": ("Are they clustered?", clustered),
-    }
-    return [
-        Question(
-            title=title,
-            answer=answer[:1].upper() + answer[1:],
-            scores=[score(row) for row in separation["statistics"] if row["question"] == key],
-        )
-        for key, (title, answer) in answers.items()
-    ]
-
-
-def score(row: dict[str, Any]) -> Score:
-    primary = row["space"] == "VAE latents" and row["key"] in ("nearest_neighbors", "ari")
-    return Score(
-        statistic=row["name"],
-        space=row["space"],
-        value=row["value"],
-        chance=row["chance"],
-        p=row["p_value"],
-        detectable=row["critical_value"],
-        primary=primary,
-    )
-
-
-def cluster_contents(
-    scores: dict[str, Any], arrays: dict[str, Any], pictures: Examples
-) -> list[ClusterContents]:
-    """The clusters of the Gaussian mixture, with the pictures nearest to each mean."""
-    found = scores["clusterings"][-1]
-    assignments, index = arrays[found["key"]], pictures.index
-    contents = []
-    for i, positions in enumerate(found["representatives"]):
-        labels = index.labels[assignments == i]
-        counts = {name: int(np.sum(labels == k)) for k, name in enumerate(index.class_names)}
-        contents.append(
-            ClusterContents(
-                name=f"cluster {i + 1}",
-                size=int(np.sum(assignments == i)),
-                pictures=looked_at(pictures, positions),
-                splits=split_names(index, positions),
-                classes={name: count for name, count in counts.items() if count},
-                paths=[index.paths[p] for p in positions],
-            )
-        )
-    return contents
 
 
 def interpolation(subject: Subject, facts: RunFacts, pictures: Pictures) -> InterpolationRecord:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.classes import newest_headline
 from pipelines.console import seconds
 from pipelines.homotopies import TYPED
 from pipelines.overview_record import (
@@ -11,7 +12,6 @@ from pipelines.overview_record import (
     array_or_none,
     curves,
     elsewhere,
-    headline,
     hidden_series,
     next_command,
     split_counts,
@@ -39,7 +39,7 @@ def text_overview(subject: Subject, facts: RunFacts, sentences: Sentences) -> Te
         or "No sentences were kept apart, so nothing can be said about unseen ones.",
         trained_on=trained_on(subject, sentences),
         next_command=next_command(subject),
-        headline=headline(subject),
+        headline=newest_headline(subject),
         elsewhere=elsewhere(subject),
         warnings=warnings(sentences, results),
         rebuilt=[

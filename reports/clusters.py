@@ -1,13 +1,14 @@
-"""The page of `cluster-report`: the headline, the map, and the two questions behind the headline."""
+"""The page of maps and clusters without labels: the headline, the map, how many clusters, and what they hold."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from reports.figures import bic_curves, confusion_matrix
+from reports.cluster_records import ClusterContents, ClustersRecord
+from reports.figures import bic_curves, stability_curve
 from reports.images import tiles
 from reports.maps import map_data, variants_in_words
 from reports.page import json_for_script, write_page
-from reports.records import ClusterContents, ClustersRecord, Score
+
+SIDE = 72
 
 # In the order in which they build on each other.
 MAP_SCRIPTS = tuple(
@@ -29,24 +30,27 @@ def write_clusters(folder: Path, record: ClustersRecord) -> Path:
         "map": data,
         "map_json": json_for_script(data),
         "variants": variants_in_words(record.map.variants, record.run.noun),
-        "questions": [(question, by_statistic(question.scores)) for question in record.questions],
         "bic": bic_curves(beside, record.bic) if record.bic else None,
         "clusters": [
-            (cluster, cluster_tiles(cluster) if form.pictures else []) for cluster in record.clusters
+            (
+                cluster,
+                cluster_tiles(cluster) if form.pictures else [],
+                average_of(cluster) if form.pictures else "",
+            )
+            for cluster in record.clusters
         ],
-        "confusion": confusion_matrix(beside, record.confusion) if record.confusion else None,
+        "stability": stability_curve(beside, record.stability) if record.stability else None,
     }
     return write_page(folder, "clusters", record.run, context, scripts=MAP_SCRIPTS)
-
-
-def by_statistic(scores: Sequence[Score]) -> list[tuple[str, list[Score]]]:
-    """The scores of each statistic, in the order in which the statistics first appear."""
-    names = dict.fromkeys(score.statistic for score in scores)
-    return [(name, [score for score in scores if score.statistic == name]) for name in names]
 
 
 def cluster_tiles(cluster: ClusterContents) -> list[tuple[str, str, str]]:
     """Address ("" for a sentence), split and path of each picture shown for a cluster."""
     paths = cluster.paths or [""] * len(cluster.splits)
-    addresses = [""] * len(paths) if cluster.pictures is None else tiles(cluster.pictures, 72)
+    addresses = [""] * len(paths) if cluster.pictures is None else tiles(cluster.pictures, SIDE)
     return list(zip(addresses, cluster.splits, paths, strict=True))
+
+
+def average_of(cluster: ClusterContents) -> str:
+    """The address of the picture generated from the cluster's mean; "" where there is none."""
+    return "" if cluster.average is None else tiles(cluster.average, SIDE)[0]

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from reports.cluster_records import BicCurve, StabilityCurve
 from reports.page import write_asset
-from reports.records import BicCurve, Confusion, CurveSegment, Numbers, ReliabilityBin
+from reports.records import Confusion, CurveSegment, Numbers, ReliabilityBin
 from reports.words import number, plural
 
 # What a training curve may hold, and the panel it is drawn in.
@@ -282,6 +283,44 @@ def bic_curves(folder: Path | None, curves: Sequence[BicCurve]) -> Figure:
     return draw_figure(folder, "bic", draw, alt, height=2.7, narrow_height=2.3 * len(curves))
 
 
+def stability_curve(folder: Path | None, curve: StabilityCurve) -> Figure:
+    """How far two subsamples give the same clusters, for each number of clusters."""
+
+    def draw(figure: Any, theme: Theme, narrow: bool) -> None:
+        axes = figure.subplots()
+        axes.fill_between(curve.k, curve.lowest, curve.mean, color=theme.validation, alpha=0.18, linewidth=0)
+        axes.plot(
+            curve.k,
+            curve.mean,
+            "-o",
+            color=theme.validation,
+            markersize=4,
+            linewidth=1.6,
+            label="mean; shaded down to the lowest",
+        )
+        axes.plot(
+            curve.k,
+            curve.noise,
+            ":",
+            color=theme.muted,
+            linewidth=1.6,
+            label="one normal cloud of the same spread",
+        )
+        axes.set_ylim(min(0.0, float(np.min(curve.lowest))) - 0.03, 1.05)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("number of clusters k")
+        axes.set_title("agreement of two subsamples (1: the same clusters)")
+        figure.legend(loc="outside upper left", ncols=1 if narrow else 2, handlelength=1.6)
+
+    best = int(np.argmax(curve.mean))
+    alt = (
+        "Adjusted Rand index between the clusters of two subsamples against k: "
+        + ", ".join(f"{value:.2f} at k = {k}" for k, value in zip(curve.k, curve.mean, strict=True))
+        + f"; highest at k = {curve.k[best]}."
+    )
+    return draw_figure(folder, "stability", draw, alt, height=3.0, narrow_height=3.2)
+
+
 def reliability_diagram(folder: Path | None, bins: Sequence[ReliabilityBin]) -> Figure:
     """How often predictions of each probability are right; on the dotted line they are as sure as they should be."""
 
@@ -330,11 +369,13 @@ def confusion_matrix(folder: Path | None, confusion: Confusion) -> Figure:
             fmt="g",
             cbar=False,
             linewidths=1 if max(rows, columns) <= 20 else 0,
+            square=max(rows, columns) <= 6,
             linecolor=background,
             xticklabels=[printable(shortened(name)) for name in confusion.columns],
             yticklabels=[printable(shortened(name)) for name in confusion.rows],
         )
         axes.grid(False)
+        axes.set_anchor("W")
         axes.tick_params(length=0)
         axes.tick_params(axis="y", rotation=0)
         if sum(map(len, confusion.columns)) > (24 if narrow else 80):
@@ -342,5 +383,5 @@ def confusion_matrix(folder: Path | None, confusion: Confusion) -> Figure:
 
     # Names that stand upright under the columns need room of their own.
     longest = max((len(shortened(name)) for name in confusion.columns), default=0)
-    height = min(9.0, 0.9 + 0.38 * rows + 0.05 * longest)
+    height = min(9.0, 0.9 + (0.6 if rows <= 6 else 0.38) * rows + 0.05 * longest)
     return draw_figure(folder, "confusion", draw, confusion.finding or confusion.title, height)

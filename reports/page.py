@@ -19,7 +19,8 @@ PAGES = {
     "data": ("data.html", "Data", "what the pictures are, and what is odd about them"),
     "training": ("training.html", "Training", "whether it had converged, and what was kept"),
     "latents": ("latents.html", "Latents", "what each dimension describes"),
-    "clusters": ("clusters.html", "Clusters", "a map of all pictures; whether classes differ"),
+    "clusters": ("clusters.html", "Clusters", "a map of all pictures, and clusters without labels"),
+    "classes": ("classes.html", "Classes", "whether the classes differ, and what could have been seen"),
     "interpolation": ("interpolation.html", "Interpolation", "what lies between two pictures"),
     "explore": (
         "explore.html",

@@ -178,53 +178,6 @@ class LatentsRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """One statistic in one space, against its permutation null; `detectable`: the least one with p ≤ 0.05."""
-
-    statistic: str
-    space: str
-    value: float
-    chance: float | None = None
-    p: float | None = None
-    detectable: float | None = None
-    primary: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """A question in plain words, its answer in one sentence, and the scores behind it."""
-
-    title: str
-    answer: str
-    scores: Sequence[Score] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class BicCurve:
-    """BIC of one clustering method for each k tried (lower is better) and the k it chose."""
-
-    method: str
-    k: Sequence[int]
-    bic: Sequence[float]
-    chosen: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterContents:
-    """One cluster: how many pictures, of which classes, and some of them, nearest to its centre first.
-
-    Without pictures the `paths` are sentences, and shown in their place.
-    """
-
-    name: str
-    size: int
-    pictures: Pictures | None
-    splits: Sequence[str]
-    classes: Mapping[str, int] = field(default_factory=dict)
-    paths: Sequence[str] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class Confusion:
     """Counts of true class (rows) against predicted class or cluster (columns)."""
 
@@ -233,20 +186,6 @@ class Confusion:
     columns: Sequence[str]
     counts: npt.NDArray[Any]
     finding: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClustersRecord:
-    """The page of `cluster-report`."""
-
-    run: RunFacts
-    headline: str
-    map: MapRecord
-    questions: Sequence[Question] = ()
-    design: str = ""
-    bic: Sequence[BicCurve] = ()
-    clusters: Sequence[ClusterContents] = ()
-    confusion: Confusion | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

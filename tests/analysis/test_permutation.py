@@ -84,7 +84,9 @@ def test_mixed_designs_are_enumerated_and_drawn_evenly(labels: Labels, groups: L
     found = labellings(design, 5_000, seed=0)
     assert found.exact and {tuple(row) for row in found.labels.tolist()} == expected
     assert len(found.labels) == len(expected)
-    drawn, counts = np.unique(_draw(design, 40 * len(expected), np.random.default_rng(1)), axis=0, return_counts=True)
+    drawn, counts = np.unique(
+        _draw(design, 40 * len(expected), np.random.default_rng(1)), axis=0, return_counts=True
+    )
     assert len(drawn) == len(expected)
     assert chisquare(counts).pvalue > 0.001
 
@@ -99,7 +101,9 @@ def test_the_test_of_a_mixed_design_is_exact(labels: Labels, groups: Labels) -> 
         # Planned anew from each: the set of labellings must not depend on which of them was observed.
         null = labellings(plan(row, np.array(groups)), 5_000, seed=0).labels
         assert {tuple(r) for r in null.tolist()} == set(map(tuple, every.tolist()))
-        p_values.append(judge(float(value), null @ np.random.default_rng(2).normal(size=len(labels)), True, 0).p_value)
+        p_values.append(
+            judge(float(value), null @ np.random.default_rng(2).normal(size=len(labels)), True, 0).p_value
+        )
     for alpha in np.unique(p_values):
         assert np.mean(np.array(p_values) <= alpha + 1e-12) == pytest.approx(alpha)
 

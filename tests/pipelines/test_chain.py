@@ -21,9 +21,9 @@ from vae_tf.errors import UserError
 
 def test_every_stage_leaves_its_record_and_page(trained):
     run, process, _ = trained
-    for stage in ("data", "train", "evaluate", "embed", "clusters", "interpolation", "export"):
+    for stage in ("data", "train", "evaluate", "embed", "clusters", "classes", "interpolation", "export"):
         assert run.stage(stage) is not None, stage
-    for page in ("index", "latents", "clusters", "interpolation", "export"):
+    for page in ("index", "latents", "clusters", "classes", "interpolation", "export"):
         assert (run.report / f"{page}.html").exists()
         assert f"{page}.html" in process.stdout
     assert process.stdout.strip().splitlines()[-1].endswith("report/index.html")
@@ -100,15 +100,34 @@ def test_scores_of_evaluation_are_those_of_the_model(trained):
         assert scores[part]["num"] == len(files)
 
 
-def test_headline_names_the_declared_tests(trained):
+def test_classes_are_tested_and_the_headline_is_plain(trained):
     run, process, _ = trained
-    scores = artifacts.read_json(run.folder / "clusters" / "scores.json")
-    headline = scores["separation"]["headline"]
-    assert headline.startswith("Readable: ") and " Clustered: " in headline
-    assert headline in process.stdout
-    spaces = {row["space"] for row in scores["separation"]["statistics"]}
-    assert spaces == {"VAE latents", "PCA", "pixels"}
-    assert "within groups" in scores["separation"]["design"]
+    scores = artifacts.read_json(run.folder / "classes" / "scores.json")
+    assert "up and down" in scores["headline"] or "down and up" in scores["headline"]
+    assert scores["headline"] in process.stdout
+    assert not {"NN", "ARI", "AMI"} & set(scores["headline"].replace(",", " ").split())
+    assert {row["space"] for row in scores["statistics"]} == {"VAE latents", "PCA", "pixels"}
+    assert "within groups" in scores["design"]
+    arrays = artifacts.load_arrays(run.folder / "classes" / "out_of_fold.npz")
+    np.testing.assert_allclose(arrays["probabilities"].sum(axis=1), 1)
+    assert np.sum(scores["confusion"]) == len(arrays["positions"]) == sum(scores["class_counts"])
+    page = (run.report / "classes.html").read_text()
+    assert "Typical and misplaced" in page and "What could have been seen at all?" in page
+
+
+def test_each_cluster_has_a_generated_average(trained):
+    import keras
+
+    import vae_tf.models  # noqa: F401
+
+    run, _, _ = trained
+    arrays = artifacts.load_arrays(run.folder / "clusters" / "maps.npz")
+    latents = artifacts.load_arrays(run.folder / "embed" / "latents.npz")["mean"]
+    model = keras.models.load_model(run.folder / "train" / "vae.keras")
+    for i, average in enumerate(arrays["averages"]):
+        centre = latents[arrays["k_means"] == i].mean(axis=0, keepdims=True)
+        np.testing.assert_allclose(average, 255 * np.asarray(model.decode(centre))[0], atol=1)
+    assert len(arrays["averages"]) == arrays["k_means"].max() + 1
 
 
 def test_stage_is_not_computed_again_but_other_options_lie_beside_it(in_runs, capsys):

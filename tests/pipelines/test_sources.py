@@ -264,7 +264,7 @@ def test_a_mistake_about_the_model_is_told_before_pictures_are_read(tmp_path, ow
 
 
 def test_classes_are_compared_on_unseen_pictures_where_one_class_was_trained_on():
-    from pipelines.clusters import tested_labels
+    from pipelines.classes import tested_labels
     from vae_tf.data.dataset import Index
     from vae_tf.data.splits import PARTS
 

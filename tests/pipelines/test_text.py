@@ -56,10 +56,20 @@ def in_text_runs(text_run, monkeypatch):
 
 def test_every_stage_and_page(text_run):
     run, _ = text_run
-    for stage in ("data", "train", "evaluate", "embed", "clusters", "interpolation", "evaluation", "export"):
+    for stage in (
+        "data",
+        "train",
+        "evaluate",
+        "embed",
+        "clusters",
+        "classes",
+        "interpolation",
+        "evaluation",
+        "export",
+    ):
         assert run.stage(stage) is not None, stage
     pages = {page.stem: page.read_text() for page in run.report.glob("*.html")}
-    assert set(pages) == {"index", "latents", "clusters", "interpolation", "evaluation", "export"}
+    assert set(pages) == {"index", "latents", "clusters", "classes", "interpolation", "evaluation", "export"}
     for name, html in pages.items():
         body = html.split("<main")[1].split("<footer")[0]
         assert (
@@ -97,7 +107,7 @@ def test_latents_and_classes(text_run):
     assert arrays["mean"].shape == (200, 2) and set(arrays["class_names"]) == {"calm", "loud"}
     loud = arrays["class_names"][arrays["label"]] == "loud"
     assert all(path.endswith("!") == is_loud for path, is_loud in zip(arrays["path"], loud, strict=True))
-    statistics = artifacts.read_json(run.folder / "clusters" / "scores.json")["separation"]["statistics"]
+    statistics = artifacts.read_json(run.folder / "classes" / "scores.json")["statistics"]
     assert {row["space"] for row in statistics} == {"VAE latents", "word counts"}
 
 

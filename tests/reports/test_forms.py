@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reports.classes import write_classes
 from reports.clusters import write_clusters
 from reports.interpolation import write_interpolation
 from reports.latents import write_latents
@@ -19,6 +20,7 @@ from reports.records import PageForm
 from reports.words import without_folders
 from tests.reports.synthetic import (
     RUN,
+    classes_record,
     clusters_record,
     interpolation_record,
     latents_record,
@@ -63,6 +65,22 @@ def private_report(folder: Path, form: PageForm) -> Path:
             clusters=[replace(cluster, paths=names[:12]) for cluster in clusters.clusters],
         ),
     )
+    classes = classes_record()
+    write_classes(
+        folder,
+        replace(
+            classes,
+            run=run,
+            classes=[
+                replace(
+                    shown,
+                    typical=replace(shown.typical, paths=names[:3]),
+                    misplaced=replace(shown.misplaced, paths=names[3:5]),
+                )
+                for shown in classes.classes
+            ],
+        ),
+    )
     write_interpolation(
         folder,
         replace(
@@ -98,7 +116,7 @@ def test_without_pictures_nothing_shows_a_face_or_a_name(tmp_path: Path, single_
 def test_the_same_search_finds_them_in_an_ordinary_report(tmp_path: Path) -> None:
     found = list(contents(private_report(tmp_path, PageForm())))
     names = {name for name, data in found if PRIVATE.encode() in data}
-    assert names == {"index.html", "latents.html", "clusters.html", "interpolation.html"}
+    assert names == {"index.html", "latents.html", "clusters.html", "classes.html", "interpolation.html"}
     pictures = {name.rpartition(".")[2] for name, data in found if PICTURE.search(data)}
     assert pictures == {"html", "png", "webp"}
 

@@ -8,6 +8,8 @@ from vae_tf.analysis.stability import Stability, say_uncertainty
 
 # Mean adjusted Rand index of subsamples' clusters: from here on they are the same but for a few pictures.
 _STEADY, _ROUGH = 0.8, 0.5
+# Adjusted mutual information with classes or groups.
+_WHOLLY, _PARTLY = 0.8, 0.3
 
 
 def cluster_headline(
@@ -30,27 +32,36 @@ def cluster_headline(
     uncertain = say_uncertainty(stability, k)
     if k == 1:
         return f"The {noun} form one cloud: no division into 2 to {largest} clusters describes them better. {uncertain}"
-    return f"The {noun} fall into {k} clusters{_steadiness(stability, k)}. {uncertain}{say_followed(meanings)}"
+    return (
+        f"The {noun} fall into {k} clusters{_steadiness(stability, k)}. {uncertain}{say_followed(meanings)}"
+    )
 
 
 def say_followed(meanings: Meanings) -> str:
     """Whether clusters follow classes or groups; nothing where neither is known."""
     if meanings.clusters_are_groups:
         return (
-            " Beware: they follow the groups rather than the classes; pictures are together because they are of one "
-            "group (one person, say), not because they are of one class."
+            " Beware: what brings pictures together in a cluster is rather the group that they are "
+            "of (one person, say) "
+            "than their class."
         )
-    if _above(meanings.classes):
-        return " They go with the classes."
-    if _above(meanings.groups):
-        return " They go with the groups."
+    for found, name in ((meanings.classes, "classes"), (meanings.groups, "groups")):
+        if found is not None and _above(found):
+            how_far = (
+                "almost wholly "
+                if found.value >= _WHOLLY
+                else "in part "
+                if found.value >= _PARTLY
+                else "a little "
+            )
+            return f" They go {how_far}with the {name}."
     if meanings.classes is not None:
-        return " They have nothing to do with the classes."
+        return " Nothing shows that they have to do with the classes."
     return ""
 
 
-def _above(found: Meaning | None) -> bool:
-    return found is not None and found.interval is not None and found.interval[0] > 0
+def _above(found: Meaning) -> bool:
+    return found.interval is not None and found.interval[0] > 0
 
 
 def _steadiness(stability: Stability, k: int) -> str:
@@ -58,7 +69,7 @@ def _steadiness(stability: Stability, k: int) -> str:
     if agreement is None:
         return ""
     if agreement >= _STEADY:
-        return ", and other samples give nearly the same ones"
+        return ", and other samples of them into nearly the same ones"
     if agreement >= _ROUGH:
-        return ", which other samples give roughly"
-    return ", but other samples divide them differently: take them for regions of one cloud"
+        return ", and other samples of them into roughly the same ones"
+    return ", but other samples of them into different ones: take them for regions of one cloud"

@@ -209,7 +209,7 @@ def _facts(num_clusters: int, bic: Floats, sizes: Integers) -> tuple[str, ...]:
         )
     facts = [
         f"{num_clusters} clusters have the lowest BIC of 1 to {k_max}, "
-        f"lower than one cloud by {bic[0] - bic.min():.1f}.",
+        f"lower than one cloud by {bic[0] - bic.min():,.1f}.",
         f"The largest holds {sizes[0]} pictures, the smallest {sizes[-1]}.",
     ]
     if num_clusters == k_max:

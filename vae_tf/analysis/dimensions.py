@@ -22,8 +22,8 @@ class Dimensions:
         explained: η² [d]: the share of each dimension's variance that lies between the classes; of the variance
             within groups, where every group holds several classes.
         by_chance: [d] its mean under shuffled labels.
-        shifts: [d] mean of the second class less that of the first, in standard deviations within classes; None for
-            more than two classes.
+        shifts: [d] mean of the second class less that of the first, in standard deviations within classes (Cohen's d),
+            groups' means left in; None for more than two classes.
         p_values: [d], corrected for all d dimensions.
         minimum_p: The smallest that could have come out.
         within_groups: Whether the groups' means were taken off first.
@@ -70,7 +70,7 @@ def judge_dimensions(latents: ArrayLike, design: Design, null: Labellings) -> Di
     return Dimensions(
         explained=observed,
         by_chance=total / len(null.labels),
-        shifts=_shifts(columns, design) if design.num_classes == 2 else None,
+        shifts=_shifts(as_features(latents).astype(np.float64), design) if design.num_classes == 2 else None,
         p_values=(reached + extra) / (len(largest) + extra),
         minimum_p=null.minimum_p,
         within_groups=within,

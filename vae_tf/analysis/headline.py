@@ -42,20 +42,21 @@ def say_readable(separation: Separation, noun: str = "pictures", group_noun: str
     """Whether a rule learnt elsewhere tells the classes apart, how often, and what could have been seen."""
     statistic = separation.find(separation.spaces[0], "ridge_probe")
     classes, each = _classes(separation), noun.removesuffix("s")
-    learnt = (
-        f"the other {noun}" if separation.design.kind == "no groups" else f"{noun} of other {group_noun}"
-    )
+    group = group_noun.removesuffix("s")
+    unseen = f"the {each}" if separation.design.kind == "no groups" else f"any {each} of the same {group}"
     counted = "" if len(set(separation.cohort.class_counts)) == 1 else ", each class counting alike"
     interval = "" if statistic.interval is None else f"95 % interval {_range(statistic.interval)}, "
     measured = (
-        f"a rule learnt on {learnt} names the class of {_percent(statistic.value)} of the {noun} rightly "
+        f"a rule that has not seen {unseen} names the class of {_percent(statistic.value)} of the {noun} rightly "
         f"({interval}guessing {_percent(statistic.chance)}, {format_p(statistic.p_value)}{counted})"
     )
     if statistic.p_value > ALPHA:
         limit = _limit(statistic, separation, noun, group_noun)
         return f"No difference between {classes} was found: {measured}. {limit}"
     if (statistic.value - statistic.chance) / (1 - statistic.chance) < _LITTLE:
-        return f"A little: {classes} can be told apart more often than by guessing, but not in the single {each}: {measured}."
+        return (
+            f"A little: {classes} can be told apart somewhat better than by guessing. In figures, {measured}."
+        )
     return f"Yes, {classes} can be told apart: {measured}."
 
 
@@ -70,17 +71,20 @@ def say_clustered(
     sorted_so = f"sorted into {_number(separation.design.num_classes)} clusters by likeness alone, the {noun}"
     if statistic.p_value > ALPHA and statistic.minimum_p > ALPHA and statistic.critical_value is None:
         sample = describe_sample(separation, noun, group_noun)
-        return f"Whether they form clusters can't be told with {sample}."
+        return f"Whether the classes form clusters can't be told with {sample}."
     instead = ""
     if meanings is not None and meanings.clusters_are_groups:
-        instead = f" Those of one of the {group_noun} stay together instead: the clusters are {group_noun}, not classes."
+        group = group_noun.removesuffix("s")
+        instead = f" What brings {noun} together in a cluster is rather the {group} that they are of than the class."
     if statistic.p_value > ALPHA:
-        return f"They form no clusters of their own: {sorted_so} don't divide by class.{instead}"
+        return f"The classes form no clusters of their own: {sorted_so} don't divide by class.{instead}"
     if statistic.value < _CLEAR_ARI:
-        return f"They hardly form clusters: {sorted_so} divide by class only slightly more than by chance.{instead}"
+        return f"The classes hardly form clusters: {sorted_so} divide by class little better than by chance.{instead}"
     if statistic.value < _SAME_ARI:
-        return f"They form clusters in part: {sorted_so} divide by class more often than not.{instead}"
-    return f"They form clusters, too: {sorted_so} divide by class almost without exception."
+        return (
+            f"The classes form clusters in part: {sorted_so} divide by class, with many exceptions.{instead}"
+        )
+    return f"The classes form clusters, too: {sorted_so} divide by class almost without exception."
 
 
 def describe_sample(separation: Separation, noun: str = "pictures", group_noun: str = "groups") -> str:
@@ -134,7 +138,17 @@ def _classes(separation: Separation) -> str:
 
 
 def _number(count: int) -> str:
-    words = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
+    words = {
+        2: "two",
+        3: "three",
+        4: "four",
+        5: "five",
+        6: "six",
+        7: "seven",
+        8: "eight",
+        9: "nine",
+        10: "ten",
+    }
     return words.get(count, f"{count:,}")
 
 

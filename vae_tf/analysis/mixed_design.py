@@ -118,7 +118,9 @@ class MixedDesign:
 
         def invariants(names: tuple[int, ...]) -> tuple[Counter[int], list[Counter[Composition]]]:
             kept = [
-                Counter(tuple(sorted(names[label] for label in kind)) for kind in kinds if not _is_whole(kind))
+                Counter(
+                    tuple(sorted(names[label] for label in kind)) for kind in kinds if not _is_whole(kind)
+                )
                 for kinds in self._kinds
             ]
             return Counter(names[label] for label in self._whole), kept

@@ -34,8 +34,8 @@ class OutOfFold:
 def predict_out_of_fold(features: ArrayLike, design: Design, num_shown: int) -> OutOfFold:
     """Margins of the ridge probe as probabilities, softmax(margin / T), with T fitted to the margins themselves.
 
-    One number fitted to all left-out margins cannot learn a picture, and leaves the order of the pictures of two classes
-    as it is (temperature: Guo et al. 2017).
+    One number fitted to all left-out margins cannot learn a picture, and leaves the order of the pictures of two
+    classes as it is (temperature: Guo et al. 2017).
 
     Args:
         features: [N, d] latents.
@@ -59,4 +59,6 @@ def predict_out_of_fold(features: ArrayLike, design: Design, num_shown: int) -> 
         order = members[np.argsort(own[members], kind="stable")]
         typical.append(order[::-1][:num_shown])
         misplaced.append(order[predicted[order] != label][:num_shown])
-    return OutOfFold(probabilities, confusion(labels, predicted, num_classes), tuple(typical), tuple(misplaced))
+    return OutOfFold(
+        probabilities, confusion(labels, predicted, num_classes), tuple(typical), tuple(misplaced)
+    )

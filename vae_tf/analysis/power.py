@@ -1,8 +1,8 @@
 """What a test of so many pictures could have shown at all: its power against a rule that is right so often.
 
 The accuracy's spread is taken from the permutation null of the same design (which holds the groups, and that the rule
-was learnt anew from each labelling), scaled as a binomial's: σ(π) = σ₀ √(π(1 − π) / (c(1 − c))) with c = 1/C. Around the
-true accuracy π it is taken as normal. tests/analysis/test_power.py compares this with simulations.
+was learnt anew from each labelling), scaled as a binomial's: σ(π) = σ₀ √(π(1 − π) / (c(1 − c))) with c = 1/C. Around
+the true accuracy π it is taken as normal. tests/analysis/test_power.py compares this with simulations.
 """
 
 from __future__ import annotations

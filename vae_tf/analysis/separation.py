@@ -238,7 +238,9 @@ def _judged(
     statistics = []
     for key, values in instruments.measure(null.labels).items():
         verdict = judge(float(observed[key][0]), values, null.exact, null.minimum_p)
-        chance = {"readable": 1 / design.num_classes, "clustered": 0.0, "size": verdict.null_mean}[QUESTIONS[key]]
+        chance = {"readable": 1 / design.num_classes, "clustered": 0.0, "size": verdict.null_mean}[
+            QUESTIONS[key]
+        ]
         statistics.append(
             Statistic(
                 space=space,

@@ -88,12 +88,12 @@ def say_uncertainty(stability: Stability, num_clusters: int) -> str:
     counts = Counter(stability.chosen)
     low, high, total = min(counts), max(counts), len(stability.chosen)
     if low == high == num_clusters:
-        return f"All {total} subsamples of 80 % of the pictures give k = {num_clusters} as well."
+        return f"The number is sure: it is the same in {total} of {total} subsamples of 80 % of the pictures."
     often = counts.get(num_clusters, 0)
-    spread = f"k = {low}" if low == high else f"k from {low} to {high}"
+    spread = f"{low}" if low == high else f"from {low} to {high}"
     return (
-        f"The number is uncertain: {total} subsamples of 80 % of the pictures give {spread}, "
-        f"and k = {num_clusters} in {often} of them."
+        f"The number is uncertain: in {total} subsamples of 80 % of the pictures it is {spread}, "
+        f"and {num_clusters} in {often or 'none'} of them."
     )
 
 
