@@ -7,7 +7,13 @@ from sklearn.metrics import balanced_accuracy_score
 
 from vae_tf.analysis.features import principal_scores, squared_distances
 from vae_tf.analysis.permutation import labellings, plan
-from vae_tf.analysis.readability import NearestNeighbors, RidgeProbe, balanced_accuracy, group_bootstrap
+from vae_tf.analysis.readability import (
+    NearestNeighbors,
+    RidgeProbe,
+    accuracy_interval,
+    balanced_accuracy,
+    resampled_accuracy,
+)
 
 GROUPS = {
     "each picture alone": np.arange(24),
@@ -142,19 +148,28 @@ def test_balanced_accuracy_agrees_with_scikit_learn() -> None:
     assert found[0] == pytest.approx(balanced_accuracy_score(labels, predicted))
 
 
-def test_bootstrap_interval_of_independent_pictures_is_the_binomial_one() -> None:
-    """100 of 200 right in each class: the balanced accuracy's standard error is √(2 · ¼/200)/2 = 0.025."""
+def test_interval_of_independent_pictures_is_wilsons() -> None:
+    """100 of 200 right in each class, no more spread under shuffled labels than a binomial's."""
+    from scipy.stats import binomtest
+
     labels = np.arange(400) % 2
     credit = (np.arange(400) % 4 < 2).astype(float)
-    low, high = group_bootstrap(credit, labels, np.arange(400), 2, seed=0)
-    assert low == pytest.approx(0.5 - 1.96 * 0.025, abs=0.006)
-    assert high == pytest.approx(0.5 + 1.96 * 0.025, abs=0.006)
+    found = accuracy_interval(credit, labels, np.arange(400), 2, null_sd=0.025, seed=0)
+    expected = binomtest(200, 400).proportion_ci(method="wilson")
+    np.testing.assert_allclose(found, [expected.low, expected.high], atol=0.004)
 
 
-def test_bootstrap_interval_widens_when_groups_answer_as_one() -> None:
+def test_interval_widens_when_groups_answer_as_one() -> None:
     labels, groups = np.arange(400) % 2, np.arange(400) // 40
     credit = (groups % 2).astype(float)
-    low, high = group_bootstrap(credit, labels, groups, 2, seed=0)
+    resampled = resampled_accuracy(credit, labels, groups, 2, seed=0)
     # Ten groups, all right or all wrong: standard error √(¼/10) = 0.158.
-    assert high - low == pytest.approx(2 * 1.96 * 0.158, abs=0.1)
-    assert group_bootstrap(np.ones(400), labels, groups, 2, seed=0) == (1, 1)
+    assert resampled.std() == pytest.approx(0.158, abs=0.01)
+    low, high = accuracy_interval(credit, labels, groups, 2, null_sd=0.025, seed=0)
+    assert low < 0.5 - 1.5 * 0.158 and high > 0.5 + 1.5 * 0.158
+    # All right: as many answers as groups, since nothing shows that pictures of one answered apart.
+    low, high = accuracy_interval(np.ones(400), labels, groups, 2, null_sd=0.025, seed=0)
+    assert high == pytest.approx(1) and 0.6 < low < 0.75
+    # The rule learnt anew from each labelling may spread more than its answers do.
+    wider = accuracy_interval(credit, labels, groups, 2, null_sd=0.2, seed=0)
+    assert wider[1] - wider[0] > high - low

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from vae_tf.analysis.features import Floats, Integers
@@ -35,11 +37,12 @@ def adjusted_rand(table: Floats) -> Floats:
     return np.asarray((together - expected) / ((in_clusters + in_classes) / 2 - expected))
 
 
-def adjusted_mutual_information(table: Floats) -> Floats:
-    """Mutual information less its chance value, over the mean entropy less the same (Vinh et al. 2010).
+def adjusted_mutual_information(table: Floats, over: Literal["mean", "smaller"] = "mean") -> Floats:
+    """Mutual information less its chance value, over the mean (or smaller) entropy less the same (Vinh et al. 2010).
 
     Args:
         table: [B, K, C] from `contingency`; at least two classes.
+        over: Which of the two entropies' mean and minimum is the most that there could be.
 
     Returns:
         [B]; 0 where there is one cluster only.
@@ -57,7 +60,8 @@ def adjusted_mutual_information(table: Floats) -> Floats:
         if key not in known:
             known[key] = expected_mutual_information(table[row].astype(np.int64), int(num_pictures))
         expected[row] = known[key]
-    ceiling = (_entropy(clusters) + _entropy(classes)) / 2 - expected
+    entropies = np.stack([_entropy(clusters), _entropy(classes)])
+    ceiling = (entropies.mean(axis=0) if over == "mean" else entropies.min(axis=0)) - expected
     # Where the ceiling is no higher than chance (one picture per cluster), nothing can be learnt.
     possible = ceiling > 1e-12
     return np.where(possible, (information - expected) / np.where(possible, ceiling, 1), 0.0)

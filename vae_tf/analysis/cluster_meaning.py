@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vae_tf.analysis.agreement import adjusted_mutual_information, contingency
 from vae_tf.analysis.features import Integers
 
 NUM_HALVES = 100
@@ -124,11 +125,11 @@ def _part(rows: Integers, groups: Integers | None, generator: np.random.Generato
 
 def nested_agreement(one: Integers, other: Integers) -> float:
     """AMI over the smaller entropy [≤ 1]; 0 where either side is one cluster only."""
-    from sklearn.metrics import adjusted_mutual_info_score
-
-    if len(np.unique(one)) < 2 or len(np.unique(other)) < 2:
+    first, second = (np.unique(side, return_inverse=True)[1] for side in (one, other))
+    num = int(second.max(initial=0)) + 1
+    if num < 2 or not first.any():
         return 0.0
-    return float(adjusted_mutual_info_score(one, other, average_method="min"))
+    return float(adjusted_mutual_information(contingency(second[None], first, num), over="smaller")[0])
 
 
 def _meaning(value: float, sd: float | None) -> Meaning:

@@ -67,15 +67,16 @@ def stability_of_k(latents: ArrayLike, groups: Integers | None = None, seed: int
         nothing = np.zeros(0)
         return Stability(candidates, nothing, nothing, nothing, (), len(rows))
     scores, chosen = _compared(features, units, candidates, generator, NUM_PAIRS)
-    noise = generator.multivariate_normal(
-        features.mean(axis=0), np.atleast_2d(np.cov(features.T)), len(features), method="eigh"
-    )
-    by_chance, _ = _compared(noise, np.arange(len(noise)), candidates, generator, NUM_PAIRS // 2)
+    mean, covariance = features.mean(axis=0), np.atleast_2d(np.cov(features.T))
+    by_chance = []
+    for _ in range(NUM_PAIRS // 2):
+        noise = generator.multivariate_normal(mean, covariance, len(features), method="eigh")
+        by_chance.append(_compared(noise, np.arange(len(noise)), candidates, generator, 1)[0][0])
     return Stability(
         candidates=candidates,
         agreement=scores.mean(axis=0),
         lowest=scores.min(axis=0),
-        by_chance=by_chance.mean(axis=0),
+        by_chance=np.mean(by_chance, axis=0),
         chosen=tuple(chosen),
         num_pictures=len(rows),
     )
