@@ -1,5 +1,8 @@
 """What clusters follow, how steady they are, and what is said of them."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score
@@ -7,7 +10,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 from vae_tf.analysis.cluster_headline import cluster_headline
 from vae_tf.analysis.cluster_meaning import meanings_of, nested_agreement
 from vae_tf.analysis.clustering import cluster_by_k_means
-from vae_tf.analysis.stability import say_uncertainty, stability_of_k
+from vae_tf.analysis.stability import Stability, say_uncertainty, stability_of_k
 
 PEOPLE, LABELS = np.repeat(np.arange(40), 4), np.tile([0, 1], 80)
 
@@ -62,11 +65,20 @@ def test_half_samples_tell_the_spread_of_the_agreement(share: float) -> None:
 
 def three_clouds() -> np.ndarray:
     generator = np.random.default_rng(0)
-    return np.asarray(generator.normal(size=(120, 4)) + 8 * np.eye(4)[np.arange(120) % 3])
+    return np.asarray(generator.normal(size=(80, 4)) + 8 * np.eye(4)[np.arange(80) % 3])
+
+
+def one_cloud() -> np.ndarray:
+    return np.random.default_rng(3).normal(size=(80, 6))
+
+
+@cache
+def stability_in(latents: Callable[[], np.ndarray]) -> Stability:
+    return stability_of_k(latents())
 
 
 def test_clear_clusters_are_steady_and_their_number_sure() -> None:
-    found = stability_of_k(three_clouds())
+    found = stability_in(three_clouds)
     at = found.candidates.tolist().index(3)
     assert found.agreement[at] == pytest.approx(1) and found.agreement.argmax() == at
     assert found.agreement[at + 1] < 0.95
@@ -75,7 +87,7 @@ def test_clear_clusters_are_steady_and_their_number_sure() -> None:
 
 
 def test_one_cloud_is_no_steadier_than_noise() -> None:
-    found = stability_of_k(np.random.default_rng(3).normal(size=(120, 6)))
+    found = stability_in(one_cloud)
     assert (found.agreement < 0.6).all()
     assert np.abs(found.agreement - found.by_chance).mean() < 0.15
     assert set(found.chosen) == {1}
@@ -88,20 +100,21 @@ def test_few_pictures_are_not_resampled() -> None:
 
 
 def test_the_headline_is_about_the_clusters_that_are_shown() -> None:
-    clusters, groups = three_clouds(), np.arange(120) // 3
-    found, steady = cluster_by_k_means(clusters), stability_of_k(clusters)
-    said = cluster_headline(found, steady, meanings_of(found.assignments, np.arange(120) % 3, groups))
+    groups = np.arange(80) // 3
+    found, steady = cluster_by_k_means(three_clouds()), stability_in(three_clouds)
+    said = cluster_headline(found, steady, meanings_of(found.assignments, np.arange(80) % 3, groups))
     assert said.startswith(
         "The pictures fall into 3 clusters, and other samples of them into nearly the same ones."
     )
     assert said.endswith("They go almost wholly with the classes.")
-    people = np.arange(120) % 3 + 3 * (np.arange(120) // 12)
-    said = cluster_headline(found, steady, meanings_of(found.assignments, np.arange(120) // 3 % 2, people))
+    people = np.arange(80) % 3 + 3 * (np.arange(80) // 12)
+    said = cluster_headline(found, steady, meanings_of(found.assignments, np.arange(80) // 3 % 2, people))
     assert "Beware" in said and "(one person, say)" in said
 
 
 def test_one_cloud_is_called_one_cloud() -> None:
-    noise = np.random.default_rng(3).normal(size=(120, 6))
-    found = cluster_by_k_means(noise)
-    said = cluster_headline(found, stability_of_k(noise), meanings_of(found.assignments, None, None), "faces")
+    found = cluster_by_k_means(one_cloud())
+    said = cluster_headline(
+        found, stability_in(one_cloud), meanings_of(found.assignments, None, None), "faces"
+    )
     assert said.startswith("The faces form one cloud")

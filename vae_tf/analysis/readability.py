@@ -168,9 +168,9 @@ def accuracy_interval(
 
     How many these are is told twice, and the smaller number counts: by resampling whole groups of the left-out
     predictions (the design effect of Kish 1965, as in Korn & Graubard 1998), and by the spread under shuffled
-    labels, in which the rule was learnt anew each time (counted the less, the seldomer the rule is wrong). Percentiles of the resampling alone would cover 53 to 93 %
-    where they should cover 95, and have no width where all are right; these cover 90 to 99 %
-    (tests/analysis/test_coverage.py).
+    labels, in which the rule was learnt anew each time (counted the less, the seldomer the rule is wrong).
+    Percentiles of the resampling alone would cover 53 to 93 % where they should cover 95, and have no width where all
+    are right; these cover 90 to 99 % (tests/analysis/test_coverage.py).
 
     Args:
         credit: [N] share of each left-out prediction that is right.
@@ -186,7 +186,8 @@ def accuracy_interval(
     from scipy.stats import t as student
 
     num_pictures, num_groups = len(labels), int(groups.max()) + 1
-    accuracy = float(balanced_accuracy(credit[None], labels[None], num_classes)[0])
+    # A sum of equal weights may miss 1 by its last bit.
+    accuracy = round(float(balanced_accuracy(credit[None], labels[None], num_classes)[0]), 12)
     chance = 1 / num_classes
     # A rule that is never wrong would not have been so by having been learnt from others.
     unsteady = (1 - max(accuracy, chance)) / (1 - chance)
