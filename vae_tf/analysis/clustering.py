@@ -141,10 +141,15 @@ def _prepare(latents: ArrayLike, seed: int, k_max: int | None) -> tuple[Floats, 
         chosen = np.random.default_rng(seed).choice(len(features), _FITTED_ON, replace=False)
         sample = features[np.sort(chosen)]
     if k_max is None:
-        k_max = int(np.clip(len(sample) // _PICTURES_PER_CLUSTER, 1, _LARGEST_K))
+        k_max = largest_k(len(sample))
     if not 1 <= k_max <= len(sample):
         raise UserError(f"k_max is {k_max}; expected 1 to {len(sample)}, the number of pictures.")
     return features, sample, k_max
+
+
+def largest_k(num_pictures: int) -> int:
+    """The most clusters tried: one per 8 pictures, at most 20."""
+    return int(np.clip(num_pictures // _PICTURES_PER_CLUSTER, 1, _LARGEST_K))
 
 
 def _variance_floor(sample: Floats) -> float:

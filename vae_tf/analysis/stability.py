@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vae_tf.analysis.clustering import k_means_models
+from vae_tf.analysis.clustering import k_means_models, largest_k
 from vae_tf.analysis.features import Floats, Integers, as_features
 
 # Of more pictures a random part serves.
 LARGEST_NUM_PICTURES = 2_000
-LARGEST_K = 10
 SHARE = 0.8
 NUM_PAIRS = 10
 
@@ -61,7 +60,7 @@ def stability_of_k(latents: ArrayLike, groups: Integers | None = None, seed: int
         rows = np.sort(generator.choice(rows, LARGEST_NUM_PICTURES, replace=False))
     units = _units(groups, rows)
     features = features[rows]
-    largest = min(LARGEST_K, int(SHARE * len(features)) // 8)
+    largest = largest_k(len(features))
     candidates = np.arange(2, largest + 1)
     if not len(candidates):
         nothing = np.zeros(0)
