@@ -1,9 +1,10 @@
 """What a thousand permutations cost: python -m benchmarks.permutations
 
 2,000 pictures of 128×128×3 pixels of 1,000 people, two classes each within people, and the same in 30 latents: all
-statistics (two accuracies without the picture's group, ARI, AMI, silhouette, two shares of variance) under 1,000
-labellings each. Neighbours, Gram matrix, hat matrix, clusters and distances are computed once; a labelling then
-costs products of small matrices. Nothing is subsampled here; `cluster-report` draws 2,000 of more pictures, and says so.
+printed statistics (two accuracies without the picture's group, ARI, AMI, silhouette, two shares of variance) under
+1,000 labellings each. Neighbours, Gram matrix, hat matrix, clusters and distances are computed once; a labelling then
+costs products of small matrices. Nothing is subsampled here; `cluster-report` draws 2,000 of more pictures, and
+says so.
 
 Two cores, OMP_NUM_THREADS=1, niced, beside other work (load 8 to 11): pixels 51 s, latents 13 s, dimensions 0.4 s. With
 a load of 3, before the shares of variance were added: pixels 15 s, latents 2.6 s.
