@@ -168,7 +168,9 @@ def cluster_report(
         say(
             f"  no classes to compare: {'no second column' if subject.is_text else 'no subfolders, so no labels'}"
         )
-    show_page(subject, "classes.html" if subject.index.class_names else "clusters.html")
+    show_page(subject, "clusters.html")
+    if subject.index.class_names:
+        say(f"  page: {subject.report / 'classes.html'}", style="bold")
     next_step(f"python cli.py interpolation-grid{about(subject)}")
 
 
