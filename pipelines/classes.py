@@ -26,7 +26,8 @@ LATENTS = "VAE latents"
 def compare_classes(subject: Subject, num_permutations: int, seed: int) -> Stage:
     """Tests of the latents, with PCA and pixels beside them; for pictures with classes."""
     embedded = embed(subject)
-    inputs = {"embed": embedded.hash, "permutations": num_permutations, "seed": seed}
+    options = {"num_permutations": num_permutations, "seed": seed}
+    inputs = {"embed": embedded.hash, "options": options}
     return subject.compute(
         "classes", inputs, lambda stage: write_classes(subject, embedded, num_permutations, seed, stage)
     )

@@ -15,6 +15,16 @@ from vae_tf.artifacts import load_arrays, read_json
 LARGEST_NUM_CLASSES = 12
 NUM_DIMENSIONS = 8
 ALPHA = 0.05
+METHODS = (
+    "The declared test of reading is the balanced accuracy of a linear rule (ridge regression on one-hot classes) that "
+    "never saw the picture's group; of clusters, the adjusted Rand index of k-means with as many clusters as classes. "
+    "The other figures stand beside them and decide nothing. Probabilities come from the linear rule's margins, "
+    "with one temperature fitted to all of them.",
+    "p: the share of shuffled labellings with at least the observed value. Least p: the smallest that this design "
+    "could have given. Seen from: a value below it could not have been told from chance. Intervals: Wilson's, with as "
+    "many independent answers as resampling whole groups of the left-out predictions, and the spread under shuffled "
+    "labels, say there are.",
+)
 TITLES = {
     "readable": "Can the classes be read?",
     "clustered": "Do the classes form clusters?",
@@ -43,8 +53,7 @@ def classes(subject: Subject, facts: RunFacts, pictures: Examples) -> ClassesRec
         power=[(accuracy, found) for accuracy, found in scores["power"]["curve"]],
         power_answer=said_of(power_answer(scores), facts.noun),
         power_note=said_of(power_note(scores), facts.noun),
-        methods=[scores["design"], *scores["notes"], *(said_of(text, facts.noun) for text in methods(stage))],
-        command=command(subject, stage),
+        methods=[scores["design"], *scores["notes"], *(said_of(text, facts.noun) for text in METHODS)],
     )
 
 
@@ -209,30 +218,4 @@ def power_note(scores: dict[str, Any]) -> str:
         "shuffled labels of this very "
         "design, scaled as a binomial's and taken as normal; simulations agree within some percent (tests/analysis/"
         "test_power.py). Right means: on average over classes, for pictures of groups that the rule has not seen."
-    )
-
-
-def methods(stage: Any) -> list[str]:
-    return [
-        "The declared test of reading is the balanced accuracy of a linear rule (ridge regression on "
-        "one-hot classes) that "
-        "never saw the picture's group; of clusters, the adjusted Rand index of k-means with as many "
-        "clusters as classes. "
-        "The other figures stand beside them and decide nothing. Probabilities come from the linear rule's margins, "
-        "with one temperature fitted to all of them.",
-        "p: the share of shuffled labellings with at least the observed value. Least p: the smallest "
-        "that this design could "
-        "have given. Seen from: a value below it could not have been told from chance. Intervals: "
-        "Wilson's, with as many "
-        "independent answers as resampling whole groups of the left-out predictions, and the spread under shuffled "
-        f"labels, say there are. Seed {stage.record['inputs']['seed']}.",
-    ]
-
-
-def command(subject: Subject, stage: Any) -> str:
-    inputs = stage.record["inputs"]
-    source = "" if subject.is_own else f" {subject.source_name}"
-    return (
-        f"python cli.py cluster-report {subject.run.name}{source} "
-        f"--permutations {inputs['permutations']} --seed {inputs['seed']}"
     )

@@ -118,8 +118,6 @@ def split_names(index: Index, positions: Any) -> list[str]:
     return [PARTS[index.parts[i]] for i in positions]
 
 
-
-
 def interpolation(subject: Subject, facts: RunFacts, pictures: Pictures) -> InterpolationRecord:
     stage = newest(subject, "interpolation")
     arrays, paths = load_arrays(stage.folder / "frames.npz"), read_json(stage.folder / "paths.json")

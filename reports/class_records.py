@@ -78,7 +78,7 @@ class ClassesRecord:
         classes: Pictures of each class; `left_out` says which classes are not shown.
         dimensions: Those that differ most, `dimension_answer` in words.
         power: (true accuracy, probability that it would have been found), `power_answer` in words.
-        methods: How it was tested, sentence by sentence; `command` makes the page again.
+        methods: How it was tested, sentence by sentence.
     """
 
     run: RunFacts
@@ -95,4 +95,3 @@ class ClassesRecord:
     power_answer: str = ""
     power_note: str = ""
     methods: Sequence[str] = ()
-    command: str = ""

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.compare_records import Overlaid
-from reports.map_records import MapRecord
 from reports.method_records import Method
 
 Pictures = npt.NDArray[np.uint8]

@@ -91,6 +91,7 @@ RUN = RunFacts(
         "clusters",
         "classes",
         "interpolation",
+        "explore",
         "traversals",
         "evaluation",
         "probe",
@@ -399,7 +400,6 @@ def classes_record() -> ClassesRecord:
         methods=[
             "Each of 20 people appears in every class, so labels were permuted within people, 999 times."
         ],
-        command="python cli.py cluster-report 00042-shapes-conv-z6",
     )
 
 
