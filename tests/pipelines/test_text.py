@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cli
-import pipelines.clusters
+import pipelines.maps
 from vae_tf import artifacts
 from vae_tf.vocabulary import Vocabulary
 
@@ -36,7 +36,7 @@ def text_run(tmp_path_factory):
     source = write_sentences(root / "sentences.txt")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAE_TF_RUNS", str(root / "runs"))
-        patch.setattr(pipelines.clusters, "METHODS", ("pca",))
+        patch.setattr(pipelines.maps, "METHODS", ("pca",))
         assert cli.main(["train", str(source), *SMALL]) == 0
         # The run holds all that the stages need.
         source.rename(root / "gone.txt")
