@@ -69,7 +69,16 @@ def test_every_stage_and_page(text_run):
     ):
         assert run.stage(stage) is not None, stage
     pages = {page.stem: page.read_text() for page in run.report.glob("*.html")}
-    assert set(pages) == {"index", "latents", "clusters", "classes", "interpolation", "evaluation", "export"}
+    assert set(pages) == {
+        "index",
+        "training",
+        "latents",
+        "clusters",
+        "classes",
+        "interpolation",
+        "evaluation",
+        "export",
+    }
     for name, html in pages.items():
         body = html.split("<main")[1].split("<footer")[0]
         assert (
