@@ -11,7 +11,7 @@ from vae_tf.artifacts import load_arrays
 from vae_tf.data.dataset import Index
 from vae_tf.data.splits import PARTS, join_copies
 from vae_tf.errors import UserError
-from vae_tf.evaluation.reconstruction import units_of
+from vae_tf.groups import units_of
 
 NORMAL, ABNORMAL, UNKNOWN = 0, 1, -1
 # Parts that the model, or the choice of its weights, or the threshold has been made with.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vae_tf.errors import UserError
 from vae_tf.versions import versions
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def runs_root() -> Path:

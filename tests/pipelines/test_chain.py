@@ -48,7 +48,7 @@ def test_broken_file_is_skipped_counted_and_listed(trained):
 def test_run_records_what_decided_it(trained):
     run, _, _ = trained
     record = run.record
-    assert record["schema_version"] == 1
+    assert record["schema_version"] == artifacts.SCHEMA_VERSION
     assert record["config"]["model"]["latent"] == 2
     assert record["config"]["data"]["size"] == [16, 16]
     assert set(record["versions"]) >= {"tensorflow", "keras", "vae_tf"}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from vae_tf.analysis.features import Floats, Integers
-from vae_tf.analysis.permutation import labellings, plan
+from vae_tf.analysis.permutation import Labellings, labellings, plan
+from vae_tf.groups import units_of
 
 # Numbers with more different values are cut into this many levels of equally many pictures.
 NUM_LEVELS = 8
@@ -61,16 +62,14 @@ def associate(
         seed: Of pictures, where there are more than 1,000, and of labellings.
         num_permutations: Labellings of each factor.
     """
-    chosen = np.arange(len(columns))
-    if len(chosen) > LARGEST_NUM_PICTURES:
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:LARGEST_NUM_PICTURES])
+    chosen = pictures_that_serve(len(columns), seed)
     strength, p_values, names, notes = [], [], [], []
     for name, values in factors.items():
         rows, levels = levels_of([values[i] for i in chosen.tolist()])
         if len(rows) < SMALLEST_LEVEL * (levels.max(initial=0) + 1) or levels.max(initial=0) < 1:
             notes.append(f"{name} has one value, or too many for so few pictures, and is left out.")
             continue
-        units = None if groups is None else distinct(groups[chosen][rows])
+        units = None if groups is None else units_of(groups[chosen][rows])
         found = judge_factor(columns[chosen][rows], levels, units, seed, num_permutations)
         names.append(name)
         strength.append(found[0])
@@ -80,12 +79,28 @@ def associate(
     return Association(names, np.reshape(strength, shape), corrected, len(chosen), notes)
 
 
-def levels_of(values: Sequence[Any]) -> tuple[Integers, Integers]:
-    """Rows whose value is known, and their levels from 0: words as they are, many numbers by equal counts."""
+def pictures_that_serve(count: int, seed: int) -> Integers:
+    """Positions of all pictures, or of 1,000 drawn from them."""
+    if count <= LARGEST_NUM_PICTURES:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).permutation(count)[:LARGEST_NUM_PICTURES])
+
+
+def known_values(values: Sequence[Any]) -> tuple[Integers, Any, bool]:
+    """Rows whose value is known, those values as an array of numbers or of words, and whether they are numbers."""
     rows = np.array([i for i, v in enumerate(values) if v is not None and v == v], dtype=np.int64)
     known = [values[i] for i in rows]
     is_number = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
-    column = np.array(known, dtype=np.float64) if is_number else np.array([str(v) for v in known])
+    return (
+        rows,
+        np.array(known, dtype=np.float64) if is_number else np.array([str(v) for v in known]),
+        is_number,
+    )
+
+
+def levels_of(values: Sequence[Any]) -> tuple[Integers, Integers]:
+    """Rows whose value is known, and their levels from 0: words as they are, many numbers by equal counts."""
+    rows, column, is_number = known_values(values)
     if is_number and len(np.unique(column)) > NUM_LEVELS:
         edges = np.quantile(column, np.linspace(0, 1, NUM_LEVELS + 1)[1:-1])
         column = np.searchsorted(edges, column, side="right")
@@ -104,14 +119,20 @@ def judge_factor(
     standard = (columns - columns.mean(axis=0)) / np.where(spread > 1e-9, spread, np.inf)
     observed = explained(standard, levels[None])[0]
     null = labellings(plan(levels, groups), num_permutations, seed)
-    pieces = [null.labels[i : i + NUM_AT_ONCE] for i in range(0, len(null.labels), NUM_AT_ONCE)]
-    largest = np.concatenate([explained(standard, piece).max(axis=1) for piece in pieces])
-    extra = 0 if null.exact else 1
-    # Equal in exact arithmetic must count as reached.
-    reached = (largest[:, None] >= observed - 1e-10).sum(axis=0)
+    p_values = p_of_largest(null, observed, lambda labels: explained(standard, labels))
     by_chance = levels.max() / max(len(levels) - 1, 1)
     strength = np.maximum(0.0, (observed - by_chance) / max(1.0 - by_chance, 1e-9))
-    return strength, (reached + extra) / (len(largest) + extra)
+    return strength, p_values
+
+
+def p_of_largest(null: Labellings, observed: Floats, statistic: Callable[[Integers], Floats]) -> Floats:
+    """Shares [d] of labellings whose largest |statistic| [P, d] over all columns reaches each of `observed` [d]."""
+    pieces = [null.labels[i : i + NUM_AT_ONCE] for i in range(0, len(null.labels), NUM_AT_ONCE)]
+    largest = np.concatenate([np.abs(statistic(piece)).max(axis=1) for piece in pieces])
+    extra = 0 if null.exact else 1
+    # Equal in exact arithmetic must count as reached.
+    reached = (largest[:, None] >= np.abs(observed) - 1e-10).sum(axis=0)
+    return np.asarray((reached + extra) / (len(largest) + extra))
 
 
 def explained(standard: Floats, labels: Integers) -> Floats:

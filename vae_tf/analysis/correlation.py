@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from vae_tf.analysis.association import explained
+from vae_tf.analysis.association import (
+    explained,
+    known_values,
+    p_of_largest,
+    pictures_that_serve,
+)
 from vae_tf.analysis.features import Floats, Integers
 from vae_tf.analysis.permutation import labellings, plan
+from vae_tf.groups import units_of
 
 # Fewer pictures with a known value say nothing.
 SMALLEST_NUM = 8
-LARGEST_NUM_PICTURES = 1000
-NUM_AT_ONCE = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +66,7 @@ def correlate(
         seed: Of pictures, where there are more than 1,000, and of labellings.
         num_permutations: Labellings of each factor.
     """
-    chosen = np.arange(len(columns))
-    if len(chosen) > LARGEST_NUM_PICTURES:
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:LARGEST_NUM_PICTURES])
+    chosen = pictures_that_serve(len(columns), seed)
     names, kinds, strength, p_values, notes = [], [], [], [], []
     for name, values in factors.items():
         rows, kind, levels, scores = coded([values[i] for i in chosen.tolist()])
@@ -73,16 +76,11 @@ def correlate(
         units = None if groups is None else units_of(groups[chosen][rows])
         null = labellings(plan(levels, units), num_permutations, seed)
         standard = standardised(ranks(columns[chosen][rows]) if kind == "spearman" else columns[chosen][rows])
-        observed = statistic(standard, levels[None], scores, kind)[0]
-        pieces = [null.labels[i : i + NUM_AT_ONCE] for i in range(0, len(null.labels), NUM_AT_ONCE)]
-        largest = np.concatenate([np.abs(statistic(standard, p, scores, kind)).max(axis=1) for p in pieces])
-        extra = 0 if null.exact else 1
-        # Equal in exact arithmetic must count as reached.
-        reached = (largest[:, None] >= np.abs(observed) - 1e-10).sum(axis=0)
+        observed = statistic(standard, scores, kind, levels[None])[0]
         names.append(name)
         kinds.append(kind)
         strength.append(observed)
-        p_values.append((reached + extra) / (len(largest) + extra))
+        p_values.append(p_of_largest(null, observed, partial(statistic, standard, scores, kind)))
     shape = (len(names), columns.shape[1])
     return Correlation(
         names,
@@ -100,10 +98,7 @@ def coded(values: Sequence[Any]) -> tuple[Integers, str, Integers, Floats]:
 
     The scores of numbers are their average ranks, standardised; those of categories mean nothing.
     """
-    rows = np.array([i for i, v in enumerate(values) if v is not None and v == v], dtype=np.int64)
-    known = [values[i] for i in rows]
-    is_number = all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
-    column = np.array(known, dtype=np.float64) if is_number else np.array([str(v) for v in known])
+    rows, column, is_number = known_values(values)
     _, codes, counts = np.unique(column, return_inverse=True, return_counts=True)
     if not is_number or len(counts) < 2:
         return rows, "eta", codes.astype(np.int64), np.zeros(len(counts))
@@ -132,14 +127,8 @@ def standardised(columns: Floats, what: Floats | None = None) -> Floats:
     return np.asarray((given - columns.mean(axis=0)) / np.where(spread > 1e-9, spread, np.inf))
 
 
-def statistic(standard: Floats, labels: Integers, scores: Floats, kind: str) -> Floats:
+def statistic(standard: Floats, scores: Floats, kind: str, labels: Integers) -> Floats:
     """ρ or η [P, d] of columns [n, d] of variance 1 under each labelling [P, n]."""
     if kind == "eta":
         return np.sqrt(np.clip(explained(standard, labels), 0.0, 1.0))
     return np.asarray(scores[labels] @ standard / len(standard))
-
-
-def units_of(groups: Integers) -> Integers:
-    """Groups coded from 0, −1 being a group of its own for each picture."""
-    keys = np.where(groups < 0, groups.max(initial=0) + 1 + np.arange(len(groups)), groups)
-    return np.asarray(np.unique(keys, return_inverse=True)[1], dtype=np.int64)

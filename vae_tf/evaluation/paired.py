@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_tf.evaluation.reconstruction import standard_error, units_of
+from vae_tf.evaluation.reconstruction import standard_error
+from vae_tf.groups import units_of
 
 ALPHA = 0.05
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from vae_tf import random
+from vae_tf.groups import units_of
 from vae_tf.pixels import to_unit
 
 SSIM_WINDOW = 11
@@ -82,12 +83,6 @@ def mean_interval(
     means = sums[draws].sum(1) / counts[draws].sum(1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(value, float(low), float(high))
-
-
-def units_of(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What may vary independently: the position [N] of each picture's group, −1 counting as a group of its own."""
-    keys = np.where(groups < 0, groups.max(initial=0) + 1 + np.arange(len(groups)), groups)
-    return np.asarray(np.unique(keys, return_inverse=True)[1], dtype=np.int64)
 
 
 def standard_error(values: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
