@@ -13,6 +13,7 @@ from vae_tf.analysis.features import Floats, Integers, as_features
 from vae_tf.errors import UserError
 
 _FITTED_ON = 5_000
+_ONE_THREAD = 5000
 _LARGEST_K = 20
 _PICTURES_PER_CLUSTER = 8
 _RESTARTS = 4
@@ -159,9 +160,13 @@ def _variance_floor(sample: Floats) -> float:
 def _fit_k_means(features: NDArray[Any], num_clusters: int, seed: int) -> Any:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
     model = KMeans(num_clusters, n_init=1 if num_clusters == 1 else _RESTARTS, random_state=seed)
-    with warnings.catch_warnings():
+    # Threads that wait for each other at every one of some thousand pictures' few steps cost more than they do, and
+    # minutes where other programs want the processor.
+    threads = 1 if len(features) <= _ONE_THREAD else None
+    with warnings.catch_warnings(), threadpool_limits(threads):
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(features)
 
