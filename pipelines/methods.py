@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.run_data import Subject, config_of
 from reports.method_records import Method
-from reports.words import without_folders
+from reports.words import said_of, without_folders
 from vae_tf.artifacts import Run, Stage
 from vae_tf.versions import versions
 
@@ -52,7 +52,7 @@ METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
     "classes": (
         "Classes were tested by permutation within or between groups, as the design lets labels fall; p is (1 + "
         "labellings at least as extreme) / (1 + labellings), or exact where all were compared (Phipson & Smyth "
-        "2010). Predictions are of ridge regression without the picture’s group. Dimensions are corrected by the "
+        "2010). Predictions are of ridge regression without the example’s group. Dimensions are corrected by the "
         "largest of all (Westfall & Young 1993).",
         (*COMMON, "scipy", "scikit-learn"),
     ),
@@ -173,10 +173,10 @@ def method_of(subject: Subject, page: str, shows_names: bool) -> Method:
     record = subject.run.record
     known = {} if stage is None else stage.record.get("versions", record["versions"])
     return Method(
-        text=text,
+        text=said_of(text, subject.noun),
         parameters=[
             *parameters_of(subject),
-            *((name.replace("_", " "), words(v)) for name, v in options.items()),
+            *((said_of(name.replace("_", " "), subject.noun), words(v)) for name, v in options.items()),
         ],
         command=command_of(subject, page, options),
         versions={name: known[name] for name in packages if name in known},

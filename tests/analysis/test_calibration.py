@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import binom, kstest
 
 from vae_tf.analysis.association import associate
 from vae_tf.analysis.cluster_meaning import meanings_of
@@ -111,8 +111,15 @@ def check_uniform(kind: str, num_sets: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_null_data_sets_are_rejected_no_more_often_than_the_level(kind: str) -> None:
-    """With so few sets two standard errors would be exceeded now and then: there are a hundred comparisons."""
-    assert not above_level(p_values(kind, FEW), num_errors=3)
+    """Statistics share their data sets, so that a bad draw shows in several: what looks wrong is looked at again."""
+    suspects = far_above_level(p_values(kind, FEW))
+    assert not suspects or not suspects & far_above_level(p_values(kind, 4 * FEW, first=FEW))
+
+
+def far_above_level(found: dict[str, tuple[np.ndarray, np.ndarray]]) -> set[str]:
+    """Statistics that are rejected so often as a test at its level is once in a thousand times."""
+    rejected = {key: (p[:, None] <= LEVELS).sum(axis=0) for key, (p, _) in found.items()}
+    return {key for key in found if (binom.sf(rejected[key] - 1, len(found[key][0]), LEVELS) < 0.001).any()}
 
 
 @pytest.mark.parametrize("kind", KINDS)

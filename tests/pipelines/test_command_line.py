@@ -22,7 +22,7 @@ def completed(words, runs):
 
 def test_shells_complete_commands_recipes_and_runs(own_runs):
     run = make_run("faces", "aaa")
-    assert completed(["tr"], own_runs) == ["train"]
+    assert completed(["trai"], own_runs) == ["train"]
     assert {"conv", "mlp"} <= set(completed(["train", "--recipe", ""], own_runs))
     assert completed(["embed", "000"], own_runs) == [run.name]
 

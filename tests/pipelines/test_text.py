@@ -86,6 +86,7 @@ def test_every_stage_and_page(text_run):
             not in body.replace("<picture>", "")
             .replace("</picture>", "")
             .replace("Show pictures", "")
+            .replace("--pictures", "")
             .lower()
         ), name
 

@@ -82,7 +82,8 @@ def test_every_page_says_how_it_was_made(in_runs):
         assert "seed of training" in text and "numpy" in text
     command = "python cli.py cluster-report " + in_runs.name
     assert f"{command} --num" not in (in_runs.report / "clusters.html").read_text()
-    assert f"{command} --permutations 999 --seed 0" in (in_runs.report / "clusters.html").read_text()
+    assert f"{command} --seed 0" in (in_runs.report / "clusters.html").read_text()
+    assert f"{command} --permutations 999 --seed 0" in (in_runs.report / "classes.html").read_text()
     training = (in_runs.report / "training.html").read_text()
     assert "too few to say" in training and "val" in training
 
