@@ -52,7 +52,7 @@
 
   function showPictures(chosen) {
     const part = chosen.slice(0, more * SHOWN_AT_ONCE);
-    get("selection-pictures").replaceChildren(...part.map((i) => pictureButton(i, 64)));
+    get("selection-tiles").replaceChildren(...part.map((i) => pictureButton(i, 64)));
     get("selection-more").hidden = part.length === chosen.length;
   }
 

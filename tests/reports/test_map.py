@@ -98,7 +98,7 @@ def test_a_lasso_lists_counts_and_saves(visit: Visit, report: Path) -> None:
     assert about(found, expected)
     assert tab.inner_text("#selection-title") == f"Selected by eye: {len(found)} pictures"
     assert "Selected by eye, no p-value" in tab.inner_text("#selection-classes")
-    assert tab.locator("#selection-pictures button").count() == len(found)
+    assert tab.locator("#selection-tiles button").count() == len(found)
     green = np.sum(LABELS[list(found)] == 1)
     fold = green / len(found) / np.mean(LABELS == 1)
     first = tab.locator("#selection-table tbody tr").first
