@@ -83,6 +83,7 @@ def page_data(beside: Path | None, record: ExploreRecord) -> dict[str, Any]:
         "shape": list(record.shape),
         "fit": record.fit,
         "order": list(record.order),
+        "sliders": NUM_SLIDERS,
         "average": rounded(record.average),
         "spread": rounded(record.spread),
         "samples": packed(record.samples),

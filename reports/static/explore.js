@@ -54,7 +54,7 @@
     Object.assign(input, { type: "range", min: -REACH, max: REACH, step: STEP });
     input.setAttribute("aria-label", `Latent ${dimension}`);
     label.append(name, input, output);
-    get(rank < 12 ? "sliders" : "more-sliders").append(label);
+    get(rank < data.sliders ? "sliders" : "more-sliders").append(label);
     function show() {
       const steps = (z[dimension] - data.average[dimension]) / spread;
       input.value = steps;
@@ -63,7 +63,7 @@
     }
     input.addEventListener("input", () => {
       z[dimension] = data.average[dimension] + Number(input.value) * spread;
-      output.textContent = `${input.value < 0 ? "−" : "+"}${Math.abs(input.value).toFixed(1)}`;
+      show();
       draw();
     });
     return show;

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from vae_tf.analysis.clustering import k_means_models, largest_k
 from vae_tf.analysis.features import Floats, Integers, as_features
+from vae_tf.groups import units_of
 
 # Of more pictures a random part serves.
 LARGEST_NUM_PICTURES = 2_000
@@ -58,7 +59,7 @@ def stability_of_k(latents: ArrayLike, groups: Integers | None = None, seed: int
     rows = np.arange(len(features))
     if len(rows) > LARGEST_NUM_PICTURES:
         rows = np.sort(generator.choice(rows, LARGEST_NUM_PICTURES, replace=False))
-    units = _units(groups, rows)
+    units = np.arange(len(rows)) if groups is None else units_of(groups[rows])
     features = features[rows]
     largest = largest_k(len(features))
     candidates = np.arange(2, largest + 1)
@@ -95,14 +96,6 @@ def say_uncertainty(stability: Stability, num_clusters: int) -> str:
         f"The number is uncertain: in {total} subsamples of 80 % of the pictures it is {spread}, "
         f"and {num_clusters} in {often or 'none'} of them."
     )
-
-
-def _units(groups: Integers | None, rows: Integers) -> Integers:
-    """What is drawn as a whole: groups, and pictures without one."""
-    if groups is None:
-        return np.arange(len(rows))
-    keys = np.where(groups[rows] < 0, groups.max() + 1 + np.arange(len(rows)), groups[rows])
-    return np.asarray(np.unique(keys, return_inverse=True)[1], dtype=np.int64)
 
 
 def _compared(
