@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pipelines.anomaly_roles import ABNORMAL, NORMAL, UNKNOWN
 from pipelines.run_data import Subject, config_of
 from pipelines.stage_records import newest
-from reports.anomaly_records import AnomaliesRecord, AnomalyScore, Count, Estimate, OddPictures, ScoreSpread
-from reports.records import RunFacts
+from reports.anomaly_records import AnomaliesRecord, AnomalyScore, Count, OddPictures, ScoreSpread
+from reports.records import Estimate, RunFacts
 from reports.words import count, number, plural
 from vae_tf.artifacts import load_arrays, read_json
 from vae_tf.data.dataset import Pictures

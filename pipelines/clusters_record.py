@@ -12,10 +12,9 @@ from reports.cluster_records import (
     BicCurve,
     ClusterContents,
     ClustersRecord,
-    Estimate,
     StabilityCurve,
 )
-from reports.records import RunFacts
+from reports.records import Estimate, RunFacts
 from vae_tf.artifacts import load_arrays, read_json
 
 NOTE = (

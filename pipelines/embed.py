@@ -1,11 +1,11 @@
 """Stage `embed`: posterior mean and standard deviation of every picture."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipelines.csv_files import write_csv
 from pipelines.run_data import Examples, Subject, load_examples_of, load_model
 from vae_tf.artifacts import Stage, StageWriter, save_arrays
 from vae_tf.data.dataset import Index
@@ -77,9 +77,12 @@ def write_latents(folder: Path, embedding: Embedding, index: Index) -> None:
     size = embedding.mean.shape[1]
     numbers = {"mean": embedding.mean, "standard_deviation": embedding.standard_deviation, **embedding.kept}
     columns = [f"{name}_{i}" for name in numbers for i in range(size)]
-    with open(folder / "latents.csv", "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["path", "split", "label", "group", *columns])
-        for i in range(count):
-            facts = [index.paths[i], PARTS[index.parts[i]], index.class_of(i), index.group_of(i)]
-            writer.writerow([*facts, *(f"{v:.6g}" for values in numbers.values() for v in values[i])])
+    values = np.concatenate(list(numbers.values()), axis=1)
+    write_csv(
+        folder / "latents.csv",
+        ["path", "split", "label", "group", *columns],
+        (
+            [index.paths[i], PARTS[index.parts[i]], index.class_of(i), index.group_of(i), *values[i].tolist()]
+            for i in range(count)
+        ),
+    )

@@ -1,6 +1,5 @@
 """Stage `predictions`: the class of every picture with a calibrated probability, and how far to trust it."""
 
-import csv
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.csv_files import write_csv
 from pipelines.run_data import Subject, load_model, load_pictures_of, own_pictures
 from vae_tf.analysis import predictions as analysis
 from vae_tf.artifacts import Run, Stage, StageWriter, save_arrays, write_json
@@ -77,7 +77,7 @@ def write_predictions(subject: Subject, seed: int, stage: StageWriter) -> None:
         class_names=np.array(names, dtype=str),
         **arrays,
     )
-    write_csv(stage.folder / "predictions.csv", index, names, probabilities, known)
+    write_table(stage.folder / "predictions.csv", index, names, probabilities, known)
     write_json(stage.folder / "scores.json", scores)
     stage.results.update(num_pictures=len(index.paths), temperature=temperature)
 
@@ -220,15 +220,23 @@ def all_classes(model: Any, styles: Any, num_classes: int) -> NDArray[np.uint8]:
     return np.stack(columns, axis=1)
 
 
-def write_csv(
+def write_table(
     path: Path, index: Index, names: list[str], probabilities: NDArray[np.float64], known: NDArray[np.str_]
 ) -> None:
     """One row per picture: what is known, the likeliest class, and the probability of every class."""
     predicted = probabilities.argmax(axis=-1)
-    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        columns = ["path", "split", "known", "label", "predicted", "probability"]
-        writer.writerow([*columns, *(f"p_{name}" for name in names)])
-        for i, picture in enumerate(index.paths):
-            facts = [picture, PARTS[index.parts[i]], known[i], index.class_of(i), names[predicted[i]]]
-            writer.writerow([*facts, *(f"{p:.6g}" for p in (probabilities[i].max(), *probabilities[i]))])
+    columns = [
+        "path",
+        "split",
+        "known",
+        "label",
+        "predicted",
+        "probability",
+        *(f"p_{name}" for name in names),
+    ]
+
+    def row(i: int) -> list[Any]:
+        facts = [index.paths[i], PARTS[index.parts[i]], known[i], index.class_of(i), names[predicted[i]]]
+        return [*facts, float(probabilities[i].max()), *probabilities[i].tolist()]
+
+    write_csv(path, columns, (row(i) for i in range(len(index.paths))))

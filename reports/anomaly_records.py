@@ -3,16 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.records import Numbers, Pictures, RunFacts
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A figure with its 95 % interval; None where there is no interval."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
+from reports.records import Estimate, Numbers, Pictures, RunFacts
 
 
 @dataclass(frozen=True, kw_only=True)

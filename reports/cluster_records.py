@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reports.map_records import MapRecord
-from reports.records import Numbers, Pictures, RunFacts
+from reports.records import Estimate, Numbers, Pictures, RunFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,15 +25,6 @@ class StabilityCurve:
     mean: Numbers
     lowest: Numbers
     noise: Numbers
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A number and its 95 % interval, None where there is none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

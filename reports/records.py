@@ -57,6 +57,15 @@ class RunFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A figure with its 95 % interval; None where there is no interval."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SplitCount:
     """How many pictures a split holds; `groups` (people, plates, …) and `classes` where it has them."""
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from reports.anomaly_records import AnomaliesRecord, AnomalyScore, Count, Estimate, OddPictures, ScoreSpread
-from reports.records import RunFacts
+from reports.anomaly_records import AnomaliesRecord, AnomalyScore, Count, OddPictures, ScoreSpread
+from reports.records import Estimate, RunFacts
 from tests.reports.shapes import CLASSES, HOSTILE, blend, shapes
 
 ALARMS = Count(count=2, num=40, low=0.006, high=0.169)

@@ -20,7 +20,6 @@ from reports.cluster_records import (
     BicCurve,
     ClusterContents,
     ClustersRecord,
-    Estimate,
     StabilityCurve,
 )
 from reports.clusters import write_clusters
@@ -48,6 +47,7 @@ from reports.records import (
     Confusion,
     CurveSegment,
     DimensionStrip,
+    Estimate,
     EvaluationRecord,
     ExportRecord,
     FeaturesRecord,
