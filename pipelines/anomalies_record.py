@@ -10,7 +10,7 @@ from pipelines.run_data import Subject, config_of
 from pipelines.stage_records import newest
 from reports.anomaly_records import AnomaliesRecord, AnomalyScore, Count, OddPictures, ScoreSpread
 from reports.records import Estimate, RunFacts
-from reports.words import count, number, plural
+from reports.words import count, number, percent, plural
 from vae_tf.artifacts import load_arrays, read_json
 from vae_tf.data.dataset import Pictures
 
@@ -69,10 +69,12 @@ def answer(scores: dict[str, Any]) -> str:
             measured = f" Measured: {in_share(main['false_alarms'])} of the normal ones."
         return (
             f"{count(main['flagged'])} of {plural(num['tested'], 'unseen picture')} are odder than the threshold. "
-            f"Of normal pictures {promised:.1%} would be, about {promised * num['tested']:.0f} of so many.{measured}"
+            f"Of normal pictures {percent(promised, 1)} would be, about {promised * num['tested']:.0f} "
+            f"of so many.{measured}"
         )
     return (
-        f"{told_apart(scores)} With {promised:.1%} of false alarms promised it flags {in_share(main['found'])} of the "
+        f"{told_apart(scores)} With {percent(promised, 1)} of false alarms promised it flags "
+        f"{in_share(main['found'])} of the "
         f"abnormal pictures, and flagged {in_share(main['false_alarms'])} of the unseen normal ones."
     )
 
@@ -81,19 +83,22 @@ def told_apart(scores: dict[str, Any]) -> str:
     found = scores["scores"][scores["score"]]["separation"]
     name, area = NAMES[scores["score"]], found["auroc"]
     if area["low"] is None:
-        return f"{name} ranks {area['value']:.0%} of pairs rightly, of too few pictures to say more."
-    interval = f"(95 % interval {area['low']:.1%} to {area['high']:.1%}; chance is 50 %)"
+        return f"{name} ranks {percent(area['value'])} of pairs rightly, of too few pictures to say more."
+    interval = f"(95 % interval {percent(area['low'], 1)} to {percent(area['high'], 1)}; chance is 50 %)"
     if area["low"] > 0.5:
         well = "barely tells" if area["value"] < 0.6 else "tells" if area["value"] < 0.9 else "clearly tells"
-        said = f"{name} {well} abnormal pictures from normal ones: right in {area['value']:.0%} of pairs {interval}."
+        said = (
+            f"{name} {well} abnormal pictures from normal ones: right in {percent(area['value'])} of "
+            f"pairs {interval}."
+        )
     elif area["high"] < 0.5:
         said = (
             f"{name} misleads here: abnormal pictures look more normal than normal ones do, right in "
-            f"{area['value']:.0%} of pairs {interval}."
+            f"{percent(area['value'])} of pairs {interval}."
         )
     else:
         said = (
-            f"{name} does not tell abnormal pictures from normal ones: right in {area['value']:.0%} of pairs "
+            f"{name} does not tell abnormal pictures from normal ones: right in {percent(area['value'])} of pairs "
             f"{interval}."
         )
     beyond = found["beyond_rival"]
@@ -103,7 +108,7 @@ def told_apart(scores: dict[str, Any]) -> str:
 
 
 def in_share(found: dict[str, Any]) -> str:
-    return f"{found['count']:,} of {found['num']:,} ({found['count'] / found['num']:.1%})"
+    return f"{found['count']:,} of {found['num']:,} ({percent(found['count'] / found['num'], 1)})"
 
 
 def fact_sentences(scores: dict[str, Any]) -> list[tuple[str, str]]:
@@ -121,8 +126,10 @@ def fact_sentences(scores: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "Promised",
-            f"{k}/{n + 1} = {promise['rate']:.1%} is the chance that {new} lies above it, over all calibrations. "
-            f"Of this one alone the rate may be {promise['low']:.1%} to {promise['high']:.1%} (95 % of calibrations).",
+            f"{k}/{n + 1} = {percent(promise['rate'], 1)} is the chance that {new} lies above it, over "
+            "all calibrations. "
+            f"Of this one alone the rate may be {percent(promise['low'], 1)} to "
+            f"{percent(promise['high'], 1)} (95 % of calibrations).",
         ),
     ]
     if main["false_alarms"]["num"]:
@@ -145,7 +152,8 @@ def measured(alarms: dict[str, Any], expected: list[int], unit: str) -> str:
     )
     return (
         f"{in_share(alarms)} unseen normal {unit}s above it{', one picture of each' if unit == 'group' else ''} (95 % "
-        f"interval {alarms['low']:.1%} to {alarms['high']:.1%}). The promise lets expect {low} to {high}: {fits}."
+        f"interval {percent(alarms['low'], 1)} to {percent(alarms['high'], 1)}). The promise lets expect "
+        f"{low} to {high}: {fits}."
     )
 
 

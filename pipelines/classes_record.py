@@ -9,7 +9,7 @@ from pipelines.run_data import Examples, Subject
 from pipelines.stage_records import looked_at, newest, split_names
 from reports.class_records import ClassesRecord, ClassPictures, DimensionRow, Judged, Question, Score
 from reports.records import Confusion, RunFacts
-from reports.words import number, plural, said_of
+from reports.words import number, percent, plural, said_of
 from vae_tf.artifacts import load_arrays, read_json
 
 LARGEST_NUM_CLASSES = 12
@@ -133,7 +133,7 @@ def size_answer(statistics: list[dict[str, Any]]) -> str:
 
 
 def share(row: dict[str, Any]) -> str:
-    return f"{100 * row['value']:.1f} % ({100 * row['chance']:.1f} % by chance)"
+    return f"{percent(row['value'], 1)} ({percent(row['chance'], 1)} by chance)"
 
 
 def score(row: dict[str, Any], declared: dict[str, str]) -> Score:
@@ -200,7 +200,7 @@ def power_answer(scores: dict[str, Any]) -> str:
     if power["detectable"] is None:
         return f"With {sample} no difference, whatever its size, would have been found reliably."
     said = (
-        f"With {sample}, a rule that is right for {100 * power['detectable']:.0f} % of new pictures "
+        f"With {sample}, a rule that is right for {percent(power['detectable'])} of new pictures "
         "would have been found "
         "four times out of five, a weaker one less often."
     )

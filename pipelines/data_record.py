@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.overview_record import WITHOUT_CLASS, split_counts
 from pipelines.run_data import Subject, read_inspection, short_name
 from reports.records import Copied, DataColumn, DataRecord, Remark, RunFacts, Shown
-from reports.words import without_folders
+from reports.words import percent, without_folders
 from vae_tf import artifacts, random
 from vae_tf.config import Config
 from vae_tf.data.dataset import Pictures
@@ -68,7 +68,7 @@ def make_record(
         original_sizes=[(width, height, count) for (width, height), count in sizes.most_common()],
         shape_reasons=pictures.shape.reasons,
         light=[
-            (QUANTILE_NAMES.get(quantile, f"{quantile:.0%}"), brightness, contrast)
+            (QUANTILE_NAMES.get(quantile, f"{percent(quantile)}"), brightness, contrast)
             for quantile, brightness, contrast in zip(
                 QUANTILES, inspection.brightness, inspection.contrast, strict=True
             )

@@ -14,6 +14,7 @@ from pipelines.run_data import (
     load_pictures_of,
     own_pictures,
 )
+from reports.words import percent
 from vae_tf import random
 from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
@@ -156,7 +157,7 @@ def verdict(scores: dict[str, Any]) -> str:
     model = scores.get("model", "VAE")
     change = abs(vae / pca - 1.0) if pca > 0 else 0.0
     if difference["high"] is not None and difference["high"] < 0:
-        return f"The {model} reconstructs {which} better than PCA does ({figures}, {change:.0%} less)."
+        return f"The {model} reconstructs {which} better than PCA does ({figures}, {percent(change)} less)."
     if difference["low"] is not None and difference["low"] > 0:
         return f"PCA is better here: it reconstructs {which} with less error ({figures})."
     if difference["low"] is None:

@@ -7,6 +7,7 @@ import numpy as np
 from pipelines.run_data import Subject
 from pipelines.stage_records import newest, split_names
 from reports.records import Associations, FeaturesRecord, RunFacts, Switched
+from reports.words import percent
 from vae_tf.artifacts import Stage, load_arrays, read_json
 from vae_tf.data.dataset import Pictures
 
@@ -68,7 +69,7 @@ def answer_of(stage: Stage) -> str:
             best = np.where(beyond, arrays[f"{kind}strength"], -1.0)
             factor, feature = np.unravel_index(int(best.argmax()), best.shape)
             name = scores["factors"][factor].replace("_", " ")
-            said += f" Feature {feature} {words} {name} ({best.max():.0%} of its variance)."
+            said += f" Feature {feature} {words} {name} ({percent(best.max())} of its variance)."
     return said if said.count("Feature") else f"{said} None goes with a known factor beyond chance."
 
 

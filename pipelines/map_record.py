@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.run_data import Examples, Subject
 from reports.map_records import ColorBy, MapRecord, Projection, Reconstructed, Variant, Variants
+from reports.words import percent
 from vae_tf.artifacts import load_arrays, read_json
 from vae_tf.data.dataset import Index, Pictures, encode_names
 from vae_tf.data.splits import PARTS
@@ -101,7 +102,7 @@ def map_note(settings: dict[str, Any]) -> str:
         )
     if "variance_explained" in settings:
         explained = np.sum(np.asarray(settings["variance_explained"], dtype=np.float64))
-        words.append(f"the two components explain {explained:.0%} of the variance")
+        words.append(f"the two components explain {percent(explained)} of the variance")
     if "trustworthiness_pictures" in settings:
         words.append(f"trustworthiness from {settings['trustworthiness_pictures']:,} pictures")
     text = "; ".join([*words, f"seed {settings['seed']}"])

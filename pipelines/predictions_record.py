@@ -17,7 +17,7 @@ from reports.records import (
     ReliabilityBin,
     RunFacts,
 )
-from reports.words import plural
+from reports.words import percent, plural
 from vae_tf.analysis.predictions import FEWEST_TO_CALIBRATE
 from vae_tf.artifacts import load_arrays, read_json
 from vae_tf.data.dataset import Pictures
@@ -76,13 +76,17 @@ def answer(scores: dict[str, Any]) -> str:
     if key is None:
         return f"{said}; how many are right cannot be said, because no other class is known."
     found = checked[key]
-    interval = "" if found["low"] is None else f" (95 % interval {found['low']:.1%} to {found['high']:.1%})"
+    interval = (
+        ""
+        if found["low"] is None
+        else f" (95 % interval {percent(found['low'], 1)} to {percent(found['high'], 1)})"
+    )
     where = {"unseen": "unseen pictures", "hidden": "pictures whose label was hidden"}.get(
         key, "validation pictures"
     )
     return (
-        f"{said}: {found['accuracy']:.1%} right on {found['num']:,} {where}{interval}; "
-        f"always saying {scores['most_frequent']} would be right on {found['baseline']:.1%}."
+        f"{said}: {percent(found['accuracy'], 1)} right on {found['num']:,} {where}{interval}; "
+        f"always saying {scores['most_frequent']} would be right on {percent(found['baseline'], 1)}."
     )
 
 
@@ -108,9 +112,9 @@ def calibration_sentences(scores: dict[str, Any]) -> list[str]:
     before, after = found["before"], found["after"]
     where = "unseen pictures" if found["on"] == "unseen" else "pictures whose label was hidden"
     error = (
-        f"{after['error']:.1%}"
+        f"{percent(after['error'], 1)}"
         if number < FEWEST_TO_CALIBRATE
-        else f"{after['error']:.1%} ({before['error']:.1%} before)"
+        else f"{percent(after['error'], 1)} ({percent(before['error'], 1)} before)"
     )
     said.append(
         f"On {found['num']:,} {where}, probability and share of right answers differ by {error} on average "
@@ -187,7 +191,7 @@ def grids(
 ) -> list[ClassGrid]:
     columns = names[: arrays["samples"].shape[1]]
     changes = (
-        f"The class makes {class_share:.1%} of what differs between these pictures, the style the rest"
+        f"The class makes {percent(class_share, 1)} of what differs between these pictures, the style the rest"
         + (": the decoder all but ignores the class." if class_share < IGNORED else ".")
     )
     return [

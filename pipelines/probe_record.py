@@ -7,6 +7,7 @@ import numpy as np
 from pipelines.run_data import Subject
 from pipelines.stage_records import newest
 from reports.records import ProbeRecord, RunFacts
+from reports.words import percent
 from vae_tf.artifacts import read_json
 from vae_tf.data.dataset import Pictures
 
@@ -50,12 +51,17 @@ def answer(found: dict[str, Any]) -> str:
     ours = max((name for name in means if name.startswith("latents")), key=means.__getitem__)
     theirs = max((name for name in means if name.startswith(("PCA", "pixels"))), key=means.__getitem__)
     said = (
-        f"With {labels_in_words(number)} of each class, {in_words(ours)} tells {means[ours]:.0%} of unseen pictures "
+        f"With {labels_in_words(number)} of each class, {in_words(ours)} tells {percent(means[ours])} of "
+        "unseen pictures "
         "rightly; "
-        f"the best without the model, {in_words(theirs)}, {means[theirs]:.0%} (chance {1 / found['num_classes']:.0%})."
+        f"the best without the model, {in_words(theirs)}, {percent(means[theirs])} (chance "
+        f"{percent(1 / found['num_classes'])})."
     )
     if FINETUNED in means:
-        said += f" The encoder fine-tuned on them reaches {means[FINETUNED]:.0%}, from scratch {means[SCRATCH]:.0%}."
+        said += (
+            f" The encoder fine-tuned on them reaches {percent(means[FINETUNED])}, from scratch "
+            f"{percent(means[SCRATCH])}."
+        )
     if number is not None and None in numbers_of(found):
         said += f" With all labels: {with_all(rows)}."
     return said
@@ -68,7 +74,7 @@ def with_all(rows: dict[str, Any]) -> str:
         features, _, classifier = name.partition(", ")
         kind = features if classifier in CLASSIFIERS else classifier
         best[kind] = max(best.get(kind, 0.0), float(np.mean(values[None])))
-    return ", ".join(f"{kind} {value:.0%}" for kind, value in best.items())
+    return ", ".join(f"{kind} {percent(value)}" for kind, value in best.items())
 
 
 def in_words(method: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import counting
+from pipelines.csv_files import write_csv
 from vae_tf import artifacts
 from vae_tf.artifacts import Run, Stage, StageWriter
 from vae_tf.config import Config, DataConfig, parse_config
@@ -157,7 +158,7 @@ def save_pictures(run: Run, config: DataConfig, pictures: Pictures, inspection: 
 
     def write(stage: StageWriter) -> None:
         artifacts.write_json(stage.folder / "index.json", pictures.index.to_json())
-        (stage.folder / "pictures.csv").write_text(pictures.index.to_csv(), encoding="utf-8")
+        write_csv(stage.folder / "pictures.csv", *pictures.index.table())
         artifacts.write_json(stage.folder / "inspection.json", inspection.to_json())
         artifacts.save_arrays(stage.folder / "hashes.npz", hashes=pictures.hashes)
         facts = {

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipelines.console import say, warn
+from pipelines.csv_files import write_csv
 from pipelines.run_data import Subject, absolute, own_pictures, short_name
 from reports.words import plural
 from vae_tf import artifacts, recipes
@@ -88,7 +89,7 @@ def save_sentences(run: Run, config: DataConfig, sentences: Sentences) -> Stage:
 
     def write(stage: StageWriter) -> None:
         artifacts.write_json(stage.folder / "index.json", sentences.index.to_json())
-        (stage.folder / "sentences.csv").write_text(sentences.index.to_csv(), encoding="utf-8")
+        write_csv(stage.folder / "sentences.csv", *sentences.index.table())
         artifacts.write_json(stage.folder / "vocabulary.json", sentences.vocabulary.to_json())
         artifacts.save_arrays(stage.folder / "tokens.npz", tokens=sentences.tokens)
         artifacts.write_json(stage.folder / "facts.json", texts.to_json(sentences))

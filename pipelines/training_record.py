@@ -8,7 +8,7 @@ from pipelines.overview_record import chain_of, curves, fact_list, hidden_series
 from pipelines.run_data import Examples, Subject
 from reports.records import RunFacts
 from reports.training_records import Choice, TrainingRecord
-from reports.words import number, plural
+from reports.words import number, percent, plural
 from vae_tf.artifacts import Run, all_runs
 from vae_tf.training.plan import CLIP_NORM
 
@@ -110,16 +110,17 @@ def verdict(lines: list[dict[str, Any]], noun: str) -> tuple[str, list[str]]:
     elif best >= 0.9 * count - 1 and share > SMALL_GAIN:
         said = (
             f"It was still improving when it ended: the last fifth of the epochs gained {number(late)} nats per "
-            f"{noun}, {share:.0%} of all that was gained after the first tenth. More epochs would very likely help."
+            f"{noun}, {percent(share)} of all that was gained after the first tenth. More epochs would "
+            "very likely help."
         )
     else:
         said = (
             f"It had converged: over the last fifth of the epochs validation gained {number(max(late, 0.0))} nats per "
-            f"{noun}, {max(share, 0.0):.1%} of all that was gained after the first tenth."
+            f"{noun}, {percent(max(share, 0.0), 1)} of all that was gained after the first tenth."
         )
     if rate < 0.1 * highest:
         notes.append(
-            f"The learning rate had been lowered to {number(rate)} ({rate / highest:.0%} of its highest) by then: "
+            f"The learning rate had been lowered to {number(rate)} ({percent(rate / highest)} of its highest) by then: "
             "that alone slows any gain, and a longer plan may still find better weights."
         )
     return said, notes

@@ -8,7 +8,7 @@ from pipelines.run_data import Subject
 from pipelines.stage_records import newest, split_names
 from reports.records import RunFacts
 from reports.traversal_records import ClassMove, Link, TraversalsRecord, Walk
-from reports.words import number, plural, split_label
+from reports.words import number, percent, plural, split_label
 from vae_tf.artifacts import load_arrays, read_json
 from vae_tf.data.dataset import Pictures
 
@@ -80,7 +80,7 @@ def answer_of(scores: dict[str, Any]) -> str:
         )
     largest = max(scores["shown"], key=lambda j: scores["change"][str(j)])
     share = scores["change"][str(largest)]
-    said += f"; dimension {largest} changes the picture most, a pixel by {share:.0%} of its range on average."
+    said += f"; dimension {largest} changes the picture most, a pixel by {percent(share)} of its range on average."
     found = scores["factors"]
     if found is None or not found["factors"]:
         return f"{said} Nothing else is known of the unseen pictures, so no dimension can be named."

@@ -45,4 +45,4 @@ def overlaid(folder: Path | None, name: str, record: Overlaid) -> Figure:
 
     ends = "; ".join(f"{run} ends at {number(values[-1], 4)}" for run, _, values in record.curves)
     alt = f"{record.title} of {plural(len(record.curves), 'run')}: {ends}."
-    return draw_figure(folder, name, draw, alt, 3.2, 3.0 + 0.17 * len(record.curves))
+    return draw_figure(folder, name, draw, alt, 3.2, 3.0 + 0.17 * len(record.curves), mixes_colors=True)

@@ -103,4 +103,5 @@ def heat_map(
         f"{int(beyond.any(axis=0).sum())} of {len(used)} features in use go with one of {len(factors)} factors "
         "beyond chance."
     )
-    return draw_figure(folder, name, draw, alt, height=min(9.0, 1.0 + 0.28 * len(rows)))
+    height = min(9.0, 1.0 + 0.28 * len(rows))
+    return draw_figure(folder, name, draw, alt, height, mixes_colors=True)

@@ -1,6 +1,7 @@
 """Seaborn figures as SVG files, each in four variants: light and dark, wide and for a phone."""
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from reports.cluster_records import BicCurve, StabilityCurve
 from reports.page import write_asset
 from reports.records import Confusion, CurveSegment, Numbers, ReliabilityBin
-from reports.words import number, plural
+from reports.words import number, percent, plural
 
 # What a training curve may hold, and the panel it is drawn in.
 SERIES = {
@@ -117,15 +118,30 @@ def draw_figure(
     alt: str,
     height: float = 3.0,
     narrow_height: float | None = None,
+    mixes_colors: bool = False,
 ) -> Figure:
-    """Draws all variants, as files in the report's assets or, without a folder, as part of the page."""
+    """Draws all variants, as files in the report's assets or, without a folder, as part of the page.
 
-    def variant(theme: Theme, narrow: bool) -> str:
-        size = (NARROW, narrow_height or height) if narrow else (WIDE, height)
-        file = f"{name}-{'narrow' if narrow else 'wide'}-{'dark' if theme is DARK else 'light'}.svg"
-        return write_asset(folder, file, _render(draw, theme, size, narrow))
+    The dark ones are the light ones in other colours, which halves the work, unless `draw` makes colours of its own.
+    """
 
-    return Figure(variant(LIGHT, False), variant(DARK, False), variant(LIGHT, True), variant(DARK, True), alt)
+    def light_and_dark(width: str, size: tuple[float, float]) -> tuple[str, str]:
+        light = _render(draw, LIGHT, size, width == "narrow")
+        dark = _render(draw, DARK, size, width == "narrow") if mixes_colors else _darkened(light)
+        return (
+            write_asset(folder, f"{name}-{width}-light.svg", light),
+            write_asset(folder, f"{name}-{width}-dark.svg", dark),
+        )
+
+    wide = light_and_dark("wide", (WIDE, height))
+    narrow = light_and_dark("narrow", (NARROW, narrow_height or height))
+    return Figure(*wide, *narrow, alt)
+
+
+def _darkened(svg: bytes) -> bytes:
+    """A light figure in the colours of the dark theme."""
+    dark = {value.encode(): getattr(DARK, name).encode() for name, value in vars(LIGHT).items()}
+    return re.sub(b"#[0-9a-f]{6}", lambda found: dark.get(found[0], found[0]), svg)
 
 
 def learning_curves(
@@ -336,7 +352,7 @@ def reliability_diagram(folder: Path | None, bins: Sequence[ReliabilityBin]) -> 
         axes.set_title("share that is right")
 
     alt = "Share of right predictions against their probability: " + "; ".join(
-        f"{b.accuracy:.0%} right at {b.confidence:.0%} ({plural(b.num, 'picture')})" for b in bins
+        f"{percent(b.accuracy)} right at {percent(b.confidence)} ({plural(b.num, 'picture')})" for b in bins
     )
     return draw_figure(folder, "reliability", draw, alt, height=3.6, narrow_height=3.4)
 
@@ -384,4 +400,5 @@ def confusion_matrix(folder: Path | None, confusion: Confusion) -> Figure:
     # Names that stand upright under the columns need room of their own.
     longest = max((len(shortened(name)) for name in confusion.columns), default=0)
     height = min(9.0, 0.9 + (0.6 if rows <= 6 else 0.38) * rows + 0.05 * longest)
-    return draw_figure(folder, "confusion", draw, confusion.finding or confusion.title, height)
+    alt = confusion.finding or confusion.title
+    return draw_figure(folder, "confusion", draw, alt, height, mixes_colors=True)

@@ -41,6 +41,11 @@ def said_of(text: str, noun: str) -> str:
     return text.replace("picture", noun).replace("Picture", noun.capitalize())
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """A share as so many per cent, with a space before the sign."""
+    return f"{100 * share:.{digits}f} %".replace("-", "−")
+
+
 def score(value: float | None) -> str:
     """A statistic between −1 and 1, to two decimals; a dash where there is none."""
     if value is None or math.isnan(value):

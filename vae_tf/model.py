@@ -43,9 +43,11 @@ class VAE(keras.Model):
 
     Attributes:
         tracked: Names of what is averaged over an epoch.
+        phases: Steps at which another part of the model begins to learn.
     """
 
     tracked: tuple[str, ...] = ("loss", "reconstruction", "kl", "elbo")
+    phases: tuple[int, ...] = ()
 
     def __init__(
         self,

@@ -228,6 +228,10 @@ class StackedM2(Labelled, VAE):
         )
         super().__init__(**kwargs)
 
+    @property
+    def phases(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (self.m1_steps,)
+
     def log_class_probabilities(self, x: Any) -> Any:
         return self.top.log_class_probabilities(as_row(self.encode(x)["mean"]))
 

@@ -1,4 +1,4 @@
-"""One trained run for all tests of this folder that only look at it."""
+"""One trained run for all tests of this folder that only look at it, and one worker for the tests that share a run."""
 
 import os
 import subprocess
@@ -8,6 +8,26 @@ import pytest
 
 from tests.pipelines.bars import QUICK, ROOT, write_pictures
 from vae_tf import artifacts
+
+SHARED_RUNS = ("trained", "text_run", "normal_run", "predicted", "beta_bernoulli_run")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Under `--dist loadgroup` a group stays together: what takes half a minute to make is made once."""
+    for item in items:
+        for name in SHARED_RUNS:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def empty_figures():
+    """A report draws fifty figures, which are looked at in tests/reports and drawn in earnest by `trained`."""
+    with pytest.MonkeyPatch.context() as patch:
+        svg = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
+        patch.setattr("reports.figures._render", lambda draw, theme, size, narrow: svg)
+        yield
 
 
 @pytest.fixture(scope="session")

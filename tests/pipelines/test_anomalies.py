@@ -17,7 +17,7 @@ FORMULA = "=cmd|calc.png"
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def normal_run(tmp_path_factory):
     """A run of the class `up` with a calibration part and its anomalies; the folder of everything."""
     root = tmp_path_factory.mktemp("anomalies")
     folder = write_pictures(root / "bars", people=64)
@@ -32,9 +32,9 @@ def found(tmp_path_factory):
 
 
 @pytest.fixture
-def run(found, monkeypatch):
-    monkeypatch.setenv("VAE_TF_RUNS", str(found / "runs"))
-    return artifacts.all_runs(found / "runs")[0]
+def run(normal_run, monkeypatch):
+    monkeypatch.setenv("VAE_TF_RUNS", str(normal_run / "runs"))
+    return artifacts.all_runs(normal_run / "runs")[0]
 
 
 def read_rows(path):
@@ -103,7 +103,9 @@ def test_figures_count_only_people_who_were_not_used(run):
 def test_a_file_name_is_no_formula_and_no_markup(run):
     rows = read_rows(run.stage("anomalies").folder / "scores.csv")
     assert [row["path"] for row in rows if "cmd" in row["path"]] == [f"'{FORMULA}"]
-    assert [harmless(value) for value in ("-1", -1.5, "@x", "a=b", 3)] == ["'-1", "-1.5", "'@x", "a=b", 3]
+    assert [harmless(value) for value in ("-1", "-a", -1.5, "@x", "a=b", 3)] == [
+        "-1", "'-a", "-1.5", "'@x", "a=b", 3,
+    ]  # fmt: skip
 
 
 def test_the_page_is_in_the_report_and_survives_its_rebuilding_without_pictures(run, capsys):
@@ -147,13 +149,13 @@ def test_a_run_without_a_calibration_part_is_refused_with_the_mending(in_runs, c
     assert "no pictures for calibration" in error and "--only up" in error
 
 
-def test_other_pictures_are_judged_by_the_calibration_part_of_the_run(found, run, tmp_path, capsys):
+def test_other_pictures_are_judged_by_the_calibration_part_of_the_run(normal_run, run, tmp_path, capsys):
     other = write_pictures(tmp_path / "shift", people=5)
     (other / "up").rename(other / "good")
     # A picture that set the threshold is not unseen anywhere.
     kept = artifacts.load_arrays(run.stage("anomalies").folder / "anomalies.npz")["calibration_position"]
     path = artifacts.read_json(run.folder / "data" / "index.json")["paths"][kept[0]]
-    shutil.copy(found / "bars" / path, other / "good" / "copy.png")
+    shutil.copy(normal_run / "bars" / path, other / "good" / "copy.png")
     assert cli.main(["anomalies", "1", str(other), "--samples", "2"]) == 0
     assert "say which is, --normal CLASS (down, good)" in capsys.readouterr().out
     options = ["--normal", "good", "--score", "latent", "--samples", "2"]
@@ -168,12 +170,12 @@ def test_other_pictures_are_judged_by_the_calibration_part_of_the_run(found, run
     assert len(pages) == 1 and "taken in the same way" in pages[0].read_text()
 
 
-def test_an_autoencoder_has_only_the_scores_that_mean_something(found, monkeypatch, capsys):
-    monkeypatch.setenv("VAE_TF_RUNS", str(found / "plain"))
+def test_an_autoencoder_has_only_the_scores_that_mean_something(normal_run, monkeypatch, capsys):
+    monkeypatch.setenv("VAE_TF_RUNS", str(normal_run / "plain"))
     quick = ["ae" if word == "mlp" else word for word in QUICK]
     networks = ["--set", "encoder.name=mlp", "--set", "decoder.name=mlp"]
     # Without classes all pictures are normal, and a fourth share calibrates.
-    folder = str(found / "bars" / "up")
+    folder = str(normal_run / "bars" / "up")
     assert cli.main(["train", folder, *quick, *networks, "--split", "40/10/15/35", "--augment", "none"]) == 0
     assert cli.main(["anomalies", "--score", "bound"]) == 2
     assert "Scores of this run are: reconstruction, latent, pca" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from vae_tf import artifacts
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def beta_bernoulli_run(tmp_path_factory):
     """Trained for two epochs and evaluated."""
     root = tmp_path_factory.mktemp("features")
     with pytest.MonkeyPatch.context() as patch:
@@ -25,16 +25,16 @@ def run(tmp_path_factory):
         yield found
 
 
-def test_embed_keeps_how_probable_each_feature_is(run):
-    latents = artifacts.load_arrays(run.newest("embed").folder / "latents.npz")
+def test_embed_keeps_how_probable_each_feature_is(beta_bernoulli_run):
+    latents = artifacts.load_arrays(beta_bernoulli_run.newest("embed").folder / "latents.npz")
     assert latents["on"].shape == latents["mean"].shape == (24, 4)
     assert (latents["on"] > 0).all() and (latents["on"] < 1).all()
-    header = (run.newest("embed").folder / "latents.csv").read_text().splitlines()[0]
+    header = (beta_bernoulli_run.newest("embed").folder / "latents.csv").read_text().splitlines()[0]
     assert header.endswith("on_0,on_1,on_2,on_3")
 
 
-def test_the_stage_holds_what_the_page_shows(run):
-    stage = run.newest("features")
+def test_the_stage_holds_what_the_page_shows(beta_bernoulli_run):
+    stage = beta_bernoulli_run.newest("features")
     arrays, scores = (
         artifacts.load_arrays(stage.folder / "features.npz"),
         artifacts.read_json(stage.folder / "scores.json"),
@@ -42,23 +42,23 @@ def test_the_stage_holds_what_the_page_shows(run):
     assert scores["factors"] == ["class"]
     assert arrays["strength"].shape == arrays["amount_p_values"].shape == (1, 4)
     assert (np.diff(arrays["probability"]) <= 0).all()
-    latents = artifacts.load_arrays(run.newest("embed").folder / "latents.npz")
+    latents = artifacts.load_arrays(beta_bernoulli_run.newest("embed").folder / "latents.npz")
     np.testing.assert_array_equal(arrays["num_on"], (latents["on"] > 0.5).sum(axis=1))
-    page = (run.report / "features.html").read_text()
+    page = (beta_bernoulli_run.report / "features.html").read_text()
     assert f"of {len(arrays['probability'])} are in use" in page and "drawn from the prior" in page
 
 
-def test_the_numbers_of_training_pictures_reached_the_prior(run):
+def test_the_numbers_of_training_pictures_reached_the_prior(beta_bernoulli_run):
     import keras
 
     import vae_tf.models  # noqa: F401
 
-    model = keras.models.load_model(run.folder / "train" / "vae.keras", compile=False)
-    assert model.prior.num_examples == run.record["machine"]["num_examples"] > 0
+    model = keras.models.load_model(beta_bernoulli_run.folder / "train" / "vae.keras", compile=False)
+    assert model.prior.num_examples == beta_bernoulli_run.record["machine"]["num_examples"] > 0
 
 
-def test_collapse_is_told_by_the_features_own_divergence(run):
-    scores = artifacts.read_json(run.newest("evaluation").folder / "scores.json")
+def test_collapse_is_told_by_the_features_own_divergence(beta_bernoulli_run):
+    scores = artifacts.read_json(beta_bernoulli_run.newest("evaluation").folder / "scores.json")
     assert (
         "of 4 latent dimensions" in scores["aggregate"]["sentence"]
         and scores["aggregate"]["information"] is None

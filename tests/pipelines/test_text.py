@@ -37,6 +37,9 @@ def text_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAE_TF_RUNS", str(root / "runs"))
         patch.setattr(pipelines.maps, "METHODS", ("pca",))
+        patch.setattr(
+            "vae_tf.analysis.steadiness.variants", lambda latents, seed: (np.arange(len(latents)), [])
+        )
         assert cli.main(["train", str(source), *SMALL]) == 0
         # The run holds all that the stages need.
         source.rename(root / "gone.txt")

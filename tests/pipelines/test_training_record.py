@@ -35,7 +35,7 @@ def test_a_rise_while_training_falls_is_over_fitting():
 def test_a_curve_that_still_falls_is_still_improving():
     answer, _ = verdict(lines(100.0 - EPOCHS), "sentence")
     # 20 of the 89 nats after the first tenth.
-    assert answer.startswith("It was still improving") and "20.0 nats per sentence, 22%" in answer
+    assert answer.startswith("It was still improving") and "20.0 nats per sentence, 22 %" in answer
 
 
 def test_a_flat_end_has_converged_and_a_lowered_rate_is_said():

@@ -29,7 +29,7 @@ def test_verdict_follows_the_interval_of_the_difference(figures, words):
 
 def test_figures_and_their_ratio_are_said():
     said = verdict(scores(0.004, 0.005, -0.002, -0.0005))
-    assert "0.0040 against 0.0050 with 30 components, 20% less" in said
+    assert "0.0040 against 0.0050 with 30 components, 20 % less" in said
 
 
 def test_validation_serves_where_no_test_pictures_exist_and_nothing_is_said_without_either():

@@ -6,24 +6,43 @@ from typing import Any
 
 import pytest
 
+from reports import figures
 from reports.records import PageForm
 from tests.reports import chromium
 from tests.reports.synthetic import write_report
 
 
 @pytest.fixture(scope="session")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawn_once() -> Iterator[None]:
+    """Figures are the same in all forms of the report, and are drawn for the first of them."""
+    drawn: dict[Any, bytes] = {}
+    render = figures._render
+
+    def remember(draw: Any, theme: figures.Theme, *form: Any) -> bytes:
+        shown = [repr(cell.cell_contents) for cell in draw.__closure__ or ()]
+        key = (draw.__qualname__, *shown, theme, *form)
+        if key not in drawn:
+            drawn[key] = render(draw, theme, *form)
+        return drawn[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "_render", remember)
+        yield
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory, drawn_once: None) -> Path:
     return write_report(tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture(scope="session")
-def mailed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mailed(tmp_path_factory: pytest.TempPathFactory, drawn_once: None) -> Path:
     """The same report, each page as one file."""
     return write_report(tmp_path_factory.mktemp("mailed"), PageForm(single_file=True))
 
 
 @pytest.fixture(scope="session")
-def faceless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def faceless(tmp_path_factory: pytest.TempPathFactory, drawn_once: None) -> Path:
     """The same report without pictures."""
     return write_report(tmp_path_factory.mktemp("faceless"), PageForm(pictures=False))
 

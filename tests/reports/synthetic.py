@@ -560,7 +560,7 @@ def probe_record() -> ProbeRecord:
     """Three methods at two numbers of labels."""
     return ProbeRecord(
         run=RUN,
-        answer="With 1 label of each class, a linear classifier on latents tells 71% of unseen pictures rightly.",
+        answer="With 1 label of each class, a linear classifier on latents tells 71 % of unseen pictures rightly.",
         part="test",
         num_judged=40,
         chance=0.5,
@@ -581,7 +581,7 @@ def predictions_record() -> PredictionsRecord:
     grid = np.stack([pictures[:3], pictures[3:6]])
     return PredictionsRecord(
         run=RUN,
-        answer="From 6 labelled pictures the model names the class of 54 others: 90.0% right.",
+        answer="From 6 labelled pictures the model names the class of 54 others: 90.0 % right.",
         counts=[("unseen, class known", 20), ("trained on, label hidden", 34)],
         accuracies=[
             AccuracyRow(name="unseen", num=20, accuracy=0.9, low=0.7, high=0.97, balanced=0.88, baseline=0.5),

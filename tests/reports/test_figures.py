@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reports.figures import Figure, confusion_matrix, kl_bars, learning_curves
+from reports.figures import Figure, confusion_matrix, draw_figure, kl_bars, learning_curves
 from reports.records import Confusion
-from tests.reports.synthetic import curves
+from tests.reports.synthetic import curves, write_report
 
 TEXT = re.compile(r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
 DRAWN = re.compile(r'<path d="([^"]*)"[^>]*clip-path')  # what is cut at the edges of a panel
@@ -47,3 +47,31 @@ def test_long_names_of_classes_leave_the_matrix_room(tmp_path):
         warnings.simplefilter("error")
         figure = confusion_matrix(tmp_path, confusion)
     assert "b" * 23 + "…" in (tmp_path / figure.narrow_light).read_text()
+
+
+def without_ids(address: str) -> str:
+    """Names of clips and markers are made of what they hold, colours among it."""
+    svg = base64.b64decode(address.partition(",")[2]).decode()
+    return re.sub(r'(id="|#)[a-zA-Z]+[0-9a-f]{8,}', r"\1", svg)
+
+
+def test_a_figure_recoloured_is_the_figure_drawn_in_dark_colours(tmp_path, monkeypatch) -> None:
+    drawn = []
+
+    def both(folder, name, draw, alt, height=3.0, narrow_height=None, mixes_colors=False):
+        recoloured = draw_figure(None, name, draw, alt, height, narrow_height, mixes_colors)
+        in_earnest = draw_figure(None, name, draw, alt, height, narrow_height, mixes_colors=True)
+        for variant in ("dark", "narrow_dark"):
+            assert without_ids(getattr(recoloured, variant)) == without_ids(getattr(in_earnest, variant)), (
+                name
+            )
+        drawn.append(name)
+        return recoloured
+
+    modules = ("figures", "training_figures", "anomaly_figures", "feature_figures", "probe")
+    for module in modules:
+        monkeypatch.setattr(f"reports.{module}.draw_figure", both)
+    write_report(tmp_path)
+    assert {"curves", "kl", "bic", "stability", "reliability", "probe", "anomaly-scores", "steps"} <= set(
+        drawn
+    )

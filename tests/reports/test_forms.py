@@ -155,7 +155,7 @@ def test_a_page_in_one_file_has_nothing_beside_it_and_leads_nowhere(mailed: Path
         assert "<nav" not in html and "'self'" not in html
 
 
-def test_no_form_mentions_where_it_was_written(tmp_path: Path) -> None:
+def test_no_form_mentions_where_it_was_written(tmp_path: Path, drawn_once: None) -> None:
     for name, form in {"plain": PageForm(), "one": PageForm(single_file=True)}.items():
         for _, data in contents(write_report(tmp_path / name, form)):
             assert str(tmp_path).encode() not in data

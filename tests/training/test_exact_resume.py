@@ -12,6 +12,8 @@ from vae_tf.training import loop
 from vae_tf.training import plan as plan_module
 from vae_tf.training.plan import make_plan
 
+pytestmark = pytest.mark.xdist_group("exact resume")
+
 LABELS = np.zeros(16, np.int64)
 TRAIN, VALIDATION = np.arange(12), np.arange(12, 16)
 
@@ -79,6 +81,20 @@ def assert_same_metrics(first, second, whole_epochs=True):
             assert a[key] == b[key], key
 
 
+@pytest.fixture(scope="module")
+def three_epochs(tmp_path_factory):
+    """Trained undisturbed, by the steps of one execution: one training that many tests compare with."""
+    trained = {}
+
+    def of(pictures, steps_per_execution=None):
+        if steps_per_execution not in trained:
+            folder = tmp_path_factory.mktemp("undisturbed")
+            trained[steps_per_execution] = (*train(pictures, folder, 3), folder)
+        return trained[steps_per_execution]
+
+    return of
+
+
 @pytest.mark.parametrize(
     ("precision", "jit_compile"), [("float32", False), ("mixed_bfloat16", False), ("float32", True)]
 )
@@ -86,15 +102,18 @@ def test_same_seed_same_weights(pictures, tmp_path, precision, jit_compile):
     first = train(pictures, tmp_path / "a", 2, precision, jit_compile=jit_compile)
     second = train(pictures, tmp_path / "b", 2, precision, jit_compile=jit_compile)
     assert_same_ending(first, second)
-    other = train(pictures, tmp_path / "c", 2, precision, seed=1, jit_compile=jit_compile)
-    assert not np.array_equal(first[0].trainable_weights[0], other[0].trainable_weights[0])
 
 
-@pytest.mark.parametrize("stop_at", [1, 2, 5])
-def test_interrupted_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypatch, stop_at):
+def test_another_seed_has_other_weights(pictures, tmp_path, three_epochs):
+    other = train(pictures, tmp_path, 3, seed=1)
+    assert not np.array_equal(three_epochs(pictures)[0].trainable_weights[0], other[0].trainable_weights[0])
+
+
+@pytest.mark.parametrize("stop_at", [1, pytest.param(2, marks=pytest.mark.slow), 5])
+def test_interrupted_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypatch, three_epochs, stop_at):
     # Two executions of two steps make an epoch: odd stops lie within one.
     monkeypatch.setattr(plan_module, "LARGEST_NUM_STEPS_PER_EXECUTION", 2)
-    undisturbed = train(pictures, tmp_path / "a", 3)
+    *undisturbed, undisturbed_folder = three_epochs(pictures, 2)
     calls = itertools.count(1)
     interrupted = train(pictures, tmp_path / "b", 3, wants_stop=lambda: next(calls) >= stop_at)
     assert interrupted[1].status == "interrupted"
@@ -102,7 +121,7 @@ def test_interrupted_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypa
     resumed = train(pictures, tmp_path / "b", 3)
     assert resumed[1].status == "finished"
     assert_same_ending(undisturbed, resumed)
-    assert_same_metrics(tmp_path / "a", tmp_path / "b", whole_epochs=stop_at % 2 == 0)
+    assert_same_metrics(undisturbed_folder, tmp_path / "b", whole_epochs=stop_at % 2 == 0)
 
 
 @pytest.mark.parametrize("recipe", [pytest.param("factor", marks=pytest.mark.slow), "vae-gan"])
@@ -119,9 +138,9 @@ def test_discriminators_resume_too(pictures, tmp_path, monkeypatch, recipe):
     assert not np.array_equal(fresh.extra_variables()[0], resumed[0].extra_variables()[0])
 
 
-@pytest.mark.parametrize("kill_at", [1, 2, 3])
-def test_killed_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypatch, kill_at):
-    undisturbed = train(pictures, tmp_path / "a", 3)
+@pytest.mark.parametrize("kill_at", [1, pytest.param(2, marks=pytest.mark.slow), 3])
+def test_killed_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypatch, three_epochs, kill_at):
+    *undisturbed, undisturbed_folder = three_epochs(pictures)
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_SAVES", 0.0)
 
     def listener(event):
@@ -131,31 +150,31 @@ def test_killed_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypatch, 
     with pytest.raises(Killed):
         train(pictures, tmp_path / "b", 3, listener=listener)
     assert_same_ending(undisturbed, train(pictures, tmp_path / "b", 3))
-    assert_same_metrics(tmp_path / "a", tmp_path / "b")
+    assert_same_metrics(undisturbed_folder, tmp_path / "b")
 
 
-def test_killed_before_anything_was_saved_begins_anew(pictures, tmp_path):
+def test_killed_before_anything_was_saved_begins_anew(pictures, tmp_path, three_epochs):
     def listener(event):
         if event["event"] == "epoch":
             raise Killed
 
     with pytest.raises(Killed):
-        train(pictures, tmp_path / "b", 2, listener=listener)
-    assert not (tmp_path / "b" / "checkpoints" / "last.npz").exists()
-    assert_same_ending(train(pictures, tmp_path / "a", 2), train(pictures, tmp_path / "b", 2))
+        train(pictures, tmp_path, 3, listener=listener)
+    assert not (tmp_path / "checkpoints" / "last.npz").exists()
+    assert_same_ending(three_epochs(pictures), train(pictures, tmp_path, 3))
 
 
-def test_two_epochs_extended_by_two_equal_four(pictures, tmp_path):
-    four = train(pictures, tmp_path / "a", 4)
-    train(pictures, tmp_path / "b", 2)
-    extended = train(pictures, tmp_path / "b", 2, first_epoch=2)
-    assert_same_ending(four, extended)
-    assert_same_metrics(tmp_path / "a", tmp_path / "b")
+def test_one_epoch_extended_by_two_equals_three(pictures, tmp_path, three_epochs):
+    train(pictures, tmp_path, 1)
+    extended = train(pictures, tmp_path, 2, first_epoch=1)
+    *three, folder = three_epochs(pictures)
+    assert_same_ending(three, extended)
+    assert_same_metrics(folder, tmp_path)
 
 
-def test_best_is_the_averaged_weights_of_the_best_validation(pictures, tmp_path):
-    model, outcome, best = train(pictures, tmp_path / "a", 4)
-    lines = loop.read_metrics(tmp_path / "a" / "metrics.jsonl")
+def test_best_is_the_averaged_weights_of_the_best_validation(pictures, three_epochs):
+    model, outcome, best, folder = three_epochs(pictures)
+    lines = loop.read_metrics(folder / "metrics.jsonl")
     values = [line["val_loss"] for line in lines]
     assert outcome.facts["best_value"] == min(values)
     assert outcome.facts["best_epoch"] == 1 + int(np.argmin(values))

@@ -1,5 +1,7 @@
 """What is resolved before training begins, the schedule, the weight average and the precision."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -101,3 +103,19 @@ def test_precision_follows_the_rule_and_a_request_wins(requested, recipe, device
     resolved = resolve(requested, recipe, device, capable)
     assert (resolved.policy, resolved.jit_compile) == (policy, jit)
     assert resolved.reason
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_each_phase_has_the_schedule_of_a_training_of_its_own(schedule):
+    plan = make_plan(TrainingConfig(epochs=30, schedule=schedule), 320, SHAPE)
+    begin = 10 * plan.steps_per_epoch
+    rate = make_optimizer(plan, (begin,))._learning_rate
+    again = type(rate).from_config(rate.get_config())
+    for epochs, first in ((10, 0), (20, begin)):
+        alone = make_optimizer(dataclasses.replace(plan, epochs=epochs))._learning_rate
+        for step in range(0, epochs * plan.steps_per_epoch, 7):
+            expected = pytest.approx(float(alone(step)), rel=1e-5)
+            assert float(rate(first + step)) == expected and float(again(first + step)) == expected
+    assert make_optimizer(plan, (plan.num_steps + 1,))._learning_rate(3) == make_optimizer(
+        plan
+    )._learning_rate(3)

@@ -1,10 +1,8 @@
 """The pictures of a run: pixels, classes, groups and parts, all in one order."""
 
-import csv
 import dataclasses
 import difflib
 import hashlib
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -61,19 +59,25 @@ class Index:
         group = int(self.groups[position])
         return self.group_names[group] if group >= 0 else ""
 
-    def to_csv(self) -> str:
-        """One row per picture: path, split, label, group, then every fact; and whether the label was hidden."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Names of columns, and a row per picture: path, split, label, group, every fact, whether the label was hidden.
+
+        Facts are written in full, as texts, and what is missing as an empty one.
+        """
         columns = dict(self.facts)
         if self.hidden is not None:
             columns["label_is_hidden"] = ["yes" if hidden else "no" for hidden in self.hidden]
-        writer.writerow(["path", "split", "label", "group", *columns])
-        for i, path in enumerate(self.paths):
-            facts = [column[i] for column in columns.values()]
-            writer.writerow([path, PARTS[self.parts[i]], self.class_of(i), self.group_of(i), *facts])
-        # Bytes of a file's name that are no UTF-8 become \udcXX, in paths and in the names taken from them alike.
-        return text.getvalue().encode("utf-8", "backslashreplace").decode()
+        rows = [
+            [
+                path,
+                PARTS[self.parts[i]],
+                self.class_of(i),
+                self.group_of(i),
+                *("" if column[i] is None else str(column[i]) for column in columns.values()),
+            ]
+            for i, path in enumerate(self.paths)
+        ]
+        return ["path", "split", "label", "group", *columns], rows
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -157,7 +157,9 @@ def prepare(model: Any, plan: Plan, jit_compile: bool) -> None:
     model.augmentation = Augmentation(**plan.augmentation) if plan.augmentation else None
     model.weight_average = WeightAverage(model.trainable_variables, AVERAGE_DECAY)
     model.compile(
-        optimizer=make_optimizer(plan), jit_compile=jit_compile, steps_per_execution=plan.steps_per_execution
+        optimizer=make_optimizer(plan, model.phases),
+        jit_compile=jit_compile,
+        steps_per_execution=plan.steps_per_execution,
     )
     model.optimizer.build(model.trainable_variables)
 

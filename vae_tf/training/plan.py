@@ -2,7 +2,10 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from vae_tf.config import TrainingConfig
 from vae_tf.errors import UserError
@@ -122,17 +125,34 @@ def choose_augmentation(
     return chosen, f"Training pictures are {said} at random.{advice}"
 
 
-def make_optimizer(plan: Plan) -> Any:
-    """Adam with a clipped gradient, on the plan's schedule."""
+def make_optimizer(plan: Plan, phases: Sequence[int] = ()) -> Any:
+    """Adam with a clipped gradient, on the plan's schedule.
+
+    Args:
+        plan: How long, and how fast.
+        phases: Steps at which another part of the model begins to learn: the schedule begins anew there, so that the
+            part before ends as slowly as a model of its own would.
+    """
+    import keras
+
+    from vae_tf.training.schedules import Phases
+
+    begins = [step for step in phases if 0 < step < plan.num_steps]
+    lengths = np.diff([0, *begins, plan.num_steps])
+    schedules = [learning_rate(plan, int(length)) for length in lengths]
+    rate = Phases(schedules, begins) if begins else schedules[0]
+    return keras.optimizers.Adam(rate, beta_2=ADAM_BETA_2, global_clipnorm=CLIP_NORM)
+
+
+def learning_rate(plan: Plan, num_steps: int) -> Any:
+    """The plan's schedule over so many steps."""
     import keras
 
     from vae_tf.training.schedules import WarmUp
 
-    if plan.schedule == "cosine":
-        warmup = min(WARMUP_STEPS, max(1, plan.num_steps // 10))
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, plan.num_steps - warmup), warmup_target=plan.learning_rate, warmup_steps=warmup
-        )
-    else:
-        rate = WarmUp(plan.learning_rate, WARMUP_STEPS)
-    return keras.optimizers.Adam(rate, beta_2=ADAM_BETA_2, global_clipnorm=CLIP_NORM)
+    if plan.schedule != "cosine":
+        return WarmUp(plan.learning_rate, WARMUP_STEPS)
+    warmup = min(WARMUP_STEPS, max(1, num_steps // 10))
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, num_steps - warmup), warmup_target=plan.learning_rate, warmup_steps=warmup
+    )

@@ -26,3 +26,32 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "steps": self.steps}
+
+
+@keras.saving.register_keras_serializable(package="vae_tf")
+class Phases(keras.optimizers.schedules.LearningRateSchedule):
+    """One schedule after another, each from its own first step.
+
+    Args:
+        schedules: One for each phase.
+        begins: The step at which each phase after the first begins, increasing.
+    """
+
+    def __init__(self, schedules: Any, begins: Any) -> None:
+        super().__init__()
+        self.schedules = [
+            keras.saving.deserialize_keras_object(schedule) if isinstance(schedule, dict) else schedule
+            for schedule in schedules
+        ]
+        self.begins = [int(step) for step in begins]
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        rate = self.schedules[0](step)
+        for begin, schedule in zip(self.begins, self.schedules[1:], strict=True):
+            rate = ops.where(step < begin, rate, schedule(ops.maximum(step - begin, 0.0)))
+        return rate
+
+    def get_config(self) -> dict[str, Any]:
+        schedules = [keras.saving.serialize_keras_object(schedule) for schedule in self.schedules]
+        return {"schedules": schedules, "begins": self.begins}
