@@ -250,6 +250,11 @@ class StackedM2(Labelled, VAE):
         )
         return values
 
+    def _corrupted(self, x: Any, step: Any) -> Any:
+        # It is M1's encoder that learns from it; M2's codes are those that it will be asked about.
+        seen = super()._corrupted(x, step)
+        return None if seen is None else ops.where(step < self.m1_steps, seen, x)
+
     def training_loss(self, batch: dict[str, Any], step: Any) -> tuple[ElboTerms, Any]:
         terms, loss = super().training_loss(batch, step)
         return terms, loss + self.top_loss(terms, labels_of(batch), step, "top posterior")
