@@ -15,6 +15,27 @@ hypothesis.settings.register_profile("shared", deadline=None, max_examples=30, d
 hypothesis.settings.load_profile("shared")
 
 
+# Their tests share one run, which takes half a minute to make.
+OF_ONE_RUN = {f"tests/pipelines/test_{name}.py" for name in (
+    "chain", "evaluation", "explore", "maps", "probe", "sources", "traversals",
+)}  # fmt: skip
+BY_SINGLE_TESTS = ("tests/conformance/", "tests/reports/")
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of a file stay together, so that what they share is made once; those that share nothing dear do not."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            if file in OF_ONE_RUN:
+                return "one run"
+            return nodeid if file.startswith(BY_SINGLE_TESTS) else file
+
+    return Scheduling(config, log)
+
+
 @pytest.fixture(autouse=True)
 def own_runs(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path_factory.mktemp("runs")

@@ -1,4 +1,4 @@
-"""One trained run for all tests of this folder that only look at it, and one worker for the tests that share a run."""
+"""One trained run for all tests of this folder that only look at it."""
 
 import os
 import subprocess
@@ -8,17 +8,6 @@ import pytest
 
 from tests.pipelines.bars import QUICK, ROOT, write_pictures
 from vae_tf import artifacts
-
-SHARED_RUNS = ("trained", "text_run", "normal_run", "predicted", "beta_bernoulli_run")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Under `--dist loadgroup` a group stays together: what takes half a minute to make is made once."""
-    for item in items:
-        for name in SHARED_RUNS:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -139,16 +139,6 @@ def test_what_cannot_be_promised_is_refused(run, capsys, options, words):
     assert len(run.stages("anomalies")) == 1
 
 
-def test_a_run_without_a_calibration_part_is_refused_with_the_mending(in_runs, capsys):
-    assert cli.main(["anomalies"]) == 2
-    assert "Which class is normal?" in capsys.readouterr().err
-    assert cli.main(["anomalies", "--normal", "uup"]) == 2
-    assert "Classes are: up, down" in capsys.readouterr().err
-    assert cli.main(["anomalies", "--normal", "up"]) == 2
-    error = capsys.readouterr().err
-    assert "no pictures for calibration" in error and "--only up" in error
-
-
 def test_other_pictures_are_judged_by_the_calibration_part_of_the_run(normal_run, run, tmp_path, capsys):
     other = write_pictures(tmp_path / "shift", people=5)
     (other / "up").rename(other / "good")

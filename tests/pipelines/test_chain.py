@@ -269,3 +269,13 @@ def test_missing_model_is_said_to_be_missing(in_runs, capsys):
         assert "train/vae.keras is missing" in capsys.readouterr().err
     finally:
         held.rename(model)
+
+
+def test_anomalies_of_a_run_without_a_calibration_part_is_refused_with_the_mending(in_runs, capsys):
+    assert cli.main(["anomalies"]) == 2
+    assert "Which class is normal?" in capsys.readouterr().err
+    assert cli.main(["anomalies", "--normal", "uup"]) == 2
+    assert "Classes are: up, down" in capsys.readouterr().err
+    assert cli.main(["anomalies", "--normal", "up"]) == 2
+    error = capsys.readouterr().err
+    assert "no pictures for calibration" in error and "--only up" in error

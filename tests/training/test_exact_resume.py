@@ -12,8 +12,6 @@ from vae_tf.training import loop
 from vae_tf.training import plan as plan_module
 from vae_tf.training.plan import make_plan
 
-pytestmark = pytest.mark.xdist_group("exact resume")
-
 LABELS = np.zeros(16, np.int64)
 TRAIN, VALIDATION = np.arange(12), np.arange(12, 16)
 
