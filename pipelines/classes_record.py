@@ -176,7 +176,7 @@ def dimension_answer(found: dict[str, Any]) -> str:
     if not differing:
         return f"No single dimension of {total} differs by more than chance."
     listed = ", ".join(str(i) for i in differing[:NUM_DIMENSIONS])
-    more = ", …" if len(differing) > NUM_DIMENSIONS else ""
+    more = f" and {len(differing) - NUM_DIMENSIONS} more" if len(differing) > NUM_DIMENSIONS else ""
     verb = "differs" if len(differing) == 1 else "differ"
     return f"{len(differing)} of {total} {verb} between the classes, most first: {listed}{more}."
 

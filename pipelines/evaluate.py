@@ -159,7 +159,10 @@ def verdict(scores: dict[str, Any]) -> str:
     if difference["high"] is not None and difference["high"] < 0:
         return f"The {model} reconstructs {which} better than PCA does ({figures}, {percent(change)} less)."
     if difference["low"] is not None and difference["low"] > 0:
-        return f"PCA is better here: it reconstructs {which} with less error ({figures})."
+        return (
+            f"PCA is better here: it reconstructs {which} with less error (mean squared error {pca:.4f} with "
+            f"{scores['num_components']} components, the {model} {vae:.4f})."
+        )
     if difference["low"] is None:
         return f"{scores[part]['num']} {which} are too few to say which is better in general ({figures})."
     return f"On {which} {model} and PCA cannot be told apart ({figures})."

@@ -73,16 +73,20 @@ def answer(scores: dict[str, Any]) -> str:
     part = next((part for part in ("test", "validation", "train") if part in bounds), None)
     if part is None:
         return f"{scores['no_elbo']}: only its reconstructions and samples can be judged."
-    elbo, weighted, naive = bounds[part]["rows"]
-    what = {"test": "Unseen pictures", "validation": "Validation pictures", "train": "Pictures trained on"}[
-        part
-    ]
+    weighted = next(row for row in bounds[part]["rows"] if row["name"] == "importance-weighted")
+    which = {
+        "test": "an unseen picture",
+        "validation": "a validation picture",
+        "train": "a picture trained on",
+    }
     error = weighted["standard_error"]
-    spread = "" if error is None else f" ± {error:,.1f}"
+    decimals = 1 if error is None or error < 10 else 0
+    spread = "" if error is None else f" ± {error:,.{decimals}f}"
+    mean = f"{weighted['mean']:,.{decimals}f}".replace("-", "−")
     return (
-        f"{what}: log p(x) is at least {weighted['mean']:,.1f}{spread} nats on average "
-        f"(ELBO {elbo['mean']:,.1f}; the naive estimate finds {naive['mean']:,.1f})."
-    )
+        f"{bounds.get('overfitting', '')} The logarithm of how probable {which[part]} is, log p(x), is at least "
+        f"{mean}{spread} nats on average: a figure to compare models of the same pictures by."
+    ).strip()
 
 
 def part_of(split: str, found: dict[str, Any]) -> BoundsOfPart:
@@ -100,14 +104,12 @@ def part_of(split: str, found: dict[str, Any]) -> BoundsOfPart:
 
 
 def sentences(scores: dict[str, Any]) -> list[str]:
-    """Collapse, over-fitting, and how much the code says of which picture it is."""
+    """Collapse, and how much the code says of which picture it is."""
     noun = "sentence" if "text" in scores else "picture"
     if "aggregate" not in scores:
         return []
     found = scores["aggregate"]
     said = [found["sentence"]]
-    if "overfitting" in scores.get("bounds", {}):
-        said.append(scores["bounds"]["overfitting"])
     if found["information"] is None:
         return said
     which = f"which of {found['num_pictures']:,} {noun}s it is of"

@@ -19,6 +19,7 @@ from reports.records import (
     Signature,
     Tensor,
 )
+from reports.words import plural
 from vae_tf.artifacts import Stage, load_arrays, read_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
@@ -47,9 +48,9 @@ def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRec
     arrays = load_arrays(stage.folder / "latents.npz")
     kl, spread = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"].std(axis=0)
     has_kl = not np.isnan(kl).any()
-    used = [int(i) for i in np.argsort(-(kl if has_kl else spread), kind="stable")[:NUM_STRIPS]]
     information = None if np.isnan(arrays["information"]).any() else arrays["information"]
-    told = kl if information is None else information
+    told = spread if not has_kl else kl if information is None else np.minimum(kl, information)
+    used = [int(i) for i in np.argsort(-told, kind="stable")[:NUM_STRIPS]]
     used = [i for i in used if not has_kl or told[i] > USED_NATS]
     count, size = arrays["mean"].shape
     return LatentsRecord(
@@ -160,8 +161,7 @@ def interpolation_answer(pairs: list[dict[str, Any]], index: Index) -> str:
         else f"{unseen} unseen and {2 * len(pairs) - unseen} other pictures"
     )
     return (
-        f"{len(pairs)} paths between {kind}: every picture in between is decoded from a point of the latent "
-        "space that no file corresponds to."
+        f"{plural(len(pairs), 'path')} between {kind}: the model drew all in between, and no file holds them."
     )
 
 

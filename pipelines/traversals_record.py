@@ -8,7 +8,7 @@ from pipelines.run_data import Subject
 from pipelines.stage_records import newest, split_names
 from reports.records import RunFacts
 from reports.traversal_records import ClassMove, Link, TraversalsRecord, Walk
-from reports.words import number, percent, plural, split_label
+from reports.words import percent, plural, said_p, split_label
 from vae_tf.artifacts import load_arrays, read_json
 from vae_tf.data.dataset import Pictures
 
@@ -73,7 +73,8 @@ def links(found: dict[str, Any] | None, dimension: int) -> list[Link]:
 def answer_of(scores: dict[str, Any]) -> str:
     """How many dimensions are in use, and which goes with a known factor most."""
     used, size = len(scores["in_use"]), len(scores["order"])
-    said = f"{used} of {plural(size, 'latent dimension')} {'draws' if used == 1 else 'draw'} something"
+    which = f"All {size}" if used == size > 1 else f"{used} of {size}"
+    said = f"{which} latent dimension{'' if size == 1 else 's'} {'draws' if used == 1 else 'draw'} something"
     if not used:
         return (
             f"None of {plural(size, 'latent dimension')} tells anything of a picture: walks change nothing."
@@ -91,8 +92,9 @@ def answer_of(scores: dict[str, Any]) -> str:
         )
     dimension, link = best
     return (
-        f"{said} Dimension {dimension} goes with {link.factor} ({sign(link)}, on {found['num_pictures']} unseen "
-        f"pictures; p = {number(link.p, 2)} for all {found['num_comparisons']:,} comparisons)."
+        f"{said} Dimension {dimension} goes with {link.factor}: {sign(link)} on {found['num_pictures']} unseen "
+        f"pictures, where 0 would be not at all and 1 entirely ({said_p(link.p)} with all "
+        f"{found['num_comparisons']:,} comparisons counted)."
     )
 
 

@@ -40,11 +40,16 @@ def write_data(folder: Path, record: DataRecord) -> Path:
         "sizes": common_sizes(record.original_sizes),
         "num_sizes": len(record.original_sizes),
         "reasons": reasons(record.skipped),
+        "reasons_in_words": capitalised("; ".join(record.shape_reasons)),
         "settings": record.settings if pictures else [(n, without_folders(v)) for n, v in record.settings],
         # Notes on what lay beside the pictures quote names of files.
         "notes": [*record.notes, *(record.source_notes if pictures else ())],
     }
     return write_page(folder, "data", record.run, context)
+
+
+def capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def class_totals(counts: Sequence[SplitCount]) -> dict[str, int]:

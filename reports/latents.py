@@ -1,6 +1,7 @@
 """The page of `embed`: what the latent dimensions hold and how to read the numbers elsewhere."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def write_latents(folder: Path, record: LatentsRecord) -> Path:
         "strips": [
             {
                 "dimension": strip.dimension,
-                "kl": None if kl is None else float(kl[strip.dimension]),
+                "told": None if told is None else float(told[strip.dimension]),
                 "tiles": list(
                     zip(
                         [""] * len(strip.values) if strip.pictures is None else tiles(strip.pictures, 96),
@@ -87,7 +88,10 @@ def _answer(told: Numbers) -> str:
     used = int((told > USED_NATS).sum())
     if used == 0:
         return f"None of the {plural(len(told), 'latent dimension')} is in use: they say nothing about a picture."
+    largest, total = float(told.max()), len(told)
+    how_many = "which carries" if used == total == 1 else f"{'all' if used == total else used} of which carry"
+    levels = f": about what it takes to tell {math.exp(largest):.0f} pictures apart" if largest > 1 else ""
     return (
-        f"Every picture is now {plural(len(told), 'number')}, of which {used} carry something; "
-        f"dimension {int(told.argmax())} carries most, {number(float(told.max()))} nats."
+        f"Every picture is now {plural(total, 'number')}, {how_many} something; dimension {int(told.argmax())} "
+        f"carries most, {number(largest, 2)} nats{levels}."
     )

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.records import RunFacts
-from reports.words import bytes_in_words, count, number, p_value, said_of, score, split_label
+from reports.words import bytes_in_words, count, number, p_value, said_of, said_p, score, split_label
 
 # File, title, and what a reader finds there.
 PAGES = {
@@ -46,6 +47,11 @@ PAGES = {
 }
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "webp": "image/webp"}
+
+# Followed by more of a word, as in the name of a file, the blank stays what it was.
+_PER_CENT = re.compile(r"(?<=\d) %(?=[\s,;:)]|\.?\s|\.?$)")
+
+_EQUATION = re.compile(r"\b([pηρ]) ([=<]) (?=[\d−])")
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -88,11 +94,19 @@ def json_for_script(data: Any) -> Markup:
     return Markup(text)  # ASCII only, so U+2028 and U+2029 are escaped too
 
 
+def _kept_together(value: Any) -> Any:
+    """No line ends between a number and its per cent sign, or within "p = 0.03"."""
+    if type(value) is not str:
+        return value
+    return _EQUATION.sub("\\1\u00a0\\2\u00a0", _PER_CENT.sub("\u00a0%", value))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
+        finalize=_kept_together,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -101,6 +115,7 @@ def _environment() -> Environment:
         "number": number,
         "count": count,
         "p_value": p_value,
+        "said_p": said_p,
         "score": score,
         "bytes": bytes_in_words,
         "split_label": split_label,

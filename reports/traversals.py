@@ -95,8 +95,8 @@ def moved_in_words(move: ClassMove) -> str:
     whole, nothing = list(move.amounts).index(1.0), list(move.amounts).index(0.0)
     right = move.num - move.originals_read_as_b + move.bs_read_as_b
     said = (
-        f"{move.read_as_b[whole]} of {move.num} pictures of {move.a} are read as {move.b} after the whole step; "
-        f"{move.read_as_b[nothing]} were as plain reconstructions, and {move.controls_read_as_b} are after an "
+        f"After the whole step {move.read_as_b[whole]} of {move.num} pictures of {move.a} are read as {move.b}, "
+        f"against {move.read_as_b[nothing]} as plain reconstructions and {move.controls_read_as_b} after an "
         "equally long step in a random direction."
     )
     judged = move.num + move.num_b

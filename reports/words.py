@@ -72,6 +72,12 @@ def p_value(value: float | None) -> str:
     return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
+def said_p(value: float) -> str:
+    """A p-value within a sentence: "p = 0.31", "p < 0.001"."""
+    text = p_value(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
 def bytes_in_words(size: int) -> str:
     """A file's size: "17.2 MB"."""
     amount = float(size)

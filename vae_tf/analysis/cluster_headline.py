@@ -32,9 +32,10 @@ def cluster_headline(
     uncertain = say_uncertainty(stability, k)
     if k == 1:
         return f"The {noun} form one cloud: no division into 2 to {largest} clusters describes them better. {uncertain}"
-    return (
-        f"The {noun} fall into {k} clusters{_steadiness(stability, k)}. {uncertain}{say_followed(meanings)}"
+    at_most = (
+        f", the most that were tried: there may be more. {uncertain}" if k == largest else f". {uncertain}"
     )
+    return f"{_divided(stability, k, noun)}{at_most}{say_followed(meanings)}"
 
 
 def say_followed(meanings: Meanings) -> str:
@@ -45,16 +46,12 @@ def say_followed(meanings: Meanings) -> str:
             "of (one person, say) "
             "than their class."
         )
-    for found, name in ((meanings.classes, "classes"), (meanings.groups, "groups")):
-        if found is not None and _above(found):
-            how_far = (
-                "almost wholly "
-                if found.value >= _WHOLLY
-                else "in part "
-                if found.value >= _PARTLY
-                else "a little "
-            )
-            return f" They go {how_far}with the {name}."
+    rivals = ((meanings.classes, "classes"), (meanings.groups, "groups (one person, say)"))
+    followed = [
+        f"{_how_far(found)} with the {name}" for found, name in rivals if found is not None and _above(found)
+    ]
+    if followed:
+        return f" They go {' and '.join(followed)}."
     if meanings.classes is not None:
         return " Nothing shows that they have to do with the classes."
     return ""
@@ -64,12 +61,19 @@ def _above(found: Meaning) -> bool:
     return found.interval is not None and found.interval[0] > 0
 
 
-def _steadiness(stability: Stability, k: int) -> str:
+def _how_far(found: Meaning) -> str:
+    return "almost wholly" if found.value >= _WHOLLY else "in part" if found.value >= _PARTLY else "a little"
+
+
+def _divided(stability: Stability, k: int, noun: str) -> str:
+    """Whether there are clusters at all comes first: a number alone would be taken for a finding."""
     agreement = dict(zip(stability.candidates.tolist(), stability.agreement.tolist(), strict=True)).get(k)
     if agreement is None:
-        return ""
-    if agreement >= _STEADY:
-        return ", and other samples of them into nearly the same ones"
+        return f"The {noun} fall into {k} clusters"
     if agreement >= _ROUGH:
-        return ", and other samples of them into roughly the same ones"
-    return ", but other samples of them into different ones: take them for regions of one cloud"
+        how = "nearly" if agreement >= _STEADY else "roughly"
+        return f"The {noun} fall into {k} clusters, and other samples of them into {how} the same ones"
+    return (
+        f"The {noun} fall into no clusters to rely on: other samples of them divide differently, so take "
+        f"what is shown for regions of one cloud. {k} describe it best"
+    )

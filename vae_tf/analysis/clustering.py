@@ -17,6 +17,7 @@ _ONE_THREAD = 5000
 _LARGEST_K = 20
 _PICTURES_PER_CLUSTER = 8
 _RESTARTS = 4
+_BIC = "Bayesian information criterion: misfit, and a penalty for each further cluster"
 
 
 @dataclass(frozen=True)
@@ -215,11 +216,11 @@ def _facts(num_clusters: int, bic: Floats, sizes: Integers) -> tuple[str, ...]:
     if num_clusters == 1:
         margin = float(np.min(bic[1:]) - bic[0])
         return (
-            f"One cloud: no number of clusters from 2 to {k_max} has a lower BIC (by {margin:.1f} or more).",
+            f"One cloud: any number of clusters from 2 to {k_max} has a higher BIC ({_BIC}), by {margin:,.1f} or more.",
         )
     facts = [
-        f"{num_clusters} clusters have the lowest BIC of 1 to {k_max}, "
-        f"lower than one cloud by {bic[0] - bic.min():,.1f}.",
+        f"{num_clusters} clusters have the lowest BIC ({_BIC}) of 1 to {k_max}, {bic[0] - bic.min():,.0f} below that "
+        "of one cloud.",
         f"The largest holds {sizes[0]} pictures, the smallest {sizes[-1]}.",
     ]
     if num_clusters == k_max:

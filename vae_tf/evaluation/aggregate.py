@@ -205,16 +205,23 @@ def overfitting(train_elbo: ArrayLike, unseen_elbo: ArrayLike) -> Overfitting:
         )
     difference = float(train.mean() - unseen.mean())
     error = float(np.sqrt(train.var(ddof=1) / len(train) + unseen.var(ddof=1) / len(unseen)))
-    size = f"{abs(difference):.2f} ± {error:.2f} nats per picture"
+    # The error's first digits are all that the difference can be told to.
+    decimals = 2 if error < 1 else 1 if error < 10 else 0
+    size = f"{abs(difference):,.{decimals}f} ± {error:,.{decimals}f} nats per picture"
     if abs(difference) <= 2 * error:
         sentence = (
-            f"No over-fitting to be seen: training and unseen pictures differ by {size}, within chance."
+            "No over-fitting to be seen: the model finds unseen pictures as probable as those trained on (their ELBOs "
+            f"differ by {size}, within chance)."
         )
     elif difference > 0:
-        sentence = f"Over-fitting: pictures trained on have a higher ELBO than unseen ones by {size}."
+        sentence = (
+            "Over-fitting: the model finds pictures trained on more probable than unseen ones (their ELBO is higher "
+            f"by {size})."
+        )
     else:
         sentence = (
-            f"Unseen pictures have a higher ELBO than those trained on, by {size}: they are easier ones."
+            "Unseen pictures happen to be easier: the model finds them more probable than those trained on (their "
+            f"ELBO is higher by {size})."
         )
     return Overfitting(difference, error, sentence)
 
