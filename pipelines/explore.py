@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipelines.embed import embed
 from pipelines.evaluate import choose
 from pipelines.run_data import Subject, load_model, load_pictures_of
+from pipelines.stage_records import told_by_dimension
 from vae_tf import random
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Pictures
@@ -69,10 +70,11 @@ def write_network(subject: Subject, embedded: Stage, stage: StageWriter) -> None
 
 
 def order_of(latents: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
-    """The dimensions, those that carry most first: by KL, or by spread where codes are points."""
-    kl = latents["kl"].mean(axis=0, dtype=np.float64)
-    spread = latents["mean"].std(axis=0, dtype=np.float64)
-    return np.argsort(-(spread if np.isnan(kl).any() else kl), kind="stable")
+    """The dimensions, those that tell most first, or those that spread most where codes are points."""
+    told = told_by_dimension(latents)
+    return np.argsort(
+        -(latents["mean"].std(axis=0, dtype=np.float64) if told is None else told), kind="stable"
+    )
 
 
 def pictures_to_compare(count: int) -> NDArray[np.int64]:

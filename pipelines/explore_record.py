@@ -1,9 +1,7 @@
 """From what `explore` left to the record of its page."""
 
-import numpy as np
-
 from pipelines.run_data import Subject
-from pipelines.stage_records import newest, split_names
+from pipelines.stage_records import newest, split_names, told_by_dimension
 from reports.explore import ExploreRecord
 from reports.records import RunFacts
 from vae_tf.artifacts import load_arrays, read_json
@@ -15,7 +13,7 @@ def explore(subject: Subject, facts: RunFacts, pictures: Pictures) -> ExploreRec
     stage, embedded = newest(subject, "explore"), newest(subject, "embed")
     arrays, steps = load_arrays(stage.folder / "network.npz"), read_json(stage.folder / "operations.json")
     latents = load_arrays(embedded.folder / "latents.npz")
-    positions, kl = arrays["positions"], latents["kl"].mean(axis=0, dtype=np.float64)
+    positions, told = arrays["positions"], told_by_dimension(latents)
     return ExploreRecord(
         run=facts,
         encode=steps["encode"],
@@ -24,7 +22,7 @@ def explore(subject: Subject, facts: RunFacts, pictures: Pictures) -> ExploreRec
         shape=subject.shape.image_shape,
         fit=subject.shape.fit,
         order=arrays["order"].tolist(),
-        kl=None if np.isnan(kl).any() else kl.tolist(),
+        told=None if told is None else told.tolist(),
         average=arrays["average"],
         spread=arrays["spread"],
         samples=arrays["samples"],

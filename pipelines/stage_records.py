@@ -1,5 +1,6 @@
 """From the artifacts of the stages after training to the records of their pages."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,9 @@ def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRec
     kl, spread = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"].std(axis=0)
     has_kl = not np.isnan(kl).any()
     information = None if np.isnan(arrays["information"]).any() else arrays["information"]
-    told = spread if not has_kl else kl if information is None else np.minimum(kl, information)
-    used = [int(i) for i in np.argsort(-told, kind="stable")[:NUM_STRIPS]]
-    used = [i for i in used if not has_kl or told[i] > USED_NATS]
+    told = told_by_dimension(arrays)
+    used = [int(i) for i in np.argsort(-(spread if told is None else told), kind="stable")[:NUM_STRIPS]]
+    used = [i for i in used if told is None or told[i] > USED_NATS]
     count, size = arrays["mean"].shape
     return LatentsRecord(
         run=facts,
@@ -85,6 +86,15 @@ def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRec
             ),
         ],
     )
+
+
+def told_by_dimension(latents: Mapping[str, NDArray[Any]]) -> NDArray[np.float64] | None:
+    """What each dimension tells of a picture [d], nats: its information or, where that is not known, its KL, which is
+    never less. None for codes that are points."""
+    kl, information = latents["kl"].mean(axis=0, dtype=np.float64), latents["information"]
+    if np.isnan(kl).any():
+        return None
+    return np.asarray(kl if np.isnan(information).any() else np.minimum(kl, information))
 
 
 def line(path: Path) -> LineRecord | None:

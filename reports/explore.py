@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reports.figures import USED_NATS
 from reports.images import sheets
 from reports.page import json_for_script, write_asset, write_page
 from reports.records import Numbers, Pictures, RunFacts
@@ -29,7 +30,8 @@ class ExploreRecord:
         weights: Of both networks [W], half precision.
         shape: (height, width, channels) of the model's pictures.
         fit: How a picture is brought to that shape: crop, pad or stretch.
-        order: The latent dimensions, those that carry most first; `kl` [d] of each, in nats.
+        order: The latent dimensions, those that carry most first; `told` [d] of each: what it tells
+            of a picture, in nats.
         average, spread: Mean and standard deviation of the pictures' latents [d].
         samples: Latents drawn from the prior [S, d].
         means: Latents of the N pictures [N, d]; `starts`: positions of those to begin from.
@@ -44,7 +46,7 @@ class ExploreRecord:
     shape: tuple[int, int, int]
     fit: str
     order: Sequence[int]
-    kl: Sequence[float] | None
+    told: Sequence[float] | None
     average: Numbers
     spread: Numbers
     samples: Numbers
@@ -67,7 +69,7 @@ def write_explore(folder: Path, record: ExploreRecord) -> Path:
     context = {
         "record": record,
         "sliders": min(NUM_SLIDERS, len(record.order)),
-        "used": None if record.kl is None else sum(kl > 0.1 for kl in record.kl),
+        "used": None if record.told is None else sum(told > USED_NATS for told in record.told),
         "data": json_for_script(page_data(record.run.form.beside(folder), record)),
     }
     return write_page(folder, "explore", record.run, context, scripts=SCRIPTS)

@@ -58,7 +58,8 @@
     function show() {
       const steps = (z[dimension] - data.average[dimension]) / spread;
       input.value = steps;
-      output.textContent = `${steps < 0 ? "−" : "+"}${Math.abs(steps).toFixed(1)}`;
+      const size = Math.abs(steps).toFixed(1);
+      output.textContent = size === "0.0" ? size : `${steps < 0 ? "−" : "+"}${size}`;
       input.setAttribute("aria-valuetext", `${output.textContent} standard deviations from the average`);
     }
     input.addEventListener("input", () => {

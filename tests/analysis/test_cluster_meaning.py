@@ -1,5 +1,6 @@
 """What clusters follow, how steady they are, and what is said of them."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import cache
 
@@ -7,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score
 
-from vae_tf.analysis.cluster_headline import cluster_headline
-from vae_tf.analysis.cluster_meaning import meanings_of, nested_agreement
+from vae_tf.analysis.cluster_headline import cluster_headline, say_followed
+from vae_tf.analysis.cluster_meaning import Meaning, Meanings, meanings_of, nested_agreement
 from vae_tf.analysis.clustering import cluster_by_k_means
 from vae_tf.analysis.stability import Stability, say_uncertainty, stability_of_k
 
@@ -110,6 +111,32 @@ def test_the_headline_is_about_the_clusters_that_are_shown() -> None:
     people = np.arange(80) % 3 + 3 * (np.arange(80) // 12)
     said = cluster_headline(found, steady, meanings_of(found.assignments, np.arange(80) // 3 % 2, people))
     assert "Beware" in said and "(one person, say)" in said
+
+
+def test_clusters_that_do_not_last_are_not_announced_as_a_number() -> None:
+    found = cluster_by_k_means(three_clouds())
+    at = found.num_clusters - 2
+    steady = stability_in(three_clouds)
+    agreement = steady.agreement.copy()
+    agreement[at] = 0.4
+    nothing = meanings_of(found.assignments, None, None)
+    said = cluster_headline(found, dataclasses.replace(steady, agreement=agreement), nothing)
+    assert said.startswith("The pictures fall into no clusters to rely on") and "regions of one cloud" in said
+    assert "3 describe it best." in said
+
+
+def test_the_largest_number_tried_is_a_lower_bound() -> None:
+    found = cluster_by_k_means(three_clouds(), k_max=3)
+    said = cluster_headline(found, stability_in(three_clouds), meanings_of(found.assignments, None, None))
+    assert "the most that were tried: there may be more" in said
+
+
+def test_classes_and_groups_are_both_named_where_clusters_follow_both() -> None:
+    both = Meaning(0.4, (0.3, 0.5)), Meaning(0.2, (0.1, 0.3))
+    meanings = Meanings(*both, Meaning(-0.2, (-0.4, 0.1)), 80, 20)
+    assert say_followed(meanings) == (
+        " They go in part with the classes and a little with the groups (one person, say)."
+    )
 
 
 def test_one_cloud_is_called_one_cloud() -> None:

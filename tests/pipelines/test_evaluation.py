@@ -38,6 +38,15 @@ def test_a_plain_autoencoder_is_given_no_probability():
     assert "no probability" in answer(scores) and sentences(scores) == []
 
 
+def test_the_answer_judges_over_fitting_before_it_says_the_bound_and_only_to_the_errors_digits():
+    row = {"name": "importance-weighted", "mean": -1234.56, "standard_error": 56.7}
+    verdict = "Over-fitting: the model finds pictures trained on more probable than unseen ones."
+    said = answer({"bounds": {"test": {"rows": [{"name": "ELBO"}, row]}, "overfitting": verdict}})
+    assert said.startswith(verdict) and "at least −1,235 ± 57 nats" in said
+    row["standard_error"] = 0.83
+    assert "−1,234.6 ± 0.8 nats" in answer({"bounds": {"test": {"rows": [row]}}})
+
+
 def test_a_fitted_mixture_draws_where_the_codes_are():
     generator = np.random.default_rng(0)
     codes = np.concatenate([generator.normal(-5, 0.1, (200, 2)), generator.normal(5, 0.1, (200, 2))])

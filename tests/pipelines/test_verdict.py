@@ -32,6 +32,11 @@ def test_figures_and_their_ratio_are_said():
     assert "0.0040 against 0.0050 with 30 components, 20 % less" in said
 
 
+def test_where_pca_is_better_each_figure_has_its_owner():
+    said = verdict(scores(0.005, 0.004, 0.0005, 0.002))
+    assert "squared error 0.0040 with 30 components, the VAE 0.0050" in said
+
+
 def test_validation_serves_where_no_test_pictures_exist_and_nothing_is_said_without_either():
     assert "validation pictures better" in verdict(scores(0.004, 0.005, -0.002, -0.0005, part="validation"))
     assert verdict({"num_components": 3}) == ""

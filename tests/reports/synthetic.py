@@ -461,7 +461,7 @@ def explore_record() -> ExploreRecord:
         shape=(6, 4, 1),
         fit="crop",
         order=[1, 0],
-        kl=[0.05, 2.0],
+        told=[0.05, 2.0],
         average=average,
         spread=means.std(axis=0),
         samples=generator.normal(size=(5, 2)),

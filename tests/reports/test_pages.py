@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reports import page as page_module
 from reports.export import write_export
 from reports.latents import line_in_words
 from reports.overview import units_in_words, write_overview
 from reports.page import PAGES, json_for_script, write_asset
 from reports.quality import quality_table
 from reports.records import OverviewRecord, Quality, RunFacts
-from reports.words import bytes_in_words, number, p_value, score
+from reports.words import bytes_in_words, number, p_value, said_p, score
 from tests.reports.shapes import HOSTILE
 from tests.reports.synthetic import export_record, latents_record, overview_record
 
@@ -146,6 +147,7 @@ def test_numbers_are_readable(value: float | None, text: str) -> None:
 
 def test_other_figures_are_readable() -> None:
     assert [p_value(p) for p in (0.4, 0.0001, 0.0457, None)] == ["0.40", "< 0.001", "0.046", "–"]
+    assert [said_p(p) for p in (0.4, 0.0001)] == ["p = 0.40", "p < 0.001"]
     assert [score(s) for s in (0.54, -0.001, -0.1, None)] == ["0.54", "0.00", "−0.10", "–"]
     assert [bytes_in_words(b) for b in (12, 17_200_000)] == ["12 bytes", "17.2 MB"]
 
@@ -154,3 +156,11 @@ def test_a_line_with_holes_says_how_many_steps_have_no_code():
     record = latents_record().line
     assert "10 equal steps" in line_in_words(record) and "3 lie where no picture" in line_in_words(record)
     assert "no holes" in line_in_words(replace(record, counts=[1] * 10))
+
+
+def test_a_number_and_its_sign_stay_on_one_line_but_names_of_files_stay_themselves() -> None:
+    said = str(
+        page_module._environment().from_string("{{ text }}").render(text="80 % of them (p = 0.03), 5 %.")
+    )
+    assert said == "80\u00a0% of them (p\u00a0=\u00a00.03), 5\u00a0%."
+    assert page_module._environment().from_string("{{ text }}").render(text="100 %.png") == "100 %.png"
