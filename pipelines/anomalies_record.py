@@ -22,6 +22,8 @@ NAMES = {
     "pca": "PCA’s reconstruction error",
 }
 UNITS = {"reconstruction": "mean squared error", "pca": "mean squared error", "elbo": "nats", "bound": "nats"}
+# In words what an AUROC below each bound is worth.
+TELLS = {"barely tells": 0.6, "partly tells": 0.8, "tells": 0.9}
 GROUPS = {
     "odd": ("Most odd", "Of all unseen pictures, the highest scores: {score}."),
     "typical": ("Most typical", "The lowest scores: what the model finds most normal, normal or not."),
@@ -72,35 +74,38 @@ def answer(scores: dict[str, Any]) -> str:
             f"Of normal pictures {percent(promised, 1)} would be, about {promised * num['tested']:.0f} "
             f"of so many.{measured}"
         )
+    found, alarms = main["found"], main["false_alarms"]
+    measured = ""
+    if alarms["num"]:
+        share = percent(alarms["count"] / alarms["num"], 1)
+        measured = (
+            f", and gives {alarms['count']:,} false alarms on {alarms['num']:,} unseen normal ones ({share})"
+        )
     return (
-        f"{told_apart(scores)} With {percent(promised, 1)} of false alarms promised it flags "
-        f"{in_share(main['found'])} of the "
-        f"abnormal pictures, and flagged {in_share(main['false_alarms'])} of the unseen normal ones."
+        f"{told_apart(scores)} With {percent(promised, 1)} of false alarms promised, it finds {found['count']:,} of "
+        f"{found['num']:,} abnormal pictures ({percent(found['count'] / found['num'])}){measured}."
     )
 
 
 def told_apart(scores: dict[str, Any]) -> str:
     found = scores["scores"][scores["score"]]["separation"]
     name, area = NAMES[scores["score"]], found["auroc"]
+    share = percent(area["value"])
+    of_two = f"of one abnormal and one normal picture it finds the abnormal one odder in {share} of cases"
     if area["low"] is None:
-        return f"{name} ranks {percent(area['value'])} of pairs rightly, of too few pictures to say more."
-    interval = f"(95 % interval {percent(area['low'], 1)} to {percent(area['high'], 1)}; chance is 50 %)"
+        return f"Too few pictures to say whether {name} tells abnormal ones from normal ones: {of_two}."
+    # One decimal more where rounding would hide on which side of chance an end lies.
+    digits = 1 if 0.5 in (round(area["low"], 2), round(area["high"], 2)) else 0
+    interval = (
+        f"(95 % interval {100 * area['low']:.{digits}f} to {percent(area['high'], digits)}, guessing 50 %)"
+    )
     if area["low"] > 0.5:
-        well = "barely tells" if area["value"] < 0.6 else "tells" if area["value"] < 0.9 else "clearly tells"
-        said = (
-            f"{name} {well} abnormal pictures from normal ones: right in {percent(area['value'])} of "
-            f"pairs {interval}."
-        )
+        well = next((word for word, below in TELLS.items() if area["value"] < below), "clearly tells")
+        said = f"{name} {well} abnormal pictures from normal ones: {of_two} {interval}."
     elif area["high"] < 0.5:
-        said = (
-            f"{name} misleads here: abnormal pictures look more normal than normal ones do, right in "
-            f"{percent(area['value'])} of pairs {interval}."
-        )
+        said = f"{name} misleads here: abnormal pictures look more normal than normal ones do; {of_two} {interval}."
     else:
-        said = (
-            f"{name} does not tell abnormal pictures from normal ones: right in {percent(area['value'])} of pairs "
-            f"{interval}."
-        )
+        said = f"{name} does not tell abnormal pictures from normal ones: {of_two} {interval}."
     beyond = found["beyond_rival"]
     if beyond is not None and beyond["high"] is not None and beyond["high"] < 0:
         said += " PCA of the same size does it better."
