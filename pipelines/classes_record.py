@@ -216,6 +216,6 @@ def power_note(scores: dict[str, Any]) -> str:
     return (
         "Found: p ≤ 0.05 in the declared test. Computed from the spread of the accuracy under "
         "shuffled labels of this very "
-        "design, scaled as a binomial's and taken as normal; simulations agree within some percent (tests/analysis/"
-        "test_power.py). Right means: on average over classes, for pictures of groups that the rule has not seen."
+        "design, scaled as a binomial's and taken as normal; simulations agree within some percent. "
+        "Right means: on average over classes, for pictures of groups that the rule has not seen."
     )

@@ -32,10 +32,9 @@ def cluster_headline(
     uncertain = say_uncertainty(stability, k)
     if k == 1:
         return f"The {noun} form one cloud: no division into 2 to {largest} clusters describes them better. {uncertain}"
-    at_most = (
-        f", the most that were tried: there may be more. {uncertain}" if k == largest else f". {uncertain}"
-    )
-    return f"{_divided(stability, k, noun)}{at_most}{say_followed(meanings)}"
+    # At the limit every subsample may agree on the number, and the number still mean little.
+    sure = ", the most that were tried: there may well be more." if k == largest else f". {uncertain}"
+    return f"{_divided(stability, k, noun)}{sure}{say_followed(meanings)}"
 
 
 def say_followed(meanings: Meanings) -> str:
@@ -75,5 +74,5 @@ def _divided(stability: Stability, k: int, noun: str) -> str:
         return f"The {noun} fall into {k} clusters, and other samples of them into {how} the same ones"
     return (
         f"The {noun} fall into no clusters to rely on: other samples of them divide differently, so take "
-        f"what is shown for regions of one cloud. {k} describe it best"
+        f"what is shown for regions of one cloud. {k} regions describe it best"
     )
