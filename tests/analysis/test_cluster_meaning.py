@@ -125,11 +125,16 @@ def test_clusters_that_do_not_last_are_not_announced_as_a_number() -> None:
     assert "3 regions describe it best." in said
 
 
-def test_the_largest_number_tried_is_a_lower_bound() -> None:
-    found = cluster_by_k_means(three_clouds(), k_max=3)
-    said = cluster_headline(found, stability_in(three_clouds), meanings_of(found.assignments, None, None))
-    assert "3 clusters" in said and "the most that were tried: there may well be more." in said
-    assert "sure" not in said and "uncertain" not in said
+def test_the_largest_number_tried_is_a_lower_bound_and_shows_no_single_cloud() -> None:
+    found, steady = cluster_by_k_means(three_clouds(), k_max=3), stability_in(three_clouds)
+    nothing = meanings_of(found.assignments, None, None)
+    said = cluster_headline(found, steady, nothing)
+    assert said.startswith("The pictures fall into 3 clusters or more, and") and "sure" not in said
+    unsteady = dataclasses.replace(steady, agreement=0 * steady.agreement)
+    said = cluster_headline(found, unsteady, nothing)
+    assert (
+        said.startswith("How many clusters the pictures fall into can't be told") and "one cloud" not in said
+    )
 
 
 def test_classes_and_groups_are_both_named_where_clusters_follow_both() -> None:

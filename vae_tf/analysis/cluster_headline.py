@@ -32,9 +32,10 @@ def cluster_headline(
     uncertain = say_uncertainty(stability, k)
     if k == 1:
         return f"The {noun} form one cloud: no division into 2 to {largest} clusters describes them better. {uncertain}"
-    # At the limit every subsample may agree on the number, and the number still mean little.
-    sure = ", the most that were tried: there may well be more." if k == largest else f". {uncertain}"
-    return f"{_divided(stability, k, noun)}{sure}{say_followed(meanings)}"
+    said = (
+        _at_the_limit(stability, k, noun) if k == largest else f"{_divided(stability, k, noun)} {uncertain}"
+    )
+    return f"{said}{say_followed(meanings)}"
 
 
 def say_followed(meanings: Meanings) -> str:
@@ -64,15 +65,35 @@ def _how_far(found: Meaning) -> str:
     return "almost wholly" if found.value >= _WHOLLY else "in part" if found.value >= _PARTLY else "a little"
 
 
+def _agreement(stability: Stability, k: int) -> float | None:
+    return dict(zip(stability.candidates.tolist(), stability.agreement.tolist(), strict=True)).get(k)
+
+
+def _steadily(agreement: float) -> str:
+    how = "nearly" if agreement >= _STEADY else "roughly"
+    return f"and other samples of them into {how} the same ones"
+
+
 def _divided(stability: Stability, k: int, noun: str) -> str:
     """Whether there are clusters at all comes first: a number alone would be taken for a finding."""
-    agreement = dict(zip(stability.candidates.tolist(), stability.agreement.tolist(), strict=True)).get(k)
+    agreement = _agreement(stability, k)
     if agreement is None:
-        return f"The {noun} fall into {k} clusters"
+        return f"The {noun} fall into {k} clusters."
     if agreement >= _ROUGH:
-        how = "nearly" if agreement >= _STEADY else "roughly"
-        return f"The {noun} fall into {k} clusters, and other samples of them into {how} the same ones"
+        return f"The {noun} fall into {k} clusters, {_steadily(agreement)}."
     return (
         f"The {noun} fall into no clusters to rely on: other samples of them divide differently, so take "
-        f"what is shown for regions of one cloud. {k} regions describe it best"
+        f"what is shown for regions of one cloud. {k} regions describe it best."
     )
+
+
+def _at_the_limit(stability: Stability, k: int, noun: str) -> str:
+    """No number was found, and too few clusters are unsteady even where there are clear ones: they cut through them."""
+    agreement = _agreement(stability, k)
+    if agreement is not None and agreement < _ROUGH:
+        return (
+            f"How many clusters the {noun} fall into can't be told: {k}, the most that were tried, describe them best, "
+            "so that there may well be more, and other samples of them divide differently."
+        )
+    steadily = "" if agreement is None else f", {_steadily(agreement)}"
+    return f"The {noun} fall into {k} clusters or more{steadily}: {k} are the most that were tried."
