@@ -15,6 +15,7 @@ from vae_tf.artifacts import load_arrays, read_json
 LARGEST_NUM_CLASSES = 12
 NUM_DIMENSIONS = 8
 ALPHA = 0.05
+AS_GOOD_AS_SURE = 0.995
 METHODS = (
     "The declared test of reading is the balanced accuracy of a linear rule (ridge regression on one-hot classes) that "
     "never saw the picture's group; of clusters, the adjusted Rand index of k-means with as many clusters as classes. "
@@ -50,7 +51,7 @@ def classes(subject: Subject, facts: RunFacts, pictures: Examples) -> ClassesRec
         dimensions=dimension_rows(dimensions),
         dimension_answer=dimension_answer(dimensions),
         dimension_note=said_of(dimension_note(dimensions, scores["class_names"]), facts.noun),
-        power=[(accuracy, found) for accuracy, found in scores["power"]["curve"]],
+        power=power_rows(scores["power"]["curve"]),
         power_answer=said_of(power_answer(scores), facts.noun),
         power_note=said_of(power_note(scores), facts.noun),
         methods=[scores["design"], *scores["notes"], *(said_of(text, facts.noun) for text in METHODS)],
@@ -66,18 +67,23 @@ def shown_classes(scores: dict[str, Any]) -> list[int]:
 
 def left_out(scores: dict[str, Any], shown: list[int]) -> str:
     missing = len(scores["class_names"]) - len(shown)
-    return f"{plural(missing, 'class', 'classes')} with fewer mistakes left out." if missing else ""
+    if not missing:
+        return ""
+    more = plural(missing, "more class has", "more classes have")
+    return f"{more} no more mistakes than these; the figure below holds all."
 
 
 def class_pictures(
     label: int, scores: dict[str, Any], arrays: dict[str, Any], pictures: Examples
 ) -> ClassPictures:
     counts = np.asarray(scores["confusion"])[label]
+    named = arrays["probabilities"].argmax(axis=1)
     return ClassPictures(
         name=scores["class_names"][label],
         total=int(counts.sum()),
         wrong=int(counts.sum() - counts[label]),
-        typical=judged(scores["typical"][label], scores, arrays, pictures),
+        # Of a class with hardly any picture named rightly the likeliest ones are misplaced, too.
+        typical=judged([i for i in scores["typical"][label] if named[i] == label], scores, arrays, pictures),
         misplaced=judged(scores["misplaced"][label], scores, arrays, pictures),
     )
 
@@ -178,7 +184,8 @@ def dimension_answer(found: dict[str, Any]) -> str:
     listed = ", ".join(str(i) for i in differing[:NUM_DIMENSIONS])
     more = f" and {len(differing) - NUM_DIMENSIONS} more" if len(differing) > NUM_DIMENSIONS else ""
     verb = "differs" if len(differing) == 1 else "differ"
-    return f"{len(differing)} of {total} {verb} between the classes, most first: {listed}{more}."
+    how_many = f"All {total}" if len(differing) == total > 1 else f"{len(differing)} of {total}"
+    return f"{how_many} {verb} between the classes, most first: {listed}{more}."
 
 
 def dimension_note(found: dict[str, Any], names: list[str]) -> str:
@@ -210,6 +217,12 @@ def power_answer(scores: dict[str, Any]) -> str:
             "the two classes, along the best direction."
         )
     return said
+
+
+def power_rows(curve: list[list[float]]) -> list[tuple[float, float]]:
+    """The accuracies that are found or missed, and the first that is as good as sure to be found."""
+    sure = next((i for i, (_, found) in enumerate(curve) if found > AS_GOOD_AS_SURE), len(curve) - 1)
+    return [(accuracy, found) for accuracy, found in curve[: sure + 1]]
 
 
 def power_note(scores: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from vae_tf.analysis.separation import Statistic
 
 POWER = 0.8
-_SHOWN = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 0.95)
+_SHOWN = (0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def power_of(statistic: Statistic, num_classes: int) -> Power:
     found = np.array([probability(float(accuracy), statistic) for accuracy in grid])
     enough = np.flatnonzero(found >= POWER)
     detectable = float(grid[enough[0]]) if len(enough) else None
-    shown = [accuracy for accuracy in _SHOWN if accuracy > statistic.chance + 0.02]
+    shown = [accuracy for accuracy in _SHOWN if accuracy > statistic.chance]
     return Power(
         detectable=detectable,
         separation=2 * float(norm.ppf(detectable)) if detectable and num_classes == 2 else None,
