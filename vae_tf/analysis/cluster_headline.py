@@ -32,8 +32,12 @@ def cluster_headline(
     uncertain = say_uncertainty(stability, k)
     if k == 1:
         return f"The {noun} form one cloud: no division into 2 to {largest} clusters describes them better. {uncertain}"
+    # Where k stops at the limit, for all pictures or for most subsamples, no number was found.
+    limited = k == largest or 2 * stability.chosen.count(largest) > len(stability.chosen)
     said = (
-        _at_the_limit(stability, k, noun) if k == largest else f"{_divided(stability, k, noun)} {uncertain}"
+        _at_the_limit(stability, k, largest, noun)
+        if limited and stability.chosen
+        else f"{_divided(stability, k, noun)} {uncertain}"
     )
     return f"{said}{say_followed(meanings)}"
 
@@ -87,13 +91,13 @@ def _divided(stability: Stability, k: int, noun: str) -> str:
     )
 
 
-def _at_the_limit(stability: Stability, k: int, noun: str) -> str:
-    """No number was found, and too few clusters are unsteady even where there are clear ones: they cut through them."""
+def _at_the_limit(stability: Stability, k: int, largest: int, noun: str) -> str:
+    """Too few clusters are unsteady even where there are clear ones, because they cut through them."""
     agreement = _agreement(stability, k)
     if agreement is not None and agreement < _ROUGH:
         return (
-            f"How many clusters the {noun} fall into can't be told: {k}, the most that were tried, describe them best, "
-            "so that there may well be more, and other samples of them divide differently."
+            f"How many clusters the {noun} fall into can't be told: of up to {largest} that were tried {k} describe "
+            "them best, so that there may well be more, and other samples of them divide differently."
         )
     steadily = "" if agreement is None else f", {_steadily(agreement)}"
-    return f"The {noun} fall into {k} clusters or more{steadily}: {k} are the most that were tried."
+    return f"The {noun} fall into {k} clusters or more{steadily}: {largest} are the most that were tried."
