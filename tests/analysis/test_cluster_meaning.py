@@ -135,6 +135,10 @@ def test_the_largest_number_tried_is_a_lower_bound_and_shows_no_single_cloud() -
     assert (
         said.startswith("How many clusters the pictures fall into can't be told") and "one cloud" not in said
     )
+    of_nine = cluster_by_k_means(three_clouds(), k_max=9)
+    at_nine = dataclasses.replace(steady, chosen=(9,) * 11 + (3,) * 9)
+    said = cluster_headline(of_nine, at_nine, nothing)
+    assert "into 3 clusters or more" in said and "9 are the most that were tried" in said
 
 
 def test_classes_and_groups_are_both_named_where_clusters_follow_both() -> None:
