@@ -133,10 +133,14 @@ def sentence(ranking: Ranking, of_several: bool) -> str:
         )
     else:
         level = [ranking.rows[i].name for i in ranking.level]
-        named = ", ".join(level[:3]) + (f" and {len(level) - 3} more" if len(level) > 3 else "")
+        shown = level[:3] + ([f"{len(level) - 3} more"] if len(level) > 3 else [])
+        named = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
+        # Few groups are why even a large difference may be noise.
+        num_groups = len(np.unique(best.groups[best.groups >= 0]))
+        of_groups = f" of {plural(num_groups, 'group')}" if num_groups else ""
         said = (
-            f"No run is the best beyond noise: {best.name} has the least error on {plural(count, which[:-1])} "
-            f"({errors[ranking.best]:.5f}), but {named} cannot be told from it."
+            f"No run is the best beyond noise: {best.name} has the least error on {plural(count, which[:-1])}"
+            f"{of_groups} ({errors[ranking.best]:.5f}), but {named} cannot be told from it."
         )
     return among + said if among else said
 

@@ -44,13 +44,17 @@ def write_traversals(folder: Path, record: TraversalsRecord) -> Path:
 
 
 def goes_with(walk: Walk) -> str:
-    """The strongest factor in words; "" where none was tested."""
+    """The strongest factor beyond chance, else the strongest, in words; "" where none was tested.
+
+    The strongest of all need not be beyond chance where it varies between a few groups only.
+    """
     if not walk.links:
         return ""
-    link = walk.links[0]
+    beyond = [link for link in walk.links if link.p <= SIGNIFICANT]
+    link = beyond[0] if beyond else walk.links[0]
     symbol = "ρ" if link.kind == "spearman" else "η"
     said = f"{link.factor}, {symbol} = {score(link.strength)}"
-    return f"goes with {said}" if link.p <= SIGNIFICANT else f"no factor beyond chance (strongest: {said})"
+    return f"goes with {said}" if beyond else f"no factor beyond chance (strongest: {said})"
 
 
 def drawn(folder: Path | None, walk: Walk) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Runs side by side, and the sweep that makes them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,10 @@ def test_a_best_within_noise_has_no_star():
     ]
     assert [mark(r, by_error(rows)) for r in rows] == [" ≈", " ≈", ""]
     assert answer(rows).startswith("No run is the best beyond noise")
+    of_four = [dataclasses.replace(r, groups=np.arange(20) // 5) for r in rows[:2]]
+    assert "20 unseen pictures of 4 groups" in answer(of_four) and "groups" not in answer(rows)
+    level = [row(name, "x", "density", 0.1, None, i) for i, name in enumerate("abc")]
+    assert "cannot be told from it" in answer(level) and " and " in answer(level)
     assert "no two were scored on the same pictures" in answer([rows[0], row("d", "y", "density", 0.1, None)])
 
 

@@ -16,6 +16,8 @@ from reports.overview import units_in_words, write_overview
 from reports.page import PAGES, json_for_script, write_asset
 from reports.quality import quality_table
 from reports.records import OverviewRecord, Quality, RunFacts
+from reports.traversal_records import Link, Walk
+from reports.traversals import goes_with
 from reports.words import bytes_in_words, number, p_value, said_p, score
 from tests.reports.shapes import HOSTILE
 from tests.reports.synthetic import export_record, latents_record, overview_record
@@ -164,3 +166,14 @@ def test_a_number_and_its_sign_stay_on_one_line_but_names_of_files_stay_themselv
     )
     assert said == "80\u00a0% of them (p\u00a0=\u00a00.03), 5\u00a0%."
     assert page_module._environment().from_string("{{ text }}").render(text="100 %.png") == "100 %.png"
+
+
+def test_a_dimension_goes_with_the_factor_that_is_beyond_chance_not_with_a_stronger_one_that_is_not() -> None:
+    stronger = Link(factor="hair", kind="eta", strength=0.99, p=1.0)
+    sure = Link(factor="hue", kind="spearman", strength=-0.36, p=0.04)
+    walk = Walk(
+        dimension=0, frames=np.zeros((1, 1, 1, 1, 1), np.uint8), values=[0.0], changed=np.zeros((1, 1))
+    )
+    assert goes_with(replace(walk, links=[stronger, sure])) == "goes with hue, ρ = −0.36"
+    assert goes_with(replace(walk, links=[stronger])).startswith("no factor beyond chance (strongest: hair")
+    assert goes_with(walk) == ""
