@@ -77,13 +77,14 @@ def answer(scores: dict[str, Any]) -> str:
     found, alarms = main["found"], main["false_alarms"]
     measured = ""
     if alarms["num"]:
-        share = percent(alarms["count"] / alarms["num"], 1)
+        share = percent(alarms["count"] / alarms["num"], 1 if alarms["num"] >= 100 else 0)
         measured = (
             f", and gives {alarms['count']:,} false alarms on {alarms['num']:,} unseen normal ones ({share})"
         )
     return (
         f"{told_apart(scores)} With {percent(promised, 1)} of false alarms promised, it finds {found['count']:,} of "
-        f"{found['num']:,} abnormal pictures ({percent(found['count'] / found['num'])}){measured}."
+        f"{found['num']:,} abnormal pictures ({percent(found['count'] / found['num'])}){measured}"
+        f"{': one picture of each group is counted' if scores['unit'] == 'group' else ''}."
     )
 
 

@@ -16,6 +16,7 @@ def scores(value: float, low: float | None, high: float | None, num_alarms: int 
     }
     return {
         "score": "reconstruction",
+        "unit": "picture",
         "scores": {"reconstruction": main},
         "promise": {"rate": 11 / 227},
         "num": {"tested": 941},
@@ -43,4 +44,7 @@ def test_the_answer_counts_and_hides_no_side_of_chance():
     assert "in 68 % of cases (95 % interval 64 to 72 %, guessing 50 %)" in said
     assert "finds 157 of 715 abnormal pictures (22 %), and gives 12 false alarms on 226 unseen normal" in said
     assert "(95 % interval 50.3 to 58.0 %" in answer(scores(0.55, 0.503, 0.58))
+    of_groups = scores(0.68, 0.64, 0.72, num_alarms=6) | {"unit": "group"}
+    assert answer(of_groups).endswith("ones (100 %): one picture of each group is counted.")
+    assert "group" not in said
     assert "false alarms on" not in answer(scores(0.68, 0.64, 0.72, num_alarms=0))
