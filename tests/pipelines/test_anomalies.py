@@ -50,7 +50,7 @@ def test_the_calibration_part_can_promise_what_is_asked_for_by_default(run):
     }
     shares = run.record["config"]["data"]["split"]
     assert shares[3] > 15 and sum(shares) == 100
-    assert "can promise 5 % of false alarms" in (run.report / "data.html").read_text()
+    assert "can promise 5\u00a0% of false alarms" in (run.report / "data.html").read_text()
     assert run.record["machine"]["num_examples"] == sum(row["split"] == "train" for row in rows)
 
 
