@@ -54,7 +54,7 @@ class Setting:
 SETTINGS = {
     "m1": Setting("mlp", 6000, 200, 1e-3, 0, DENSE),
     "m2": Setting("m2", 4000, 80, 3e-3, 20, M2),
-    "m1-m2": Setting("m1-m2", 19000, 100, 3e-3, 10, STACKED),
+    "m1-m2": Setting("m1-m2", 11000, 100, 3e-3, 10, STACKED),
 }
 
 

@@ -243,6 +243,7 @@ RECIPES: dict[str, Recipe] = {
         "better predictions than m2 where pictures form groups of their own; cheaper, too",
         model="m1-m2",
         needs=frozenset({"labels"}),
+        settings={"model.alpha": 20.0},
     ),
     "sentence": Recipe(
         "LSTM encoder and decoder of sentences; KL annealing, word dropout, a few free nats",
