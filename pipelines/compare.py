@@ -98,7 +98,8 @@ def write_page(rows: list[Row]) -> Path:
     from pipelines.report import shows_pictures
     from pipelines.train import versions
     from reports.compare import write_compare
-    from reports.records import Compared, CompareRecord, PageForm, RunFacts
+    from reports.compare_records import Compared, CompareRecord
+    from reports.records import PageForm, RunFacts
     from reports.words import without_folders
 
     sources = dict.fromkeys(own_pictures(row.run).source_name for row in rows)

@@ -11,7 +11,8 @@ import numpy as np
 
 from pipelines.overview_record import WITHOUT_CLASS, split_counts
 from pipelines.run_data import Subject, read_inspection, short_name
-from reports.records import Copied, DataColumn, DataRecord, Remark, RunFacts, Shown
+from reports.data_records import Copied, DataColumn, DataRecord, Remark, Shown
+from reports.records import RunFacts
 from reports.words import percent, without_folders
 from vae_tf import artifacts, random
 from vae_tf.config import Config

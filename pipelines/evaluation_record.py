@@ -7,7 +7,8 @@ import numpy as np
 from pipelines.overview_record import quality_cells, quality_note
 from pipelines.run_data import Examples, Subject
 from pipelines.stage_records import newest
-from reports.records import BoundRow, BoundsOfPart, EvaluationRecord, RunFacts, Sampler
+from reports.evaluation_records import BoundRow, BoundsOfPart, EvaluationRecord, Sampler
+from reports.records import RunFacts
 from reports.words import said_of
 from vae_tf.artifacts import load_arrays, read_json
 

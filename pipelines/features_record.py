@@ -6,7 +6,8 @@ import numpy as np
 
 from pipelines.run_data import Subject
 from pipelines.stage_records import newest, split_names
-from reports.records import Associations, FeaturesRecord, RunFacts, Switched
+from reports.feature_records import Associations, FeaturesRecord, Switched
+from reports.records import RunFacts
 from reports.words import percent
 from vae_tf.artifacts import Stage, load_arrays, read_json
 from vae_tf.data.dataset import Pictures

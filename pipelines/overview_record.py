@@ -8,14 +8,7 @@ from pipelines.classes import newest_headline
 from pipelines.console import seconds
 from pipelines.evaluate import MEASURES, verdict
 from pipelines.run_data import Subject, config_of, own_pictures
-from reports.records import (
-    CurveSegment,
-    OverviewRecord,
-    Quality,
-    Reconstructions,
-    RunFacts,
-    SplitCount,
-)
+from reports.records import CurveSegment, OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
 from vae_tf.artifacts import Run, all_runs, load_arrays
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS

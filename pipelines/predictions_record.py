@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 from pipelines.predictions import KNOWN
 from pipelines.run_data import Subject
 from pipelines.stage_records import newest
-from reports.records import (
+from reports.prediction_records import (
     AccuracyRow,
     ClassGrid,
-    Confusion,
     PredictedPictures,
     PredictionsRecord,
     ReliabilityBin,
-    RunFacts,
 )
+from reports.records import Confusion, RunFacts
 from reports.words import percent, plural
 from vae_tf.analysis.predictions import FEWEST_TO_CALIBRATE
 from vae_tf.artifacts import load_arrays, read_json

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.compare_figures import overlaid
+from reports.compare_records import Compared, CompareRecord
 from reports.images import tiles
 from reports.page import write_page
-from reports.records import Compared, CompareRecord
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
-"""What the page of `compare` shows beside its table; the other records are in `reports.records`."""
+"""What the page of `compare` shows; see `reports.records`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from reports.records import Pictures, RunFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,3 +12,27 @@ class Overlaid:
 
     title: str
     curves: Sequence[tuple[str, Sequence[int], Sequence[float]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One run of a comparison: some scored pictures and what it makes of them, with the address of its report."""
+
+    name: str
+    address: str
+    originals: Pictures
+    reconstructions: Pictures
+    headline: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareRecord:
+    """The page of `compare`: texts under `columns`, one row of `cells` for each of `runs`."""
+
+    run: RunFacts
+    answer: str
+    columns: Sequence[str]
+    cells: Sequence[Sequence[str]]
+    runs: Sequence[Compared]
+    notes: Sequence[str] = ()
+    curves: Sequence[Overlaid] = ()

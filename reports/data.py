@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reports.data_records import Copied, DataRecord, Shown
 from reports.images import tiles
 from reports.overview import MAX_CLASSES_IN_TABLE, reasons
 from reports.page import write_page
-from reports.records import Copied, DataRecord, Shown, SplitCount
+from reports.records import SplitCount
 from reports.words import count, plural, split_label, without_folders
 
 MAX_SIZES = 8

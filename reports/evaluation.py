@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from reports.evaluation_records import EvaluationRecord
 from reports.figures import kl_bars
 from reports.images import tiles
 from reports.overview import units_in_words
 from reports.page import write_page
 from reports.quality import quality_table
-from reports.records import EvaluationRecord
 
 
 def write_evaluation(folder: Path, record: EvaluationRecord) -> Path:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from reports.feature_records import Associations
 from reports.figures import DARK, Figure, Theme, draw_figure, printable, shortened
-from reports.records import Associations, Numbers
+from reports.records import Numbers
 
 SIGNIFICANT = 0.05
 LARGEST_NUM_FACTORS = 24

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from reports.feature_figures import feature_use, features_per_picture, heat_map
+from reports.feature_records import FeaturesRecord, Switched
 from reports.images import tiles
 from reports.page import write_page
-from reports.records import FeaturesRecord, Pictures, Switched
+from reports.records import Pictures
 
 MID_GREY = 127.5
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from reports.cluster_records import BicCurve, StabilityCurve
 from reports.page import write_asset
-from reports.records import Confusion, CurveSegment, Numbers, ReliabilityBin
+from reports.prediction_records import ReliabilityBin
+from reports.records import Confusion, CurveSegment, Numbers
 from reports.words import number, percent, plural
 
 # What a training curve may hold, and the panel it is drawn in.

@@ -6,7 +6,7 @@ from typing import Any
 from reports.figures import confusion_matrix, reliability_diagram
 from reports.images import tiles
 from reports.page import write_page
-from reports.records import ClassGrid, PredictedPictures, PredictionsRecord
+from reports.prediction_records import ClassGrid, PredictedPictures, PredictionsRecord
 
 SIDE = 64
 

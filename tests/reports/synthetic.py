@@ -24,33 +24,33 @@ from reports.cluster_records import (
 )
 from reports.clusters import write_clusters
 from reports.compare import write_compare
-from reports.compare_records import Overlaid
+from reports.compare_records import Compared, CompareRecord, Overlaid
 from reports.data import write_data
 from reports.evaluation import write_evaluation
+from reports.evaluation_records import BoundRow, BoundsOfPart, EvaluationRecord, Sampler
 from reports.explore import ExploreRecord, write_explore
 from reports.export import write_export
+from reports.feature_records import Associations, FeaturesRecord, Switched
 from reports.features import write_features
 from reports.interpolation import write_interpolation
 from reports.latents import write_latents
 from reports.map_records import ColorBy, MapRecord, Projection, Reconstructed, Variant, Variants
 from reports.overview import write_overview
+from reports.prediction_records import (
+    AccuracyRow,
+    ClassGrid,
+    PredictedPictures,
+    PredictionsRecord,
+    ReliabilityBin,
+)
 from reports.predictions import write_predictions
 from reports.probe import write_probe
 from reports.records import (
-    AccuracyRow,
-    Associations,
-    BoundRow,
-    BoundsOfPart,
-    ClassGrid,
-    Compared,
-    CompareRecord,
     Confusion,
     CurveSegment,
     DimensionStrip,
     Estimate,
-    EvaluationRecord,
     ExportRecord,
-    FeaturesRecord,
     Grid,
     InterpolationRecord,
     LatentsRecord,
@@ -58,17 +58,12 @@ from reports.records import (
     OverviewRecord,
     PageForm,
     PathBetween,
-    PredictedPictures,
-    PredictionsRecord,
     ProbeRecord,
     Quality,
     Reconstructions,
-    ReliabilityBin,
     RunFacts,
-    Sampler,
     Signature,
     SplitCount,
-    Switched,
     Tensor,
 )
 from reports.training import write_training

@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 
 from reports.data import answer, common_sizes, write_data
-from reports.records import (
-    Copied,
-    DataColumn,
-    DataRecord,
-    PageForm,
-    Remark,
-    RunFacts,
-    Shown,
-    SplitCount,
-)
+from reports.data_records import Copied, DataColumn, DataRecord, Remark, Shown
+from reports.records import PageForm, RunFacts, SplitCount
 from tests.reports.conftest import Visit
 from tests.reports.shapes import CLASSES, HOSTILE, shapes
 
