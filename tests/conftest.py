@@ -22,6 +22,7 @@ OF_ONE_RUN = {f"tests/pipelines/test_{name}.py" for name in (
 BY_SINGLE_TESTS = ("tests/conformance/", "tests/reports/")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Tests of a file stay together, so that what they share is made once; those that share nothing dear do not."""
     from xdist.scheduler import LoadScopeScheduling
