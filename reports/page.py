@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports.records import RunFacts
 from reports.words import bytes_in_words, count, number, p_value, said_of, said_p, score, split_label
@@ -119,6 +119,7 @@ def _environment() -> Environment:
         "score": score,
         "bytes": bytes_in_words,
         "split_label": split_label,
+        "verbatim": escape,  # what a reader may copy keeps its blanks
         "zip": zip,
     }
     return environment

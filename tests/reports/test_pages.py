@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 
@@ -166,6 +167,13 @@ def test_a_number_and_its_sign_stay_on_one_line_but_names_of_files_stay_themselv
     )
     assert said == "80\u00a0% of them (p\u00a0=\u00a00.03), 5\u00a0%."
     assert page_module._environment().from_string("{{ text }}").render(text="100 %.png") == "100 %.png"
+
+
+def test_a_command_is_copied_as_it_was_typed(tmp_path: Path) -> None:
+    typed = 'python cli.py train "the best 5 %, p = 3" --latent 30'
+    record = OverviewRecord(run=replace(BARE, command=typed), answer="", trained_on="", next_command=typed)
+    html = unescape(write_overview(tmp_path, record).read_text())
+    assert f"<code>{typed}</code>" in html and f'<code class="command">{typed}</code>' in html
 
 
 def test_a_dimension_goes_with_the_factor_that_is_beyond_chance_not_with_a_stronger_one_that_is_not() -> None:
