@@ -42,7 +42,10 @@ STACKED = NOISY | {"model.corruption": 0.4, "model.m1_steps": 3000, "model.top_l
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """How one model is trained; `num_labelled` labelled pictures are added to each batch."""
+    """How one model is trained; `num_labelled` labelled pictures are added to each batch.
+
+    `shift`: by how many pixels at most the pictures that it learns from are moved, either way.
+    """
 
     recipe: str
     steps: int
@@ -50,12 +53,13 @@ class Setting:
     learning_rate: float
     num_labelled: int
     settings: dict[str, Any]
+    shift: int = 0
 
 
 SETTINGS = {
     "m1": Setting("mlp", 6000, 200, 1e-3, 0, DENSE),
     "m2": Setting("m2", 4000, 80, 3e-3, 20, M2),
-    "m1-m2": Setting("m1-m2", 11000, 100, 3e-3, 10, STACKED),
+    "m1-m2": Setting("m1-m2", 19000, 100, 3e-3, 10, STACKED, shift=2),
 }
 
 
@@ -100,7 +104,17 @@ def train(
         precision="mixed_bfloat16",
     )
     epochs = max(1, setting.steps // STEPS_PER_EPOCH)
-    plan = Plan(setting.batch_size, STEPS_PER_EPOCH, epochs, setting.learning_rate, "cosine", 10, None, seed)
+    augmentation = {"mirror": False, "shift": setting.shift, "brightness": 0.0} if setting.shift else None
+    plan = Plan(
+        setting.batch_size,
+        STEPS_PER_EPOCH,
+        epochs,
+        setting.learning_rate,
+        "cosine",
+        10,
+        augmentation,
+        seed,
+    )
     indices = np.arange(len(x))
 
     def batches(first_step: int) -> Any:

@@ -190,6 +190,7 @@ def test_temperature_scales_the_latents(trained):
         ("sentence", {"likelihood": "gaussian"}, "likelihood 'gaussian' is not for sentences"),
         ("sentence", {"settings": {"prior.name": "vamp"}}, "prior 'vamp' learns pictures"),
         ("sentence", {"settings": {"model.word_dropout": 1.5}}, "word_dropout is 1.5"),
+        ("sentence", {"settings": {"model.corruption": 0.1}}, "'sentence' takes no argument 'corruption'"),
         ("conv", {"likelihood": "categorical"}, "likelihood 'categorical' is not for pictures"),
         ("mlp", {"settings": {"decoder.name": "lstm"}}, "decoder 'lstm' is not for pictures"),
     ],

@@ -44,10 +44,12 @@ class VAE(keras.Model):
     Attributes:
         tracked: Names of what is averaged over an epoch.
         phases: Steps at which another part of the model begins to learn.
+        not_taken: Arguments that a subclass has no use for.
     """
 
     tracked: tuple[str, ...] = ("loss", "reconstruction", "kl", "elbo")
     phases: tuple[int, ...] = ()
+    not_taken: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -46,4 +46,4 @@ def make_model(name: str, parts: dict[str, Any], **arguments: Any) -> Any:
 def arguments_of(model: type[VAE]) -> list[str]:
     """Names of its own arguments and of those that it hands on to `VAE`."""
     own = [] if model is VAE else argument_names(model)
-    return [*own, *argument_names(VAE)]
+    return [name for name in (*own, *argument_names(VAE)) if name not in model.not_taken]

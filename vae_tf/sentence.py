@@ -1,6 +1,5 @@
 """The sentence VAE (Bowman et al. 2016): its decoder is told the words before, and generates word by word."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -25,37 +24,21 @@ class SentenceVAE(VAE):
     sentence. Losses are in nats per sentence.
 
     Args:
-        encoder, posterior, prior, decoder, likelihood: Parts; encoder and decoder of the kind `lstm`.
-        objective: What `train_step` minimises.
-        image_shape: (T,), positions of the longest sentence with its end.
-        latent_dim: Number d of latent dimensions.
-        seed: Key of all randomness in training, together with the step.
         word_dropout: Share of the words before that the decoder is not told in training, so that it must ask z
             (Bowman et al. 2016, section 3.1).
+        kwargs: Those of `VAE` but for those in `not_taken`; encoder and decoder of the kind `lstm`, and `image_shape`
+            (T,), positions of the longest sentence with its end.
 
     Raises:
         UserError: Parts that do not go together, or a share that is none.
     """
 
-    def __init__(
-        self,
-        encoder: Any,
-        posterior: Any,
-        prior: Any,
-        decoder: Any,
-        likelihood: Any,
-        objective: Any,
-        image_shape: Sequence[int],
-        latent_dim: int,
-        seed: int = 0,
-        word_dropout: float = 0.25,
-        **kwargs: Any,
-    ) -> None:
+    not_taken = ("corruption", "binarised")
+
+    def __init__(self, word_dropout: float = 0.25, **kwargs: Any) -> None:
         if not 0.0 <= word_dropout <= 1.0:
             raise UserError(f"model.word_dropout is {word_dropout}.", "Give a share from 0 to 1.")
-        super().__init__(
-            encoder, posterior, prior, decoder, likelihood, objective, image_shape, latent_dim, seed, **kwargs
-        )
+        super().__init__(**kwargs)
         self.word_dropout = float(word_dropout)
 
     def pixels(self, x: Any) -> Any:
@@ -105,5 +88,4 @@ class SentenceVAE(VAE):
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "word_dropout": self.word_dropout}
-        # What only pictures have.
-        return {key: value for key, value in config.items() if key not in ("corruption", "binarised")}
+        return {key: value for key, value in config.items() if key not in self.not_taken}
