@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
 from vae_tf import recipes
@@ -148,8 +149,6 @@ def test_without_a_class_the_decoder_averages_and_the_likelihood_sums(pictures):
 
 def test_labels_do_not_shape_m1(pictures):
     made = moved("m1-m2")
-    import tensorflow as tf
-
     top = {id(v) for v in made.top.trainable_variables}
     m1 = [v for v in made.trainable_variables if id(v) not in top]
     gradients = []
@@ -162,6 +161,22 @@ def test_labels_do_not_shape_m1(pictures):
         np.testing.assert_array_equal(first, second)
     plain = keras.ops.mean(-made.elbo_terms(pictures, made.noise_for(pictures, 0, "posterior")).elbo)
     assert float(loss) != pytest.approx(float(plain))
+
+
+def test_m1_does_not_learn_from_pictures_added_for_their_label(pictures):
+    made = moved("m1-m2")
+    m1 = [*made.encoder.trainable_variables, *made.decoder.trainable_variables]
+    found = []
+    for added in (pictures[4:], 255 - pictures[4:]):
+        batch = {"x": made.pixels(np.concatenate([pictures[:4], added])), "label": tf.constant(LABELS)}
+        batch["added"] = np.arange(NUM) >= 4
+        with tf.GradientTape() as tape:
+            terms, loss = made.training_loss(batch, 0)
+            of_m1 = loss - made.top_loss(terms, batch["label"], 0, "top posterior")
+        found.append(tape.gradient(of_m1, m1))
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(of_m1, -np.mean(terms.elbo[:4]), rtol=1e-3)
 
 
 def test_m1_learns_first_and_is_then_frozen(pictures):
@@ -242,10 +257,11 @@ def test_labelled_pictures_are_added_to_each_batch():
     rows = np.stack([batch["index"] for batch in found])
     assert sorted(rows[:, :5].ravel()) == list(range(20))
     assert all(set(row[5:]) == {3, 8} for row in rows)
+    np.testing.assert_array_equal(found[0]["added"], [False] * 5 + [True] * 2)
     later = next(iter(batches.training_batches(images, labels, np.arange(20), 5, 0, 2, 2)))
     np.testing.assert_array_equal(later["index"], rows[2])
     whole = next(iter(batches.training_batches(images, np.zeros(20, int), np.arange(20), 5, 0, 0, 2)))
-    assert len(whole["index"]) == 5
+    assert len(whole["index"]) == 5 and "added" not in whole
 
 
 @pytest.mark.parametrize(

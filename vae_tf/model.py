@@ -429,6 +429,6 @@ def with_condition(z: Any, condition: Any) -> Any:
 
 
 def as_batch(data: Any) -> dict[str, Any]:
-    """The batch dictionary (x, label, length, index) of whatever `fit` was given; a bare tensor is x."""
+    """The batch dictionary (x, label, index, added) of whatever `fit` was given; a bare tensor is x."""
     x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
     return x if isinstance(x, dict) else {"x": x}

@@ -198,7 +198,8 @@ class StackedM2(Labelled, VAE):
     """M1+M2: an ordinary VAE (M1), and M2 on its latents z₁ ~ q(z₁ | x) in the place of pictures.
 
     All that is not about classes is M1's: `encode`, `decode`, `sample` and the ELBO. M1 learns first and is then
-    frozen, and M2 learns from fresh samples z₁ through which no gradient flows back, so that labels never shape M1.
+    frozen, and M2 learns from fresh samples z₁ through which no gradient flows back. Nor does M1 learn from pictures
+    that are in a batch for their label: labels never shape it.
 
     Args:
         num_classes: C.
@@ -256,7 +257,8 @@ class StackedM2(Labelled, VAE):
         return None if seen is None else ops.where(step < self.m1_steps, seen, x)
 
     def training_loss(self, batch: dict[str, Any], step: Any) -> tuple[ElboTerms, Any]:
-        terms, loss = super().training_loss(batch, step)
+        terms = self.training_terms(batch["x"], step)
+        loss = mean_of_drawn(self.objective(terms, step), batch)
         return terms, loss + self.top_loss(terms, labels_of(batch), step, "top posterior")
 
     def validation_loss(self, batch: dict[str, Any], key: Any) -> tuple[ElboTerms, Any]:
@@ -347,6 +349,16 @@ def marginal(classes: ElboTerms, log_q: Any, labels: Any = None) -> ElboTerms:
         log_pz=classes.log_pz,
         kl=ops.sum(weights * divergence, axis=0) + negative_entropy + ops.log(float(num_classes)),
     )
+
+
+def mean_of_drawn(values: Any, batch: dict[str, Any]) -> Any:
+    """The mean of `values` [B] without pictures that were added for their label: M1 would learn these few by heart,
+    and their codes would differ from those of the pictures that they are to speak for.
+    """
+    if "added" not in batch:
+        return ops.mean(values)
+    drawn = 1.0 - ops.cast(batch["added"], "float32")
+    return ops.sum(drawn * values) / ops.maximum(ops.sum(drawn), 1.0)
 
 
 def classification_loss(log_q: Any, labels: Any) -> Any:

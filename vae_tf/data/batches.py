@@ -68,7 +68,7 @@ def training_batches(
     """An endless stream of shuffled batches, beginning at `first_step`.
 
     Where few pictures have a class, a batch at random would hold hardly one of them: `num_labelled` of them are added
-    to each, from a stream of their own.
+    to each, from a stream of their own, and a batch then says which of its rows were `added`.
 
     Args:
         images: Stored pixels [N, H, W, C], memory-mapped or not.
@@ -95,7 +95,11 @@ def training_batches(
         )
 
     steps = tf.data.Dataset.counter(start=first_step, dtype=tf.int64)
-    return steps.map(select).map(gather(images, labels), num_parallel_calls=2).prefetch(4)
+    found = steps.map(select).map(gather(images, labels), num_parallel_calls=2)
+    if num_added:
+        added_rows = np.arange(batch_size + num_added) >= batch_size
+        found = found.map(lambda batch: {**batch, "added": added_rows})
+    return found.prefetch(4)
 
 
 def ordered_batches(
