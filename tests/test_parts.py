@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from vae_tf import recipes
 from vae_tf.errors import UserError
 from vae_tf.parts import ElboTerms, build_part
 from vae_tf.parts.layers import CentreCrop, DepthToSpace, ResidualBlock
@@ -41,6 +42,26 @@ def test_kl_weight_rises_linearly_to_beta(step, weight):
 def test_objective_refuses_negative_numbers(arguments, word):
     with pytest.raises(UserError, match=word):
         build_part("objective", "elbo", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("encoder.widths", "abc"),
+        ("encoder.activation", "loud"),
+        ("encoder.widths", 500),
+        ("encoder.widths", []),
+        ("encoder.widths", [64, 0]),
+        ("decoder.widths", [1.5]),
+        ("objective.beta", "abc"),
+        ("objective.warmup_steps", 0.5),
+        ("model.corruption", "abc"),
+        ("model.binarised", "maybe"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_by_its_name(key, value):
+    with pytest.raises(UserError, match=rf"{key}: .* does not fit"):
+        recipes.build("mlp", (16, 16, 1), 2, settings={key: value})
 
 
 @pytest.mark.parametrize("scale", [0.1, "learned"])

@@ -1,11 +1,11 @@
 """Every class of model by the name that a recipe gives it; importing this registers them all with Keras."""
 
-from typing import Any
+from typing import Any, get_type_hints
 
 from vae_tf.adversarial import VAEGAN, FactorVAE
 from vae_tf.errors import UserError
 from vae_tf.model import VAE
-from vae_tf.parts.base import AXES, argument_names
+from vae_tf.parts.base import AXES, argument_names, fitted
 from vae_tf.semi_supervised import M2, StackedM2
 from vae_tf.sentence import SentenceVAE
 
@@ -40,7 +40,8 @@ def make_model(name: str, parts: dict[str, Any], **arguments: Any) -> Any:
         raise UserError(
             f"The model {name!r} takes no argument {unknown[0]!r}.", f"It takes: {choices or 'none'}."
         )
-    return model(**parts, **arguments)
+    hints = {**get_type_hints(VAE.__init__), **get_type_hints(model.__init__)}
+    return model(**parts, **fitted(arguments, "model", hints))
 
 
 def arguments_of(model: type[VAE]) -> list[str]:

@@ -1,10 +1,11 @@
 """What all parts share: one attribute per argument, a registry per axis, and a name that a user can type."""
 
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import keras
+from pydantic import AfterValidator, Field, PositiveInt, TypeAdapter, ValidationError
 
 from vae_tf.errors import UserError
 
@@ -12,6 +13,16 @@ AXES = ("encoder", "posterior", "prior", "decoder", "likelihood", "objective")
 REGISTRY: dict[str, dict[str, type]] = {axis: {} for axis in AXES}
 
 PartType = TypeVar("PartType", bound=type)
+
+
+def known_activation(name: str) -> str:
+    """Raises: ValueError: Keras knows none of that name."""
+    keras.activations.get(name)
+    return name
+
+
+Activation = Annotated[str, AfterValidator(known_activation)]
+Widths = Annotated[list[PositiveInt] | tuple[PositiveInt, ...], Field(min_length=1)]
 
 
 class Part(keras.layers.Layer):
@@ -56,4 +67,21 @@ def build_part(axis: str, name: str, **arguments: Any) -> Any:
             f"The {axis} {name!r} takes no argument {unknown[0]!r}.",
             f"It takes: {', '.join(known) or 'none'}.",
         )
-    return part(**arguments)
+    return part(**fitted(arguments, axis, get_type_hints(part.__init__, include_extras=True)))  # type: ignore[misc]
+
+
+def fitted(arguments: Mapping[str, Any], owner: str, hints: Mapping[str, Any]) -> dict[str, Any]:
+    """`arguments` as the constructor's annotations `hints` want them.
+
+    Raises:
+        UserError: One of another type or out of range.
+    """
+    values = {}
+    for key, value in arguments.items():
+        try:
+            values[key] = TypeAdapter(hints.get(key, Any)).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            hint = "A list is written as [256, 512]." if "list" in reason else ""
+            raise UserError(f"{owner}.{key}: {value!r} does not fit ({reason}).", hint) from error
+    return values

@@ -9,8 +9,9 @@ from typing import Any
 
 import keras
 from keras import ops
+from pydantic import PositiveInt
 
-from vae_tf.parts.base import Part, register
+from vae_tf.parts.base import Activation, Part, Widths, register
 from vae_tf.parts.layers import CentreCrop, DepthToSpace, Network, ResidualBlock
 from vae_tf.vocabulary import START
 
@@ -28,8 +29,8 @@ class MLPDecoder(Network):
     def __init__(
         self,
         image_shape: Sequence[int],
-        widths: Sequence[int] = (256, 512),
-        activation: str = "silu",
+        widths: Widths = (256, 512),
+        activation: Activation = "silu",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -53,7 +54,7 @@ class ConvDecoder(Network):
     """
 
     def __init__(
-        self, image_shape: Sequence[int], widths: Sequence[int] = (256, 128, 96, 64), **kwargs: Any
+        self, image_shape: Sequence[int], widths: Widths = (256, 128, 96, 64), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
@@ -90,8 +91,8 @@ class PatchDecoder(Network):
     def __init__(
         self,
         image_shape: Sequence[int],
-        widths: Sequence[int] = (256, 128, 96, 64),
-        patch: int = 4,
+        widths: Widths = (256, 128, 96, 64),
+        patch: PositiveInt = 4,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -133,7 +134,12 @@ class LSTMDecoder(Part):
     """
 
     def __init__(
-        self, num_tokens: int, num_positions: int, embedding: int = 128, width: int = 256, **kwargs: Any
+        self,
+        num_tokens: int,
+        num_positions: int,
+        embedding: PositiveInt = 128,
+        width: PositiveInt = 256,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.num_tokens = num_tokens

@@ -1,12 +1,12 @@
 """Encoders: pictures [B, H, W, C] in [0, 1], or tokens [B, T], to features [B, F]."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
+from pydantic import PositiveInt
 
-from vae_tf.parts.base import Part, register
+from vae_tf.parts.base import Activation, Part, Widths, register
 from vae_tf.parts.layers import Network, ResidualBlock
 from vae_tf.vocabulary import PAD
 
@@ -25,7 +25,7 @@ class MLPEncoder(Network):
         activation: A Keras activation of the hidden layers, by name.
     """
 
-    def __init__(self, widths: Sequence[int] = (512, 256), activation: str = "silu", **kwargs: Any) -> None:
+    def __init__(self, widths: Widths = (512, 256), activation: Activation = "silu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.widths = tuple(widths)
         self.activation = activation
@@ -45,7 +45,7 @@ class ConvEncoder(Network):
     """
 
     def __init__(
-        self, widths: Sequence[int] = (64, 96, 128, 256), features: int = 256, **kwargs: Any
+        self, widths: Widths = (64, 96, 128, 256), features: PositiveInt = 256, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.widths = tuple(widths)
@@ -78,9 +78,9 @@ class PatchEncoder(Network):
 
     def __init__(
         self,
-        widths: Sequence[int] = (64, 96, 128, 256),
-        patch: int = 4,
-        features: int = 256,
+        widths: Widths = (64, 96, 128, 256),
+        patch: PositiveInt = 4,
+        features: PositiveInt = 256,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -112,7 +112,9 @@ class LSTMEncoder(Part):
         width: Units F of the LSTM.
     """
 
-    def __init__(self, num_tokens: int, embedding: int = 128, width: int = 256, **kwargs: Any) -> None:
+    def __init__(
+        self, num_tokens: int, embedding: PositiveInt = 128, width: PositiveInt = 256, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.num_tokens = num_tokens
         self.embedding = embedding

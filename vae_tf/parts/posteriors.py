@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 from keras import ops
+from pydantic import PositiveInt
 
 from vae_tf.distributions import MultivariateNormal, Normal
 from vae_tf.parts.base import Part, register
@@ -201,7 +202,9 @@ class InverseAutoregressivePosterior(Posterior):
 
     has_log_prob = False
 
-    def __init__(self, latent_dim: int, num_flows: int = 2, width: int = 128, **kwargs: Any) -> None:
+    def __init__(
+        self, latent_dim: int, num_flows: PositiveInt = 2, width: PositiveInt = 128, **kwargs: Any
+    ) -> None:
         super().__init__(latent_dim, **kwargs)
         self.num_flows = num_flows
         self.width = width

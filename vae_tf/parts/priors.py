@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from pydantic import PositiveInt
 
 from vae_tf.distributions import MultivariateNormal, Normal, multivariate, standard_normal_cdf
 from vae_tf.errors import UserError
@@ -204,7 +205,7 @@ class GaussianMixturePrior(MixturePrior):
         num_components: Number of components.
     """
 
-    def __init__(self, latent_dim: int, num_components: int = 10, **kwargs: Any) -> None:
+    def __init__(self, latent_dim: int, num_components: PositiveInt = 10, **kwargs: Any) -> None:
         super().__init__(latent_dim, **kwargs)
         self.num_components = num_components
 
@@ -233,7 +234,9 @@ class VampPrior(MixturePrior):
         num_inputs: Number of pseudo-inputs; they begin as noise around mid-grey.
     """
 
-    def __init__(self, latent_dim: int, image_shape: Any = (), num_inputs: int = 50, **kwargs: Any) -> None:
+    def __init__(
+        self, latent_dim: int, image_shape: Any = (), num_inputs: PositiveInt = 50, **kwargs: Any
+    ) -> None:
         super().__init__(latent_dim, **kwargs)
         self.image_shape = tuple(image_shape)
         self.num_inputs = num_inputs
