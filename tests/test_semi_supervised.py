@@ -9,6 +9,7 @@ from keras import ops
 from vae_tf import recipes
 from vae_tf.config import TrainingConfig
 from vae_tf.data import batches
+from vae_tf.data.augmentation import Augmentation
 from vae_tf.data.dataset import Index
 from vae_tf.errors import UserError
 from vae_tf.parts import ElboTerms
@@ -177,6 +178,16 @@ def test_m1_does_not_learn_from_pictures_added_for_their_label(pictures):
     for first, second in zip(*found, strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(of_m1, -np.mean(terms.elbo[:4]), rtol=1e-3)
+
+
+def test_augmentation_and_noise_end_with_m1(pictures):
+    made = model("m1-m2", **{"model.m1_steps": 3, "model.corruption": 0.5})
+    made.augmentation = Augmentation(mirror=False, shift=2, brightness=0.0)
+    plain = np.asarray(made.pixels(pictures))
+    for step, changes in ((0, True), (2, True), (3, False), (9, False)):
+        x = np.asarray(made.training_pixels(pictures, step))
+        seen = np.asarray(made._corrupted(x, step))
+        assert np.array_equal(x, plain) != changes and np.array_equal(seen, x) != changes
 
 
 def test_m1_learns_first_and_is_then_frozen(pictures):

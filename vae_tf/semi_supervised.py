@@ -251,8 +251,12 @@ class StackedM2(Labelled, VAE):
         )
         return values
 
+    def training_pixels(self, x: Any, step: Any) -> Any:
+        # Augmentation and noise are for M1; M2's codes are those that it will be asked about.
+        changed = super().training_pixels(x, step)
+        return ops.where(step < self.m1_steps, changed, self.target(x, step, "binarise"))
+
     def _corrupted(self, x: Any, step: Any) -> Any:
-        # It is M1's encoder that learns from it; M2's codes are those that it will be asked about.
         seen = super()._corrupted(x, step)
         return None if seen is None else ops.where(step < self.m1_steps, seen, x)
 
