@@ -360,9 +360,7 @@ def compare(names: list[str]) -> None:
 def sweep(config: Any, latents: str, recipes: str, seeds: str, thumbnails: bool | None) -> None:
     """Trains every combination, then compares them."""
     from pipelines.sweep import train_all, variants
-    from pipelines.text_data import check_not_text
 
-    check_not_text(config.data.source)
     configs = variants(config, latents, recipes, seeds)
     compare(train_all(configs, lambda variant: train(variant, None, thumbnails, False, False)))
 

@@ -1,4 +1,4 @@
-"""Runs side by side: what each is, how well it reconstructs unseen pictures, what its classes look like."""
+"""Runs side by side: what each is, how well it rebuilds what it has not seen, what its classes look like."""
 
 import os
 import re
@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from pipelines import comparison, text_comparison
 from pipelines.classes import newest_headline
-from pipelines.comparison import COLUMNS, Row, answer, cautions, cells
+from pipelines.comparison import Row
 from pipelines.console import console, say
 from pipelines.evaluate import evaluate
 from pipelines.overview_record import read_lines
@@ -22,6 +23,8 @@ from vae_tf.errors import UserError
 from vae_tf.recipes import find_recipe
 
 MOST_NUMBERS_IN_NAME = 8
+# Where the scores of each picture, or each sentence, are.
+EACH = {False: "pictures.npz", True: "scores.npz"}
 
 
 def compare(names: list[str]) -> Path:
@@ -31,45 +34,60 @@ def compare(names: list[str]) -> Path:
         UserError: No such run, or one that has not finished training.
     """
     runs = list({run.folder.resolve(): run for run in map(artifacts.find_run, names)}.values())
-    check_pictures(runs)
+    of_kind = kind_of(runs)
     rows = [row_of(run) for run in runs]
-    print_table(rows)
-    say(f"  {answer(rows)}", style="bold")
-    for sentence in cautions(rows):
+    print_table(of_kind.COLUMNS, of_kind.cells(rows, epochs_of))
+    say(f"  {of_kind.answer(rows)}", style="bold")
+    for sentence in of_kind.cautions(rows):
         say(f"  {sentence}")
-    return write_page(rows)
+    return write_page(rows, of_kind)
 
 
-def check_pictures(runs: list[Run]) -> None:
-    """Raises: UserError: A run on sentences, of which there are no errors of pixels to compare."""
-    for run in runs:
-        if own_pictures(run).is_text:
-            raise UserError(
-                f"{run.name} is about sentences, and compare sets reconstructions of pictures side by side.",
-                "Its −ELBO and perplexity are on its own page: compare those of runs on the same file by hand.",
-            )
+def kind_of(runs: list[Run]) -> Any:
+    """The module that tells of such runs.
+
+    Raises:
+        UserError: Some are about sentences and some about pictures.
+    """
+    of_text = [run for run in runs if own_pictures(run).is_text]
+    if of_text and len(of_text) < len(runs):
+        other = next(run for run in runs if run not in of_text)
+        raise UserError(
+            f"{of_text[0].name} is about sentences and {other.name} about pictures: nothing of them can be compared.",
+            "Name runs of one kind.",
+        )
+    return text_comparison if of_text else comparison
 
 
 def row_of(run: Run) -> Row:
-    from vae_tf.parts import REGISTRY
-
     subject = own_pictures(run)
     stage = evaluate(subject)
-    scores, arrays = stage.record["results"]["scores"], artifacts.load_arrays(stage.folder / "pictures.npz")
-    part = next(part for part in ("test", "validation", "train") if part in scores)
-    model = config_of(run).model
-    likelihood = (
-        model.settings.get("likelihood.name") or model.likelihood or find_recipe(model.recipe).likelihood
+    scores, arrays = (
+        stage.record["results"]["scores"],
+        artifacts.load_arrays(stage.folder / EACH[subject.is_text]),
     )
+    part = next(part for part in ("test", "validation", "train") if part in scores)
     return Row(
         run,
         part,
         scores[part],
-        REGISTRY["likelihood"][likelihood].unit,  # type: ignore[attr-defined]
+        text_comparison.unit_of(run) if subject.is_text else unit_of(run),
         newest_headline(subject),
         {name: arrays[f"{part}_each_{name}"] for name in ("mse", "elbo") if f"{part}_each_{name}" in arrays},
         subject.index.groups[arrays[f"{part}_scored"]],
     )
+
+
+def unit_of(run: Run) -> str:
+    """What a likelihood of pictures is measured in: nats of a density, or of a mass."""
+    from vae_tf.parts import REGISTRY
+
+    model = config_of(run).model
+    likelihood = (
+        model.settings.get("likelihood.name") or model.likelihood or find_recipe(model.recipe).likelihood
+    )
+    unit: str = REGISTRY["likelihood"][likelihood].unit  # type: ignore[attr-defined]
+    return unit
 
 
 def epochs_of(row: Row) -> int:
@@ -78,19 +96,26 @@ def epochs_of(row: Row) -> int:
     return int(train.record["results"]["epoch"])
 
 
-def print_table(rows: list[Row]) -> None:
+def print_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in COLUMNS:
-        table.add_column(column, overflow="fold")
-    for row in cells(rows, epochs_of):
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    for row in cells:
         table.add_row(*map(escape, row))
-    console.print(table)
+    if console.measure(table, options=console.options.update(max_width=1000)).maximum <= console.width:
+        console.print(table)
+        return
+    for name, *values in cells:
+        say(f"  {name}")
+        say(
+            "    " + "; ".join(f"{column} {value}" for column, value in zip(columns[1:], values, strict=True))
+        )
 
 
-def write_page(rows: list[Row]) -> Path:
+def write_page(rows: list[Row], of_kind: Any) -> Path:
     """`comparison-…/` beside the runs, named by theirs; an older one of the very same runs gives way to it."""
     import sys
 
@@ -102,6 +127,7 @@ def write_page(rows: list[Row]) -> Path:
     from reports.records import PageForm, RunFacts
     from reports.words import without_folders
 
+    is_text = own_pictures(rows[0].run).is_text
     sources = dict.fromkeys(own_pictures(row.run).source_name for row in rows)
     facts = RunFacts(
         name="comparison",
@@ -110,6 +136,7 @@ def write_page(rows: list[Row]) -> Path:
         date=time.strftime("%-d %B %Y, %H:%M"),
         versions=versions(),
         pages=["compare"],
+        noun="sentence" if is_text else "picture",
         form=PageForm(pictures=all(shows_pictures(row.run) for row in rows)),
         methods={"compare": method([row.run for row in rows])},
     )
@@ -118,19 +145,17 @@ def write_page(rows: list[Row]) -> Path:
             name=row.run.name,
             address=f"../{row.run.name}/report/index.html",
             headline=row.headline,
-            originals=originals,
-            reconstructions=reconstructions,
+            **(sentences_of(row) if is_text else pictures_of(row)),
         )
         for row in rows
-        for originals, reconstructions in [pictures_of(row)]
     ]
     record = CompareRecord(
         run=facts,
-        answer=answer(rows),
-        columns=COLUMNS,
-        cells=cells(rows, epochs_of),
+        answer=of_kind.answer(rows),
+        columns=of_kind.COLUMNS,
+        cells=of_kind.cells(rows, epochs_of),
         runs=compared,
-        notes=cautions(rows),
+        notes=of_kind.cautions(rows),
         curves=overlaid_curves(rows),
     )
     folder = artifacts.runs_root() / folder_name([row.run for row in rows])
@@ -170,9 +195,16 @@ def overlaid_curves(rows: list[Row]) -> list[Any]:
     return [Overlaid(title="Validation ELBO, nats", curves=curves) for curves in sets.values()]
 
 
-def pictures_of(row: Row) -> tuple[Any, Any]:
+def sentences_of(row: Row) -> dict[str, Any]:
+    """Some of the scored sentences, and what the run makes of them."""
+    shown = artifacts.read_json(evaluate(own_pictures(row.run)).folder / "sentences.json")[row.part]
+    return {"rebuilt": [(pair["original"], pair["greedy"]) for pair in shown]}
+
+
+def pictures_of(row: Row) -> dict[str, Any]:
     """Some of the scored pictures, and what the run makes of them, uint8 [N, H, W, C]."""
     subject = own_pictures(row.run)
     arrays = artifacts.load_arrays(evaluate(subject).folder / "pictures.npz")
     positions = arrays[f"{row.part}_positions"]
-    return np.asarray(load_pictures_of(subject).to_look_at[positions]), arrays[f"{row.part}_vae"]
+    originals = np.asarray(load_pictures_of(subject).to_look_at[positions])
+    return {"originals": originals, "reconstructions": arrays[f"{row.part}_vae"]}

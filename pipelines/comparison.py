@@ -1,4 +1,7 @@
-"""What may be said of runs side by side: which may be ranked together, and which is best beyond noise."""
+"""What may be said of runs side by side: which may be ranked together, and which is best beyond noise.
+
+The table's columns are those of pictures; `pipelines.text_comparison` has those of sentences.
+"""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -104,55 +107,81 @@ def mark(row: Row, rankings: Sequence[Ranking]) -> str:
     return ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Wording:
+    """How a ranking by `measure` is told; `sign` is 1 where lower is better.
+
+    `clear` and `level` are told of the best run, "{which}" being what was scored and "{value}" its mean.
+    """
+
+    measure: str
+    sign: float
+    noun: str
+    clear: str
+    level: str
+    digits: int
+
+
+OF_PICTURES = Wording(
+    "mse",
+    1.0,
+    "picture",
+    "rebuilds {which} best: mean squared error {value}",
+    "has the least error on {which} ({value})",
+    5,
+)
+
+
 def answer(rows: Sequence[Row]) -> str:
     """Which run rebuilds unseen pictures best, as far as noise lets one say."""
-    rankings = by_error(rows)
+    return answer_by(by_error(rows), rows, OF_PICTURES)
+
+
+def answer_by(rankings: Sequence[Ranking], rows: Sequence[Row], wording: Wording) -> str:
+    """The best of each ranking of `rows`, one sentence each."""
     if len(rows) == 1:
-        return f"{rows[0].name} alone: name other runs on the same pictures to compare it with."
+        return f"{rows[0].name} alone: name other runs on the same {wording.noun}s to compare it with."
     if not rankings:
         return (
-            f"{plural(len(rows), 'run')}, of which no two were scored on the same pictures: none can be called "
+            f"{plural(len(rows), 'run')}, of which no two were scored on the same {wording.noun}s: none can be called "
             "better."
         )
-    return " ".join(sentence(ranking, len(rankings) > 1) for ranking in rankings)
+    return " ".join(sentence(ranking, len(rankings) > 1, wording) for ranking in rankings)
 
 
-def sentence(ranking: Ranking, of_several: bool) -> str:
+def sentence(ranking: Ranking, of_several: bool, wording: Wording) -> str:
     best = ranking.rows[ranking.best]
-    count = len(best.each["mse"])
-    which = "unseen pictures" if best.part == "test" else f"{best.part} pictures"
-    among = f"Of {len(ranking.rows)} runs on the same pictures, " if of_several else ""
-    errors = [float(row.each["mse"].mean()) for row in ranking.rows]
+    num = len(best.each[wording.measure])
+    which = plural(num, f"{'unseen' if best.part == 'test' else best.part} {wording.noun}")
+    among = f"Of {len(ranking.rows)} runs on the same {wording.noun}s, " if of_several else ""
+    errors = [wording.sign * float(row.each[wording.measure].mean()) for row in ranking.rows]
+    least = f"{errors[ranking.best]:.{wording.digits}f}"
     if ranking.is_clear:
         order = np.argsort(errors, kind="stable")
         second = int(order[1] if order[0] == ranking.best else order[0])
-        said = (
-            f"{best.name} rebuilds {plural(count, which[:-1])} best: mean squared error "
-            f"{errors[ranking.best]:.5f}; the next, {ranking.rows[second].name}, has "
-            f"{ranking.difference[second]:.5f} ± {ranking.standard_error[second]:.5f} (standard error) more."
+        more = f"{ranking.difference[second]:.{wording.digits}f} ± {ranking.standard_error[second]:.{wording.digits}f}"
+        return (
+            f"{among}{best.name} {wording.clear.format(which=which, value=least)}; the next, "
+            f"{ranking.rows[second].name}, has {more} (standard error) more."
         )
-    else:
-        level = [ranking.rows[i].name for i in ranking.level]
-        shown = level[:3] + ([f"{len(level) - 3} more"] if len(level) > 3 else [])
-        named = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
-        # Few groups are why even a large difference may be noise.
-        num_groups = len(np.unique(best.groups[best.groups >= 0]))
-        of_groups = f" of {plural(num_groups, 'group')}" if num_groups else ""
-        said = (
-            f"No run is the best beyond noise: {best.name} has the least error on {plural(count, which[:-1])}"
-            f"{of_groups} ({errors[ranking.best]:.5f}), but {named} cannot be told from it."
-        )
-    return among + said if among else said
+    level = [ranking.rows[i].name for i in ranking.level]
+    shown = level[:3] + ([f"{len(level) - 3} more"] if len(level) > 3 else [])
+    named = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
+    # Few groups are why even a large difference may be noise.
+    num_groups = len(np.unique(best.groups[best.groups >= 0]))
+    of_groups = f" of {plural(num_groups, 'group')}" if num_groups else ""
+    return (
+        f"{among}{'no' if among else 'No'} run is the best beyond noise: {best.name} "
+        f"{wording.level.format(which=which + of_groups, value=least)}, but {named} cannot be told from it."
+    )
 
 
 def cautions(rows: Sequence[Row]) -> list[str]:
     """What must not be read out of the table."""
+    marks, chance = marks_explained("picture")
     said = [
-        "* the best of the runs that can be compared, told from each of the others; ≈ not told from the best. "
-        "Differences are paired, picture by picture, with standard errors over groups, and corrected for all "
-        "pairs. Intervals of single runs are 95 %; they overlap sooner than paired differences do.",
-        "This is about these weights on these pictures: another seed of the same recipe may turn a small "
-        "difference round.",
+        f"{marks} Intervals of single runs are 95 %; they overlap sooner than paired differences do.",
+        chance,
     ]
     if len({row.same_pictures for row in rows}) > 1:
         said.append(
@@ -166,6 +195,16 @@ def cautions(rows: Sequence[Row]) -> list[str]:
     return said
 
 
+def marks_explained(noun: str) -> tuple[str, str]:
+    """What the marks mean, and what they do not say."""
+    return (
+        "* the best of the runs that can be compared, told from each of the others; ≈ not told from the best. "
+        f"Differences are paired, {noun} by {noun}, with standard errors over groups, and corrected for all pairs.",
+        f"This is about these weights on these {noun}s: another seed of the same recipe may turn a small difference "
+        "round.",
+    )
+
+
 COLUMNS = ("run", "recipe", "latent", "seed", "epochs", "pictures", "MSE", "SSIM", "PCA's MSE", "ELBO, nats")
 
 
@@ -174,16 +213,10 @@ def cells(rows: Sequence[Row], epochs_of: Callable[[Row], int]) -> list[list[str
     errors, elbos = by_error(rows), by_elbo(rows)
     table = []
     for row in rows:
-        config = config_of(row.run)
         mse, ssim, elbo = row.scores["vae"]["mse"], row.scores["vae"]["ssim"], row.scores["elbo"]
         table.append(
             [
-                row.name,
-                config.model.recipe,
-                str(config.model.latent),
-                str(config.training.seed),
-                str(epochs_of(row)),
-                f"{row.scores['num']} {'unseen' if row.part == 'test' else row.part}",
+                *described(row, epochs_of),
                 f"{mse['value']:.5f}{interval(mse)}{mark(row, errors)}",
                 f"{ssim['value']:.3f}",
                 f"{row.scores['pca']['mse']['value']:.5f}",
@@ -191,6 +224,19 @@ def cells(rows: Sequence[Row], epochs_of: Callable[[Row], int]) -> list[list[str
             ]
         )
     return table
+
+
+def described(row: Row, epochs_of: Callable[[Row], int]) -> list[str]:
+    """What every table begins with."""
+    config = config_of(row.run)
+    return [
+        row.name,
+        config.model.recipe,
+        str(config.model.latent),
+        str(config.training.seed),
+        str(epochs_of(row)),
+        f"{row.scores['num']} {'unseen' if row.part == 'test' else row.part}",
+    ]
 
 
 def interval(cell: dict[str, Any]) -> str:

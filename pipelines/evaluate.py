@@ -36,7 +36,7 @@ def evaluate(subject: Subject) -> Stage:
 
     work = write_text_scores if subject.is_text else write_scores
     # Earlier versions kept means only, of which no difference can be judged.
-    inputs = subject.model_inputs if subject.is_text else {**subject.model_inputs, "each_picture": True}
+    inputs = {**subject.model_inputs, "each_picture": True}
     return subject.compute("evaluate", inputs, lambda stage: work(subject, stage))
 
 
@@ -115,12 +115,12 @@ def intervals(scores: Quality, groups: NDArray[np.int64]) -> dict[str, dict[str,
     return {name: dataclasses.asdict(interval(getattr(scores, name))) for name in MEASURES}
 
 
-def elbo_of_each(model: Any, pictures: Pictures, positions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The ELBO of each picture [N] in nats, β and warm-up left out."""
+def elbo_of_each(model: Any, pictures: Examples, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The ELBO of each picture (or sentence) [N] in nats, β and warm-up left out."""
     from vae_tf.data.batches import ordered_batches
     from vae_tf.evaluation.likelihood import single_sample_elbo
 
-    return single_sample_elbo(model, ordered_batches(pictures.images, pictures.index.labels, positions, 64))
+    return single_sample_elbo(model, ordered_batches(pictures.examples, pictures.index.labels, positions, 64))
 
 
 NO_USE = {"kl_per_dimension": None, "information_per_dimension": None}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.run_data import Subject, config_of
+from pipelines.run_data import Subject, config_of, own_pictures
 from reports.method_records import Method
 from reports.words import said_of, without_folders
 from vae_tf.artifacts import Run, Stage
@@ -122,6 +122,9 @@ SENTENCES = {
     "greedily and by beam search from posterior means; perplexity is that of a token by the bound.",
     "interpolation": "Sentences were decoded greedily along the straight line and the great circle between "
     "posterior means (homotopies, Bowman et al. 2016).",
+    "compare": "Each run was scored on the same unseen sentences. Two runs differ where the paired difference of "
+    "their bounds, sentence by sentence, exceeds its standard error over groups by Student’s t at 5 %, corrected "
+    "for all pairs of runs (Bonferroni).",
 }
 UNKNOWN = ("Computed from what the stage named below was given.", LEARNED)
 STAGES = {"index": "evaluate", "data": "data", "training": "train", "latents": "embed"}
@@ -231,6 +234,8 @@ def command_of(subject: Subject, page: str, options: dict[str, Any]) -> str:
 def comparison_method(runs: Sequence[Run]) -> Method:
     """Of a page that several runs share."""
     text, packages = METHODS["compare"]
+    if own_pictures(runs[0]).is_text:
+        text = SENTENCES["compare"]
     known = versions()
     return Method(
         text=text,

@@ -33,15 +33,6 @@ def open_for(config: Config) -> Source | SentenceFile:
     return open_source(config.data)
 
 
-def check_not_text(source: str) -> None:
-    """Raises: UserError: Sentences, which `sweep` could train on but not compare."""
-    if texts.is_text(source):
-        raise UserError(
-            f"sweep compares reconstructions of pictures, and {short_name(source)} holds sentences.",
-            "Train each: python cli.py train FILE --recipe sentence --latent 16",
-        )
-
-
 def prepare_text(config: Config, source: SentenceFile) -> Sentences:
     """Takes apart, labels and splits the sentences, and says what was found."""
     sentences = texts.load_sentences(config.data, config.training.seed, source)

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluate import LARGEST_NUM_SCORED, NO_USE, choose, use_of_dimensions
+from pipelines.evaluate import LARGEST_NUM_SCORED, NO_USE, choose, elbo_of_each, use_of_dimensions
 from pipelines.run_data import Subject, config_of, load_model
 from pipelines.text_data import load_sentences_of
 from vae_tf import random
-from vae_tf.artifacts import StageWriter, write_json
+from vae_tf.artifacts import StageWriter, save_arrays, write_json
 from vae_tf.data.sentences import Sentences
 from vae_tf.vocabulary import lengths_of
 
@@ -25,14 +25,19 @@ def write_text_scores(subject: Subject, stage: StageWriter) -> None:
     model.compile()
     scores: dict[str, Any] = {}
     shown: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for part in ("test", "validation", "train"):
         positions = choose(sentences.index, part, LARGEST_NUM_SCORED)
         if len(positions):
             scores[part] = score(model, sentences, positions)
+            arrays[f"{part}_scored"] = positions
+            if model.has_elbo:
+                arrays[f"{part}_each_elbo"] = elbo_of_each(model, sentences, positions)
             shown[part] = reconstructions(model, sentences, positions)
     scores["model"] = "VAE" if model.has_elbo else "autoencoder"
     scores |= use_of_dimensions(model, sentences) if model.has_elbo else NO_USE
     shown["samples"] = samples(model, sentences, config_of(subject.run).training.seed)
+    save_arrays(stage.folder / "scores.npz", **arrays)
     write_json(stage.folder / "sentences.json", shown)
     write_json(stage.folder / "scores.json", scores)
     stage.results["scores"] = scores

@@ -16,12 +16,16 @@ class Overlaid:
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """One run of a comparison: some scored pictures and what it makes of them, with the address of its report."""
+    """One run of a comparison: some scored pictures and what it makes of them, with the address of its report.
+
+    `rebuilt`: of sentences (original, what is decoded from its posterior mean) in their place.
+    """
 
     name: str
     address: str
-    originals: Pictures
-    reconstructions: Pictures
+    originals: Pictures | None = None
+    reconstructions: Pictures | None = None
+    rebuilt: Sequence[tuple[str, str]] = ()
     headline: str = ""
 
 

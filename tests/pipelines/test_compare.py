@@ -1,11 +1,14 @@
 """Runs side by side, and the sweep that makes them."""
 
 import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import cli
+from pipelines import compare, text_comparison
 from pipelines.compare import folder_name
 from pipelines.comparison import Row, answer, by_elbo, by_error, cautions, mark
 from pipelines.sweep import variants
@@ -68,6 +71,29 @@ def test_a_best_within_noise_has_no_star():
     level = [row(name, "x", "density", 0.1, None, i) for i, name in enumerate("abc")]
     assert "cannot be told from it" in answer(level) and " and " in answer(level)
     assert "no two were scored on the same pictures" in answer([rows[0], row("d", "y", "density", 0.1, None)])
+
+
+def test_sentences_are_ranked_by_what_they_cost():
+    rows = [row("a", "x", "words", 0.1, -60.0), row("b", "x", "words", 0.1, -50.0, 1)]
+    cost = -rows[1].each["elbo"].mean()
+    assert text_comparison.answer(rows).startswith(
+        f"b finds 20 unseen sentences most probable: at most {cost:.2f} nats each; the next, a, has "
+    )
+    assert [mark(r, by_elbo(rows)) for r in rows] == ["", " *"]
+    apart = [rows[0], row("b", "x", "other words", 0.1, -50.0, 1)]
+    assert "no two were scored on the same sentences" in text_comparison.answer(apart)
+    assert "another vocabulary" in text_comparison.cautions(apart)[-1]
+    level = [row("a", "x", "words", 0.1, -60.0), row("b", "x", "words", 0.1, -60.0, 1)]
+    assert "run is the best beyond noise" in text_comparison.answer(level)
+
+
+def test_sentences_and_pictures_are_not_compared(monkeypatch):
+    kinds = {"a": False, "b": True, "c": True}
+    monkeypatch.setattr(compare, "own_pictures", lambda run: SimpleNamespace(is_text=kinds[run.name]))
+    runs = {name: artifacts.Run(Path(name)) for name in kinds}
+    assert compare.kind_of([runs["b"], runs["c"]]) is text_comparison
+    with pytest.raises(UserError, match="b is about sentences and a about pictures"):
+        compare.kind_of(list(runs.values()))
 
 
 def test_other_runs_have_another_comparison(tmp_path, monkeypatch):

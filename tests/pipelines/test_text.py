@@ -168,6 +168,27 @@ def test_another_file_is_embedded_in_the_run_s_vocabulary(in_text_runs, tmp_path
     )
 
 
+def test_runs_on_sentences_are_compared(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("VAE_TF_RUNS", str(tmp_path / "runs"))
+    source = write_sentences(tmp_path / "sentences.txt")
+    sizes = SMALL[SMALL.index("--batch-size") :]
+    assert (
+        cli.main(["sweep", str(source), "--recipe", "sentence", "--latent", "2,3", "--epochs", "1", *sizes])
+        == 0
+    )
+    said, page = capsys.readouterr().out, tmp_path / "runs" / "comparison-1-2" / "compare.html"
+    text = page.read_text()
+    for run in artifacts.all_runs():
+        stage = run.stage("evaluate")
+        scores, each = stage.record["results"]["scores"]["test"], np.load(stage.folder / "scores.npz")
+        assert len(each["test_each_elbo"]) == len(each["test_scored"]) == scores["num"]
+        assert each["test_each_elbo"].mean() == pytest.approx(scores["elbo"], rel=1e-5)
+        assert f"{-scores['elbo']:.2f}" in text and run.name in text
+        shown = json.loads((stage.folder / "sentences.json").read_text())["test"]
+        assert all(pair["original"] in text for pair in shown)
+    assert "The same sentences, by each run" in text and "MSE" not in text and "unseen sentences" in said
+
+
 def test_exact_resume(in_text_runs, tmp_path):
     """Two epochs, and one extended by one, end in the same weights."""
     source = write_sentences(tmp_path / "sentences.txt")
@@ -200,8 +221,7 @@ def test_exact_resume(in_text_runs, tmp_path):
         ),
         (["train", "demo:faces", "--tokens", "characters"], "--tokens is about sentences"),
         (["train", "nothing.txt", "--recipe", "sentence"], "There is no folder or file 'nothing.txt'"),
-        (["sweep", "TEXT", "--recipe", "sentence"], "sweep compares reconstructions of pictures"),
-        (["compare", "1"], "is about sentences, and compare"),
+        (["sweep", "TEXT"], "conv is for pictures, and TEXT holds sentences"),
         (["embed", "1", "demo:faces"], "is no file of text"),
     ],
 )
