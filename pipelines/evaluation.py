@@ -160,7 +160,8 @@ def describe_aggregate(
     if not len(positions):
         positions = np.arange(len(index.paths))[:LARGEST_NUM_FOR_AGGREGATE]
     if has_switches:
-        return {"sentence": sentence_on_use(latents["kl"][positions].mean(axis=0)), "information": None}
+        kl = latents["kl"][positions].mean(axis=0)
+        return {"sentence": sentence_on_use(kl, kl), "information": None}
     found = aggregate(latents["mean"][positions], latents["standard_deviation"][positions] ** 2, seed)
     return {
         "sentence": found.sentence,

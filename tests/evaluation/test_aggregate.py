@@ -165,17 +165,25 @@ def test_memory_is_that_of_a_few_blocks(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_verdict_on_collapse() -> None:
-    # KL of N(m, 1) is m² / 2: 0.005, 0.045, 0.125 and 2 nats.
-    means = np.tile(np.array([0.1, 0.3, 0.5, 2.0]), (10, 1)) * np.where(np.arange(10) % 2, 1, -1)[:, None]
-    result = aggregate(means, np.ones((10, 4)))
-    np.testing.assert_allclose(result.kl, [0.005, 0.045, 0.125, 2.0])
-    assert (result.num_used, result.num_collapsed) == (2, 1)
+    # KL of N(m, 1) is m² / 2: 0.005, 0.045, 2 and 8 nats; the fourth has one mean for all pictures.
+    signs = np.where(np.arange(10) % 2, 1, -1)[:, None] * [1, 1, 1, 0] + [0, 0, 0, 1]
+    result = aggregate(np.array([0.1, 0.3, 2.0, 4.0]) * signs, np.ones((10, 4)))
+    np.testing.assert_allclose(result.kl, [0.005, 0.045, 2.0, 8.0])
+    # Two clouds two standard deviations from their middle: the entropy of the mixture less that of a cloud.
+    z = np.linspace(-12, 12, 200_001)
+    density = 0.5 * (scipy.stats.norm(-2).pdf(z) + scipy.stats.norm(2).pdf(z))
+    entropy = -(density * np.log(density)).sum() * (z[1] - z[0])
+    expected = entropy - scipy.stats.norm.entropy()
+    assert result.information_per_dimension[2] == pytest.approx(expected, abs=0.05)
+    np.testing.assert_allclose(result.information_per_dimension[[0, 3]], 0, atol=0.03)
     assert result.sentence == (
-        "2 of 4 latent dimensions are used (mean KL above 0.1 nat), 1 weakly (0.01 to 0.1), "
-        "1 are collapsed (below 0.01)."
+        "1 of 4 latent dimensions is used: it tells more than 0.1 nat of the picture. 1 of the others costs as much "
+        "(KL above 0.1 nat) and tells nothing: it is away from N(0, 1) for every picture."
     )
     nothing = aggregate(np.zeros((10, 4)), np.ones((10, 4)))
-    assert nothing.sentence.startswith("Collapsed: none of 4") and nothing.num_collapsed == 4
+    assert (
+        nothing.sentence == "Collapsed: none of 4 latent dimensions tells as much as 0.1 nat of the picture."
+    )
 
 
 def test_a_pure_function_of_the_seed() -> None:

@@ -15,8 +15,8 @@ from vae_tf import random
 
 Floats = NDArray[np.float64]
 
-COLLAPSED_KL = 0.01
-USED_KL = 0.1
+# Nats of information, or of KL.
+USED = 0.1
 # Numbers in the largest block, so that memory does not grow with the number of pictures (32 MB).
 BLOCK_SIZE = 4_000_000
 MOST_FOR_INFORMATION = 2_000
@@ -33,6 +33,7 @@ class Aggregate:
             KL(q(z_j) ‖ N(0, 1)), since of all densities with these moments the normal has the largest entropy.
         kl_mixture: KL(q(z_j) ‖ N(0, 1)) [d] itself, by Monte Carlo, and its standard error.
         information: I(x; z) between a picture's number and its code, by Monte Carlo; 0 to log N.
+        information_per_dimension: I(x; z_j) [d], see the function of that name.
         total_correlation: KL(q(z) ‖ Π_j q(z_j)), by Monte Carlo; 0 where dimensions are independent. Too large, by up
             to what the information lacks, where that is `saturated`.
         num_pictures: N.
@@ -46,6 +47,7 @@ class Aggregate:
     kl_mixture_error: Floats
     information: float
     information_error: float
+    information_per_dimension: Floats
     total_correlation: float
     total_correlation_error: float
     num_pictures: int
@@ -60,32 +62,24 @@ class Aggregate:
         return self.information > np.log(self.num_pictures) - np.log(10)
 
     @property
-    def num_collapsed(self) -> int:
-        """Dimensions with a mean KL below 0.01 nat."""
-        return int((self.kl < COLLAPSED_KL).sum())
-
-    @property
-    def num_used(self) -> int:
-        """Dimensions with a mean KL above 0.1 nat."""
-        return int((self.kl > USED_KL).sum())
-
-    @property
     def sentence(self) -> str:
         """A plain verdict on collapse."""
-        return sentence_on_use(self.kl)
+        return sentence_on_use(self.information_per_dimension, self.kl)
 
 
-def sentence_on_use(kl: Floats) -> str:
-    """A plain verdict on collapse, from the mean KL of each dimension [d], nats."""
-    num_dimensions, num_used = len(kl), int((kl > USED_KL).sum())
-    num_collapsed = int((kl < COLLAPSED_KL).sum())
-    if num_collapsed == num_dimensions:
-        return f"Collapsed: none of {num_dimensions} latent dimensions tells anything of the picture."
-    return (
-        f"{num_used} of {num_dimensions} latent dimensions are used (mean KL above {USED_KL} nat), "
-        f"{num_dimensions - num_used - num_collapsed} weakly ({COLLAPSED_KL} to {USED_KL}), "
-        f"{num_collapsed} are collapsed (below {COLLAPSED_KL})."
-    )
+def sentence_on_use(information: Floats, kl: Floats) -> str:
+    """A plain verdict on collapse, from what each dimension tells and costs [d], nats."""
+    used = information > USED
+    num_dimensions, num_used, num_idle = len(kl), int(used.sum()), int((~used & (kl > USED)).sum())
+    if not num_used:
+        said = f"Collapsed: none of {num_dimensions} latent dimensions tells as much as {USED} nat of the picture."
+    else:
+        are_used = "is used: it tells" if num_used == 1 else "are used: each tells"
+        said = f"{num_used} of {num_dimensions} latent dimensions {are_used} more than {USED} nat of the picture."
+    if num_idle:
+        costs = "1 of the others costs" if num_idle == 1 else f"{num_idle} of the others cost"
+        said += f" {costs} as much (KL above {USED} nat) and tells nothing: it is away from N(0, 1) for every picture."
+    return said
 
 
 def aggregate(mean: ArrayLike, variance: ArrayLike, seed: int = 0, num_samples: int = 500) -> Aggregate:
@@ -113,9 +107,9 @@ def aggregate(mean: ArrayLike, variance: ArrayLike, seed: int = 0, num_samples: 
     noise = generator.standard_normal((num_samples, means.shape[1]))
     samples = means[chosen] + np.sqrt(variances[chosen]) * noise
     joint, marginal = log_mixture(samples, means, variances)
-    own = _log_normal(samples, means[chosen], variances[chosen]).sum(axis=1)
+    own = _log_normal(samples, means[chosen], variances[chosen])
     kl_samples = marginal - _log_normal(samples, np.zeros(1), np.ones(1))
-    information, information_error = _mean_and_error(own - joint)
+    information, information_error = _mean_and_error(own.sum(axis=1) - joint)
     correlation, correlation_error = _mean_and_error(joint - marginal.sum(axis=1))
     kl_mixture, kl_mixture_error = _mean_and_error(kl_samples)
     centre, spread = means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0)
@@ -128,6 +122,7 @@ def aggregate(mean: ArrayLike, variance: ArrayLike, seed: int = 0, num_samples: 
         kl_mixture_error=kl_mixture_error,
         information=float(information),
         information_error=float(information_error),
+        information_per_dimension=(own - marginal).mean(axis=0),
         total_correlation=float(correlation),
         total_correlation_error=float(correlation_error),
         num_pictures=len(means),
