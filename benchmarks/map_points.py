@@ -4,23 +4,20 @@
     npm pack deck.gl && tar xzf deck.gl-*.tgz           # for package/dist.min.js
     python benchmarks/map_points.py --plotly .../plotly.min.js --deck package/dist.min.js
 
-Each page opens from the disk in headless Chromium (no GPU: WebGL by SwiftShader), five times, each in a new window;
-medians. Ready: from the start of the navigation until a frame after the points are drawn and a move of the mouse is
-answered. Hover: from the move of the mouse onto a point to the frame after its label is there, 20 points. Size: the
-page with its scripts and data; thumbnails, of which only ours has some, come as they are needed and are counted apart.
+Each page opens from the disk in headless Chromium (no GPU: WebGL by SwiftShader), five times in turn, each in a new
+window; medians. Ready: from the start of the navigation until a frame after the points are drawn and a move of the
+mouse is answered. Hover: from the move of the mouse onto a point to the frame after its label is there, 20 points.
+Size: the page with its scripts and data; thumbnails, of which only ours has some, come as they are needed and are
+counted apart.
 Ours carries three linked maps, 40 classes, 30 latents, 8 neighbours of each point, names, 10 small maps; the others
 one map with x, y and class.
 
-Measured so far once each (--times 1), on 2 shared cores at a load of 12, so that only the comparison counts, and that
-roughly (plotly.js of plotly 7.1.0, deck.gl 9.4.0, Chromium without a GPU):
+Measured on 2 cores, nothing else running (plotly.js of plotly 7.1.0, deck.gl 9.4.0, Chromium without a GPU):
 
-    ours     11.4 MB (+ 1.8 MB of pictures)   ready 17.1 s   hover     2 ms
-    plotly    5.5 MB                          ready 18.4 s   hover    59 ms
-    deck.gl   2.7 MB                          ready 12.0 s   hover 1,255 ms
+    ours     11.4 MB (+ 1.8 MB of pictures)   ready 1.1 s   hover   2 ms
+    plotly    5.5 MB                          ready 2.6 s   hover   5 ms
+    deck.gl   2.7 MB                          ready 4.8 s   hover 783 ms
 
-Our page alone, at a load of 8.5: ready after 2.1 s without WebGL, 4.1 s with these flags. Before marks were copied as
-pixels it was 4.9 s and 34.5 s: each `drawImage` goes through the GPU's software. At a load of about 5, earlier: plotly
-7.0 s and 7 ms, deck.gl 6.9 s and 1,602 ms. A quiet machine has yet to say it.
 """
 
 import base64

@@ -56,7 +56,7 @@ def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewR
         samples=arrays["samples"],
         kl_per_dimension=array_or_none(scores["kl_per_dimension"]),
         information_per_dimension=array_or_none(scores["information_per_dimension"]),
-        warnings=warnings(pictures, train.record["results"]),
+        warnings=warnings(subject, pictures, train.record["results"]),
         skipped=pictures.skipped,
     )
 
@@ -65,8 +65,10 @@ def array_or_none(values: list[float] | None) -> Any:
     return None if values is None else np.asarray(values, dtype=np.float64)
 
 
-def warnings(pictures: Pictures, results: dict[str, Any]) -> list[str]:
+def warnings(subject: Subject, pictures: Pictures, results: dict[str, Any]) -> list[str]:
     """What a reader must know before believing a figure."""
+    from pipelines.training_record import is_still_improving
+
     found = list(pictures.notes)
     if pictures.skipped:
         files = "1 file" if len(pictures.skipped) == 1 else f"{len(pictures.skipped)} files"
@@ -75,6 +77,11 @@ def warnings(pictures: Pictures, results: dict[str, Any]) -> list[str]:
         found.append(
             f"Training took only {results['step']} steps; a model that has hardly learned yet says little about "
             "the pictures. About 1,500 are usual."
+        )
+    elif subject.is_own and is_still_improving(subject.run):
+        found.append(
+            "Training was still improving when it ended: more epochs would very likely help. "
+            f"python cli.py train --extend {subject.run.name} --epochs {results['epoch']}"
         )
     return found
 

@@ -15,6 +15,7 @@ from vae_tf.training.plan import CLIP_NORM
 # Of all that validation gained after the first tenth of the epochs: less in the last fifth is as good as nothing.
 SMALL_GAIN = 0.01
 TOO_FEW_EPOCHS = 10
+STILL_IMPROVING = "It was still improving when it ended"
 
 
 def training(subject: Subject, facts: RunFacts, pictures: Examples) -> TrainingRecord:
@@ -43,6 +44,11 @@ def training(subject: Subject, facts: RunFacts, pictures: Examples) -> TrainingR
         children=[(other.name, address(other)) for other in children_of(run)],
         facts=[] if subject.is_text else fact_list(run, train.record["results"], scores),
     )
+
+
+def is_still_improving(run: Run) -> bool:
+    """Whether validation was still gaining when training ended."""
+    return verdict(read_lines(run), "picture")[0].startswith(STILL_IMPROVING)
 
 
 def children_of(run: Run) -> list[Run]:
@@ -109,7 +115,7 @@ def verdict(lines: list[dict[str, Any]], noun: str) -> tuple[str, list[str]]:
         )
     elif best >= 0.9 * count - 1 and share > SMALL_GAIN:
         said = (
-            f"It was still improving when it ended: the last fifth of the epochs gained {number(late)} nats per "
+            f"{STILL_IMPROVING}: the last fifth of the epochs gained {number(late)} nats per "
             f"{noun}, {percent(share)} of all that was gained after the first tenth. More epochs would "
             "very likely help."
         )

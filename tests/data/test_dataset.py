@@ -127,6 +127,18 @@ def test_a_folder_becomes_pictures_with_all_facts_in_one_order(tmp_path: Path) -
     assert not np.array_equal(other.index.parts, index.parts)
 
 
+def test_a_table_beside_the_pictures_is_named_until_it_is_read(tmp_path: Path) -> None:
+    root = write_faces(tmp_path / "faces")
+    assert not any("--labels" in note for note in loaded(root, tmp_path).source_notes)
+    rows = [f"{path.relative_to(root)},{path.stem}" for path in sorted(root.rglob("*.png"))]
+    (root / "facts.csv").write_text("\n".join(["file,person", *rows]))
+    (root / "notes.txt").write_text("no table")
+    noted = [note for note in loaded(root, tmp_path).source_notes if "--labels" in note]
+    assert noted == ["Does facts.csv say what the pictures are? --labels FOLDER/facts.csv reads it."]
+    config = DataConfig(source=str(root), labels=str(root / "facts.csv"))
+    assert not any("--labels" in note for note in load_pictures(config, 7, tmp_path / "cache").source_notes)
+
+
 def test_equal_pictures_are_refused(tmp_path: Path) -> None:
     root = write_faces(tmp_path / "faces", constant=True)
     with pytest.raises(UserError, match="All pictures are equal"):

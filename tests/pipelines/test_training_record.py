@@ -1,7 +1,11 @@
 """What a page says of a training, from curves whose ending is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
+from pipelines import training_record
+from pipelines.overview_record import warnings
 from pipelines.training_record import choice, verdict
 
 
@@ -36,6 +40,18 @@ def test_a_curve_that_still_falls_is_still_improving():
     answer, _ = verdict(lines(100.0 - EPOCHS), "sentence")
     # 20 of the 89 nats after the first tenth.
     assert answer.startswith("It was still improving") and "20.0 nats per sentence, 22 %" in answer
+
+
+def test_the_first_page_warns_of_a_training_that_was_not_done(monkeypatch):
+    run = SimpleNamespace(name="00001-faces")
+    subject = SimpleNamespace(run=run, is_own=True)
+    pictures = SimpleNamespace(notes=["a note"], skipped=[])
+    for values, warned in ((100.0 - EPOCHS, True), (100.0 * np.exp(-EPOCHS / 8), False)):
+        monkeypatch.setattr(training_record, "read_lines", lambda run, values=values: lines(values))
+        found = warnings(subject, pictures, {"step": 1500, "epoch": 100})
+        assert found[0] == "a note" and warned == any(
+            "still improving" in text and text.endswith("--extend 00001-faces --epochs 100") for text in found
+        )
 
 
 def test_a_flat_end_has_converged_and_a_lowered_rate_is_said():

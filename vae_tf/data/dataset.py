@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from vae_tf.data.calibration import split_for_calibration
 from vae_tf.data.hidden_labels import hide_labels
 from vae_tf.data.sources import Source, open_source
 from vae_tf.data.splits import FREE, OTHER, PARTS, Split, split
+from vae_tf.data.tables import TABLE_SUFFIXES
 from vae_tf.errors import UserError
 from vae_tf.pixels import EightBitView
 
@@ -187,7 +189,10 @@ def load_pictures(
         hidden = hide_labels(index.labels, training, index.class_names, config.labelled_fraction, seed)
         index = dataclasses.replace(index, hidden=hidden)
         notes.append(note_about_hidden(index))
-    return dataclasses.replace(make_pictures(source, shape, cache, index, notes), shares=shares)
+    found = make_pictures(source, shape, cache, index, notes)
+    return dataclasses.replace(
+        found, shares=shares, source_notes=[*found.source_notes, *note_about_tables(config)]
+    )
 
 
 def split_as_asked(
@@ -295,6 +300,18 @@ def note_about_hidden(index: Index) -> str:
     return (
         f"Training sees {seen:,} of {known:,} labels (--labelled-fraction); the others are hidden, "
         "and only check what is predicted."
+    )
+
+
+def note_about_tables(config: DataConfig) -> list[str]:
+    """That a table lies at the top of the folder, which may say what the pictures are, where none was named."""
+    folder = Path(config.source).expanduser()
+    if config.labels is not None or not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.name.lower().endswith(TABLE_SUFFIXES))
+    return (
+        [f"Does {names[0]} say what the pictures are? --labels FOLDER/{names[0]} reads it."] if names else []
     )
 
 

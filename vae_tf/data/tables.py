@@ -14,6 +14,8 @@ from vae_tf.errors import UserError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+# What is a table by its name alone; any .txt may be one.
+TABLE_SUFFIXES = (".csv", ".tsv", *PARQUET_SUFFIXES)
 BLANKS = r"\s+"
 DELIMITERS = ",;\t"
 MISSING = frozenset(("", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL"))
