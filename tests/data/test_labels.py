@@ -205,6 +205,18 @@ def test_columns_are_guessed_by_name(tmp_path: Path) -> None:
     assert source.facts == {"Species": [0, 1, 2, 3, 4, 5]}
 
 
+def test_columns_that_might_be_classes_are_named_where_none_is(tmp_path: Path) -> None:
+    table = "file,age,defect\n" + "".join(f"{i}.png,{20 + i},{i % 2}\n" for i in range(6))
+    paths = [f"{i}.png" for i in range(6)]
+    notes = applied(tmp_path, table, listed(*paths))
+    assert "No column was taken for the classes: --label-column NAME; defect has 2 values." in notes
+    for source, options in (
+        (listed(*paths), {"label_column": "defect"}),
+        (listed(*(f"{'xy'[i % 2]}/{i}.png" for i in range(6)), classes=True), {}),
+    ):
+        assert "No column" not in applied(tmp_path, table, source, **options)
+
+
 def test_folders_classes_stay_unless_asked(tmp_path: Path) -> None:
     paths = [f"{'xy'[i % 2]}/{i}.png" for i in range(6)]
     source = listed(*paths, classes=True)

@@ -23,6 +23,7 @@ GROUP_NAME = re.compile(
     r"(subject|person|patient|group|individual|identity)[_ ]?(id|nr|no|number|name)?", re.I
 )
 FEWEST_NAMED_GROUP = 8
+MOST_CLASSES = 20
 SPLIT_NAMES = ("split", "set", "partition", "subset", "part")
 PART_WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -134,8 +135,15 @@ def choose_roles(
     elif split is not None:
         words_for_parts(table, split)
     kept = own_classes and config.label_column is None
+    without = label is None and not own_classes
+    fit = (
+        like_classes({n: values_of(table, n, match) for n in free if n not in (group, split)})
+        if without
+        else ""
+    )
     return Roles(file_column, label, group, split), [
         *([f"Classes come from the column {label}."] if label else []),
+        *([f"No column was taken for the classes: --label-column NAME; {fit}."] if fit else []),
         *(["Classes stay those of the folders; --label-column takes others."] if kept and named else []),
         *([f"Groups come from the column {group}."] if group else []),
         *([f"Parts come from the column {split}."] if split else []),
@@ -151,6 +159,13 @@ def values_of(table: Table, column: str, match: Match) -> list[str]:
 
 def looks_like_names(values: list[str]) -> bool:
     return 2 < len(values) == len(set(values))
+
+
+def like_classes(values: dict[str, list[str]]) -> str:
+    """Columns of few different values, in words; "" where there are none."""
+    counts = {name: len(set(found)) for name, found in values.items() if not looks_like_names(found)}
+    fitting = [f"{name} has {count} values" for name, count in counts.items() if 2 <= count <= MOST_CLASSES]
+    return ", ".join(fitting[:5])
 
 
 def looks_like_groups(name: str, values: list[str]) -> bool:
