@@ -32,68 +32,108 @@ window.vaeNetwork = (function () {
     for (let i = 0; i < data.length; i++) data[i] = change(data[i]);
   }
 
-  // Adds x times a row of weights to a row of sums: the loop in which all of the time goes.
-  function add(out, to, x, weights, from, count) {
-    for (let i = 0; i < count; i++) out[to + i] += x * weights[from + i];
-  }
-
   function dense({ units, weights: from, bias }, input, weights) {
     const data = weights.slice(bias, bias + units);
     for (let i = 0; i < input.data.length; i++) {
-      if (input.data[i] !== 0) add(data, 0, input.data[i], weights, from + i * units, units);
+      const x = input.data[i];
+      const row = from + i * units;
+      if (x !== 0) for (let u = 0; u < units; u++) data[u] += x * weights[row + u];
     }
     return { data, shape: [units] };
   }
 
-  function withBias(height, width, filters, weights, bias) {
-    const data = new Float32Array(height * width * filters);
-    const row = weights.subarray(bias, bias + filters);
-    for (let i = 0; i < data.length; i += filters) data.set(row, i);
-    return { data, shape: [height, width, filters] };
-  }
-
-  // Visits every pair of a cell of the coarse grid and a cell of the fine one that the kernel joins, where
-  // fine = coarse · stride + place in the kernel − padding, as TensorFlow pads with "same".
-  function join(coarse, fine, { side, stride }, visit) {
-    const before = [0, 1].map((axis) => Math.max(0, (coarse[axis] - 1) * stride + side - fine[axis]) >> 1);
-    for (let y = 0; y < coarse[0]; y++) {
-      for (let x = 0; x < coarse[1]; x++) {
-        for (let ky = 0; ky < side; ky++) {
-          const fy = y * stride + ky - before[0];
-          if (fy < 0 || fy >= fine[0]) continue;
-          for (let kx = 0; kx < side; kx++) {
-            const fx = x * stride + kx - before[1];
-            if (fx >= 0 && fx < fine[1]) visit(y * coarse[1] + x, fy * fine[1] + fx, ky * side + kx);
-          }
-        }
+  // Four rows of numbers (`rows[4 k + j]` is number k of row j) times a matrix of weights [count, filters], added to `out`
+  // at `to[j]`. All of the time goes here: sums stay in variables, and a weight is read once for four rows.
+  function multiply(rows, count, weights, from, filters, out, to) {
+    const [t0, t1, t2, t3] = to;
+    let f = 0;
+    for (; f + 4 <= filters; f += 4) {
+      let a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
+      let c0 = 0, c1 = 0, c2 = 0, c3 = 0, d0 = 0, d1 = 0, d2 = 0, d3 = 0;
+      for (let r = 0, w = from + f; r < 4 * count; r += 4, w += filters) {
+        const a = rows[r], b = rows[r + 1], c = rows[r + 2], d = rows[r + 3];
+        const w0 = weights[w], w1 = weights[w + 1], w2 = weights[w + 2], w3 = weights[w + 3];
+        a0 += a * w0; a1 += a * w1; a2 += a * w2; a3 += a * w3;
+        b0 += b * w0; b1 += b * w1; b2 += b * w2; b3 += b * w3;
+        c0 += c * w0; c1 += c * w1; c2 += c * w2; c3 += c * w3;
+        d0 += d * w0; d1 += d * w1; d2 += d * w2; d3 += d * w3;
+      }
+      out[t0 + f] += a0; out[t0 + f + 1] += a1; out[t0 + f + 2] += a2; out[t0 + f + 3] += a3;
+      out[t1 + f] += b0; out[t1 + f + 1] += b1; out[t1 + f + 2] += b2; out[t1 + f + 3] += b3;
+      out[t2 + f] += c0; out[t2 + f + 1] += c1; out[t2 + f + 2] += c2; out[t2 + f + 3] += c3;
+      out[t3 + f] += d0; out[t3 + f + 1] += d1; out[t3 + f + 2] += d2; out[t3 + f + 3] += d3;
+    }
+    for (; f < filters; f++) {
+      for (let k = 0; k < count; k++) {
+        for (let j = 0; j < 4; j++) out[to[j] + f] += rows[4 * k + j] * weights[from + k * filters + f];
       }
     }
   }
 
-  function conv(step, input, weights) {
-    const [height, width, channels] = input.shape;
-    const { filters, stride } = step;
-    const out = withBias(Math.ceil(height / stride), Math.ceil(width / stride), filters, weights, step.bias);
-    join(out.shape, input.shape, step, (to, from, place) => {
-      for (let c = 0; c < channels; c++) {
-        const row = step.weights + (place * channels + c) * filters;
-        add(out.data, to * filters, input.data[from * channels + c], weights, row, filters);
-      }
-    });
-    return out;
+  // Room for a picture that begins with the bias everywhere, and for one more pixel, into which goes what belongs nowhere.
+  function withBias(pixels, filters, weights, bias) {
+    const data = new Float32Array((pixels + 1) * filters);
+    const row = weights.subarray(bias, bias + filters);
+    for (let i = 0; i < data.length; i += filters) data.set(row, i);
+    return data;
   }
 
-  function convTranspose(step, input, weights) {
-    const [height, width, channels] = input.shape;
-    const { filters, stride } = step;
-    const out = withBias(height * stride, width * stride, filters, weights, step.bias);
-    join(input.shape, out.shape, step, (from, to, place) => {
-      for (let c = 0; c < channels; c++) {
-        const row = step.weights + (place * channels + c) * filters;
-        add(out.data, to * filters, input.data[from * channels + c], weights, row, filters);
+  // How many pixels TensorFlow's padding "same" adds before the first one of the finer grid.
+  function padding(coarse, fine, { side, stride }) {
+    return [0, 1].map((axis) => Math.max(0, (coarse[axis] - 1) * stride + side - fine[axis]) >> 1);
+  }
+
+  function conv(step, { data, shape: [height, width, channels] }, weights) {
+    const { filters, stride, side } = step;
+    const shape = [Math.ceil(height / stride), Math.ceil(width / stride), filters];
+    const [top, left] = padding(shape, [height, width], step);
+    const pixels = shape[0] * shape[1];
+    const out = withBias(pixels, filters, weights, step.bias);
+    const count = side * side * channels;
+    const rows = new Float32Array(4 * count);
+    for (let first = 0; first < pixels; first += 4) {
+      rows.fill(0);
+      const to = [0, 1, 2, 3].map((j) => Math.min(first + j, pixels) * filters);
+      for (let j = 0; j < Math.min(4, pixels - first); j++) {
+        const y = Math.floor((first + j) / shape[1]) * stride - top;
+        const x = ((first + j) % shape[1]) * stride - left;
+        for (let place = 0; place < side * side; place++) {
+          const fy = y + Math.floor(place / side);
+          const fx = x + (place % side);
+          if (fy < 0 || fy >= height || fx < 0 || fx >= width) continue;
+          const from = (fy * width + fx) * channels;
+          for (let c = 0; c < channels; c++) rows[4 * (place * channels + c) + j] = data[from + c];
+        }
       }
-    });
-    return out;
+      multiply(rows, count, weights, step.weights, filters, out, to);
+    }
+    return { data: out.subarray(0, pixels * filters), shape };
+  }
+
+  function convTranspose(step, { data, shape: [height, width, channels] }, weights) {
+    const { filters, stride, side } = step;
+    const shape = [height * stride, width * stride, filters];
+    const [top, left] = padding([height, width], shape, step);
+    const pixels = shape[0] * shape[1];
+    const out = withBias(pixels, filters, weights, step.bias);
+    const rows = new Float32Array(4 * channels);
+    for (let first = 0; first < height * width; first += 4) {
+      rows.fill(0);
+      const num = Math.min(4, height * width - first);
+      for (let j = 0; j < num; j++) {
+        for (let c = 0; c < channels; c++) rows[4 * c + j] = data[(first + j) * channels + c];
+      }
+      for (let place = 0; place < side * side; place++) {
+        const to = [0, 1, 2, 3].map((j) => {
+          const y = Math.floor((first + j) / width) * stride + Math.floor(place / side) - top;
+          const x = ((first + j) % width) * stride + (place % side) - left;
+          const inside = j < num && y >= 0 && y < shape[0] && x >= 0 && x < shape[1];
+          return (inside ? y * shape[1] + x : pixels) * filters;
+        });
+        multiply(rows, channels, weights, step.weights + place * channels * filters, filters, out, to);
+      }
+    }
+    return { data: out.subarray(0, pixels * filters), shape };
   }
 
   function depthToSpace({ block }, input) {
