@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from vae_tf.analysis.clustering import Clustering, cluster_by_gaussian_mixture, cluster_by_k_means, k_means
+from vae_tf.analysis.clustering import (
+    Clustering,
+    candidates_for,
+    cluster_by_gaussian_mixture,
+    cluster_by_k_means,
+    k_means,
+)
 from vae_tf.errors import UserError
 
 Method = Callable[..., Clustering]
@@ -85,6 +91,23 @@ def test_few_pictures(method: Method, num_pictures: int) -> None:
 def test_the_largest_k_tried_is_flagged(method: Method) -> None:
     latents, _ = clouds([40, 40, 40])
     assert "largest number tried" in method(latents, k_max=2).facts[-1]
+
+
+def test_more_than_twenty_clear_clusters_are_found() -> None:
+    generator, truth = np.random.default_rng(0), np.repeat(np.arange(30), 12)
+    latents = 10 * generator.normal(size=(30, 10))[truth] + generator.normal(size=(360, 10))
+    result = cluster_by_k_means(latents)
+    assert result.num_clusters == 30 and adjusted_rand_score(truth, result.assignments) == 1
+    assert "every fifth" in result.facts[0] and len(result.facts) == 2
+
+
+@pytest.mark.parametrize("num_pictures", [1, 7, 8, 100, 161, 199, 400, 1_000, 1_001, 5_000])
+def test_as_many_clusters_are_tried_as_pictures_and_time_allow(num_pictures: int) -> None:
+    most = max(1, num_pictures // 8)
+    expected = [k for k in (*range(1, 21), 25, 30, 35, 40, 45, 50, 55, 60) if k <= most]
+    if num_pictures > 1_000:
+        expected = list(range(1, 21))
+    assert candidates_for(num_pictures).tolist() == expected
 
 
 def test_many_pictures_are_fitted_on_a_part_and_all_assigned() -> None:

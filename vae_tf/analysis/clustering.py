@@ -14,7 +14,11 @@ from vae_tf.errors import UserError
 
 _FITTED_ON = 5_000
 _ONE_THREAD = 5000
-_LARGEST_K = 20
+# Every k up to 20; beyond, where that many are soon fitted, every fifth.
+_EACH_K = 20
+_STRIDE = 5
+_LARGEST_K = 60
+_SOON_FITTED = 1_000
 _PICTURES_PER_CLUSTER = 8
 _RESTARTS = 4
 _BIC = "Bayesian information criterion: misfit, and a penalty for each further cluster"
@@ -28,8 +32,8 @@ class Clustering:
         method: "k-means" or "Gaussian mixture".
         assignments: [N] cluster of each picture, 0 being the largest cluster.
         num_clusters: The k with the lowest BIC.
-        candidates: [k_max] the k tried, from 1.
-        bic: [k_max] −2 log-likelihood + parameters · log N, in nats; lower is better.
+        candidates: [K] the k tried, from 1.
+        bic: [K] −2 log-likelihood + parameters · log N, in nats; lower is better.
         settings: What was chosen and why, fit for printing.
         facts: Plain sentences about the outcome.
     """
@@ -69,7 +73,7 @@ def cluster_by_k_means(latents: ArrayLike, seed: int = 0, k_max: int | None = No
     Args:
         latents: [N, d]; for N > 5,000 the models are fitted on a random 5,000 and assign all.
         seed: Of the starts and of the subsample.
-        k_max: Largest k tried; where None one per 8 pictures, at most 20.
+        k_max: Largest k tried, from 1; where None see `candidates_for`.
 
     Returns:
         `Clustering`.
@@ -77,15 +81,19 @@ def cluster_by_k_means(latents: ArrayLike, seed: int = 0, k_max: int | None = No
     Raises:
         UserError: Latents of the wrong shape, one picture only, or k_max out of range.
     """
-    features, sample, largest = _prepare(latents, seed, k_max)
-    models, bic = k_means_models(sample, largest, seed)
-    settings = {"k_max": largest, "fitted_on": len(sample), "covariance": "one variance for all clusters"}
-    return _result("k-means", models, bic, features, settings)
+    features, sample, candidates = _prepare(latents, seed, k_max)
+    models, bic = k_means_models(sample, candidates, seed)
+    settings = {
+        "k_max": int(candidates[-1]),
+        "fitted_on": len(sample),
+        "covariance": "one variance for all clusters",
+    }
+    return _result("k-means", candidates, models, bic, features, settings)
 
 
-def k_means_models(sample: Floats, k_max: int, seed: int) -> tuple[list[Any], Floats]:
-    """Fitted models for k from 1 to `k_max`, and their BIC [k_max]."""
-    models = [_fit_k_means(sample, k, seed) for k in range(1, k_max + 1)]
+def k_means_models(sample: Floats, candidates: Integers, seed: int) -> tuple[list[Any], Floats]:
+    """Fitted models for each k of `candidates` [K], and their BIC [K]."""
+    models = [_fit_k_means(sample, k, seed) for k in candidates.tolist()]
     floor = _variance_floor(sample)
     return models, np.array([_k_means_bic(sample, model, floor) for model in models])
 
@@ -96,7 +104,7 @@ def cluster_by_gaussian_mixture(latents: ArrayLike, seed: int = 0, k_max: int | 
     Args:
         latents: [N, d]; for N > 5,000 the models are fitted on a random 5,000 and assign all.
         seed: Of the starts and of the subsample.
-        k_max: Largest k tried; where None one per 8 pictures, at most 20.
+        k_max: Largest k tried, from 1; where None see `candidates_for`.
 
     Returns:
         `Clustering`.
@@ -107,13 +115,13 @@ def cluster_by_gaussian_mixture(latents: ArrayLike, seed: int = 0, k_max: int | 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    features, sample, largest = _prepare(latents, seed, k_max)
+    features, sample, candidates = _prepare(latents, seed, k_max)
     enough = 10 * sample.shape[1] ** 2
     full = len(sample) >= enough
     # Relative to the data's own variance, so that a cluster of equal pictures cannot have infinite density.
     regularisation = _variance_floor(sample)
     models = []
-    for k in range(1, largest + 1):
+    for k in candidates.tolist():
         model = GaussianMixture(
             k,
             covariance_type="full" if full else "diag",
@@ -126,15 +134,15 @@ def cluster_by_gaussian_mixture(latents: ArrayLike, seed: int = 0, k_max: int | 
             models.append(model.fit(sample))
     bic = np.array([model.bic(sample) for model in models])
     settings = {
-        "k_max": largest,
+        "k_max": int(candidates[-1]),
         "fitted_on": len(sample),
         "covariance": "full" if full else "diagonal",
         "covariance_reason": f"N = {len(sample)} is {'at least' if full else 'below'} 10 d² = {enough}",
     }
-    return _result("Gaussian mixture", models, bic, features, settings)
+    return _result("Gaussian mixture", candidates, models, bic, features, settings)
 
 
-def _prepare(latents: ArrayLike, seed: int, k_max: int | None) -> tuple[Floats, Floats, int]:
+def _prepare(latents: ArrayLike, seed: int, k_max: int | None) -> tuple[Floats, Floats, Integers]:
     features = as_features(latents).astype(np.float64)
     if len(features) < 2:
         raise UserError("One picture cannot be clustered.", "Pass at least 2.")
@@ -143,15 +151,23 @@ def _prepare(latents: ArrayLike, seed: int, k_max: int | None) -> tuple[Floats, 
         chosen = np.random.default_rng(seed).choice(len(features), _FITTED_ON, replace=False)
         sample = features[np.sort(chosen)]
     if k_max is None:
-        k_max = largest_k(len(sample))
+        return features, sample, candidates_for(len(sample))
     if not 1 <= k_max <= len(sample):
         raise UserError(f"k_max is {k_max}; expected 1 to {len(sample)}, the number of pictures.")
-    return features, sample, k_max
+    return features, sample, np.arange(1, k_max + 1)
 
 
-def largest_k(num_pictures: int) -> int:
-    """The most clusters tried: one per 8 pictures, at most 20."""
-    return int(np.clip(num_pictures // _PICTURES_PER_CLUSTER, 1, _LARGEST_K))
+def candidates_for(num_pictures: int) -> Integers:
+    """The numbers of clusters tried [K]: each from 1 to 20, then every fifth up to 60, none above one per 8 pictures.
+
+    Of more than 1,000 pictures none above 20: fitting takes long enough.
+    """
+    most = max(num_pictures // _PICTURES_PER_CLUSTER, 1)
+    further = np.arange(_EACH_K + _STRIDE, _LARGEST_K + 1, _STRIDE)
+    tried = np.arange(1, _EACH_K + 1)
+    if num_pictures <= _SOON_FITTED:
+        tried = np.append(tried, further)
+    return np.asarray(tried[tried <= most])
 
 
 def _variance_floor(sample: Floats) -> float:
@@ -190,6 +206,7 @@ def _k_means_bic(sample: Floats, model: Any, floor: float) -> float:
 
 def _result(
     method: Literal["k-means", "Gaussian mixture"],
+    candidates: Integers,
     models: list[Any],
     bic: Floats,
     features: Floats,
@@ -197,9 +214,8 @@ def _result(
 ) -> Clustering:
     best = int(np.argmin(bic))
     assignments = _largest_first(np.asarray(models[best].predict(features), dtype=np.int64))
-    candidates = np.arange(1, len(models) + 1)
-    facts = _facts(best + 1, bic, np.bincount(assignments))
-    return Clustering(method, assignments, best + 1, candidates, bic, settings, facts)
+    facts = _facts(candidates, best, bic, np.bincount(assignments))
+    return Clustering(method, assignments, int(candidates[best]), candidates, bic, settings, facts)
 
 
 def _largest_first(assignments: Integers) -> Integers:
@@ -209,8 +225,8 @@ def _largest_first(assignments: Integers) -> Integers:
     return np.asarray(rank[inverse])
 
 
-def _facts(num_clusters: int, bic: Floats, sizes: Integers) -> tuple[str, ...]:
-    k_max = len(bic)
+def _facts(candidates: Integers, best: int, bic: Floats, sizes: Integers) -> tuple[str, ...]:
+    num_clusters, k_max = int(candidates[best]), int(candidates[-1])
     if k_max == 1:
         return ("Too few pictures to try more than one cluster.",)
     if num_clusters == 1:
@@ -220,7 +236,7 @@ def _facts(num_clusters: int, bic: Floats, sizes: Integers) -> tuple[str, ...]:
         )
     facts = [
         f"{num_clusters} clusters have the lowest BIC ({_BIC}) of 1 to {k_max}, {bic[0] - bic.min():,.0f} below that "
-        "of one cloud.",
+        "of one cloud." + (f" Above {_EACH_K} every fifth number was tried." if k_max > _EACH_K else ""),
         f"The largest holds {sizes[0]} pictures, the smallest {sizes[-1]}.",
     ]
     if num_clusters == k_max:

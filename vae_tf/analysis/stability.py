@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vae_tf.analysis.clustering import k_means_models, largest_k
+from vae_tf.analysis.clustering import candidates_for, k_means_models
 from vae_tf.analysis.features import Floats, Integers, as_features
 from vae_tf.groups import units_of
 
@@ -61,8 +61,7 @@ def stability_of_k(latents: ArrayLike, groups: Integers | None = None, seed: int
         rows = np.sort(generator.choice(rows, LARGEST_NUM_PICTURES, replace=False))
     units = np.arange(len(rows)) if groups is None else units_of(groups[rows])
     features = features[rows]
-    largest = largest_k(len(features))
-    candidates = np.arange(2, largest + 1)
+    candidates = candidates_for(len(features))[1:]
     if not len(candidates):
         nothing = np.zeros(0)
         return Stability(candidates, nothing, nothing, nothing, (), len(rows))
@@ -111,9 +110,10 @@ def _compared(
         both = np.flatnonzero(one & other)
         fitted = []
         for inside, seed in zip((one, other), seeds, strict=True):
-            models, bic = k_means_models(features[inside], int(candidates[-1]), seed)
-            chosen.append(int(np.argmin(bic)) + 1)
-            fitted.append([models[k - 1].predict(features[both]) for k in candidates.tolist()])
+            tried = np.append(1, candidates)
+            models, bic = k_means_models(features[inside], tried, seed)
+            chosen.append(int(tried[np.argmin(bic)]))
+            fitted.append([model.predict(features[both]) for model in models[1:]])
         scores.append([adjusted_rand_score(a, b) for a, b in zip(*fitted, strict=True)])
     return np.array(scores), chosen
 
