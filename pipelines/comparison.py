@@ -141,6 +141,8 @@ def answer_by(rankings: Sequence[Ranking], rows: Sequence[Row], wording: Wording
     """The best of each ranking of `rows`, one sentence each."""
     if len(rows) == 1:
         return f"{rows[0].name} alone: name other runs on the same {wording.noun}s to compare it with."
+    if not rankings and len(rows) == 2:
+        return f"The runs were not scored on the same {wording.noun}s: neither can be called better."
     if not rankings:
         return (
             f"{plural(len(rows), 'run')}, of which no two were scored on the same {wording.noun}s: none can be called "

@@ -70,7 +70,9 @@ def test_a_best_within_noise_has_no_star():
     assert "20 unseen pictures of 4 groups" in answer(of_four) and "groups" not in answer(rows)
     level = [row(name, "x", "density", 0.1, None, i) for i, name in enumerate("abc")]
     assert "cannot be told from it" in answer(level) and " and " in answer(level)
-    assert "no two were scored on the same pictures" in answer([rows[0], row("d", "y", "density", 0.1, None)])
+    apart = [row(name, name, "density", 0.1, None) for name in "xyz"]
+    assert "no two were scored on the same pictures" in answer(apart)
+    assert answer(apart[:2]) == "The runs were not scored on the same pictures: neither can be called better."
 
 
 def test_sentences_are_ranked_by_what_they_cost():
@@ -81,7 +83,7 @@ def test_sentences_are_ranked_by_what_they_cost():
     )
     assert [mark(r, by_elbo(rows)) for r in rows] == ["", " *"]
     apart = [rows[0], row("b", "x", "other words", 0.1, -50.0, 1)]
-    assert "no two were scored on the same sentences" in text_comparison.answer(apart)
+    assert "not scored on the same sentences" in text_comparison.answer(apart)
     assert "another vocabulary" in text_comparison.cautions(apart)[-1]
     level = [row("a", "x", "words", 0.1, -60.0), row("b", "x", "words", 0.1, -60.0, 1)]
     assert "run is the best beyond noise" in text_comparison.answer(level)
