@@ -50,7 +50,6 @@ def test_objective_refuses_negative_numbers(arguments, word):
         ("encoder.widths", "abc"),
         ("encoder.activation", "loud"),
         ("encoder.widths", 500),
-        ("encoder.widths", []),
         ("encoder.widths", [64, 0]),
         ("decoder.widths", [1.5]),
         ("objective.beta", "abc"),
@@ -62,6 +61,13 @@ def test_objective_refuses_negative_numbers(arguments, word):
 def test_a_setting_of_another_type_is_refused_by_its_name(key, value):
     with pytest.raises(UserError, match=rf"{key}: .* does not fit"):
         recipes.build("mlp", (16, 16, 1), 2, settings={key: value})
+
+
+def test_dense_networks_may_be_linear_and_convolutions_may_not_be_none():
+    linear = recipes.build("mlp", (16, 16, 1), 2, settings={"encoder.widths": [], "decoder.widths": []})
+    assert len(linear.encoder.trainable_variables) == 0
+    with pytest.raises(UserError, match=r"encoder\.widths: .* does not fit"):
+        recipes.build("conv", (16, 16, 1), 2, settings={"encoder.widths": []})
 
 
 @pytest.mark.parametrize("scale", [0.1, "learned"])

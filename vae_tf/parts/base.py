@@ -22,7 +22,8 @@ def known_activation(name: str) -> str:
 
 
 Activation = Annotated[str, AfterValidator(known_activation)]
-Widths = Annotated[list[PositiveInt] | tuple[PositiveInt, ...], Field(min_length=1)]
+Widths = list[PositiveInt] | tuple[PositiveInt, ...]
+SomeWidths = Annotated[Widths, Field(min_length=1)]
 
 
 class Part(keras.layers.Layer):

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 from pydantic import PositiveInt
 
-from vae_tf.parts.base import Activation, Part, Widths, register
+from vae_tf.parts.base import Activation, Part, SomeWidths, Widths, register
 from vae_tf.parts.layers import CentreCrop, DepthToSpace, Network, ResidualBlock
 from vae_tf.vocabulary import START
 
@@ -54,7 +54,7 @@ class ConvDecoder(Network):
     """
 
     def __init__(
-        self, image_shape: Sequence[int], widths: Widths = (256, 128, 96, 64), **kwargs: Any
+        self, image_shape: Sequence[int], widths: SomeWidths = (256, 128, 96, 64), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
@@ -91,7 +91,7 @@ class PatchDecoder(Network):
     def __init__(
         self,
         image_shape: Sequence[int],
-        widths: Widths = (256, 128, 96, 64),
+        widths: SomeWidths = (256, 128, 96, 64),
         patch: PositiveInt = 4,
         **kwargs: Any,
     ) -> None:

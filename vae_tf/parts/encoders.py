@@ -6,7 +6,7 @@ import keras
 from keras import ops
 from pydantic import PositiveInt
 
-from vae_tf.parts.base import Activation, Part, Widths, register
+from vae_tf.parts.base import Activation, Part, SomeWidths, Widths, register
 from vae_tf.parts.layers import Network, ResidualBlock
 from vae_tf.vocabulary import PAD
 
@@ -45,7 +45,7 @@ class ConvEncoder(Network):
     """
 
     def __init__(
-        self, widths: Widths = (64, 96, 128, 256), features: PositiveInt = 256, **kwargs: Any
+        self, widths: SomeWidths = (64, 96, 128, 256), features: PositiveInt = 256, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.widths = tuple(widths)
@@ -78,7 +78,7 @@ class PatchEncoder(Network):
 
     def __init__(
         self,
-        widths: Widths = (64, 96, 128, 256),
+        widths: SomeWidths = (64, 96, 128, 256),
         patch: PositiveInt = 4,
         features: PositiveInt = 256,
         **kwargs: Any,
