@@ -1,6 +1,7 @@
 """The commands on a small file of sentences, in this process."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -168,25 +169,23 @@ def test_another_file_is_embedded_in_the_run_s_vocabulary(in_text_runs, tmp_path
     )
 
 
-def test_runs_on_sentences_are_compared(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("VAE_TF_RUNS", str(tmp_path / "runs"))
-    source = write_sentences(tmp_path / "sentences.txt")
-    sizes = SMALL[SMALL.index("--batch-size") :]
-    assert (
-        cli.main(["sweep", str(source), "--recipe", "sentence", "--latent", "2,3", "--epochs", "1", *sizes])
-        == 0
-    )
-    said, page = capsys.readouterr().out, tmp_path / "runs" / "comparison-1-2" / "compare.html"
-    text = page.read_text()
-    for run in artifacts.all_runs():
-        stage = run.stage("evaluate")
-        scores, each = stage.record["results"]["scores"]["test"], np.load(stage.folder / "scores.npz")
-        assert len(each["test_each_elbo"]) == len(each["test_scored"]) == scores["num"]
-        assert each["test_each_elbo"].mean() == pytest.approx(scores["elbo"], rel=1e-5)
-        assert f"{-scores['elbo']:.2f}" in text and run.name in text
-        shown = json.loads((stage.folder / "sentences.json").read_text())["test"]
-        assert all(pair["original"] in text for pair in shown)
-    assert "The same sentences, by each run" in text and "MSE" not in text and "unseen sentences" in said
+def test_runs_on_sentences_are_compared(text_run, tmp_path, monkeypatch, capsys):
+    run, _ = text_run
+    monkeypatch.setenv("VAE_TF_RUNS", str(tmp_path))
+    for number in (1, 2):
+        shutil.copytree(run.folder, tmp_path / f"{number:05d}-copy", symlinks=True)
+    assert cli.main(["compare", "1", "2"]) == 0
+    said, text = capsys.readouterr().out, (tmp_path / "comparison-1-2" / "compare.html").read_text()
+    stage = artifacts.find_run("1").stage("evaluate")
+    scores, each = stage.record["results"]["scores"]["test"], np.load(stage.folder / "scores.npz")
+    assert len(each["test_each_elbo"]) == len(each["test_scored"]) == scores["num"]
+    assert each["test_each_elbo"].mean() == pytest.approx(scores["elbo"], rel=1e-5)
+    assert f"{-scores['elbo']:.2f} ≈" in text and "00001-copy" in text and "00002-copy" in text
+    shown = json.loads((stage.folder / "sentences.json").read_text())["test"]
+    assert all(pair["original"] in text for pair in shown)
+    assert "The same sentences, by each run" in text and "MSE" not in text
+    # A run and its copy.
+    assert "No run is the best beyond noise" in said and "unseen sentences" in said
 
 
 def test_exact_resume(in_text_runs, tmp_path):
