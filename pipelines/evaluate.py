@@ -142,6 +142,13 @@ def use_of_dimensions(model: Any, pictures: Examples) -> dict[str, list[float] |
     }
 
 
+def pca_is_better(scores: dict[str, Any]) -> bool:
+    """Whether PCA rebuilds unseen (or validation) pictures with less error, beyond chance."""
+    part = next((part for part in ("test", "validation") if part in scores), None)
+    low = None if part is None else scores[part]["mse_difference"]["low"]
+    return low is not None and low > 0
+
+
 def verdict(scores: dict[str, Any]) -> str:
     """Which of the two reconstructs unseen pictures better, in one sentence.
 
@@ -158,7 +165,7 @@ def verdict(scores: dict[str, Any]) -> str:
     change = abs(vae / pca - 1.0) if pca > 0 else 0.0
     if difference["high"] is not None and difference["high"] < 0:
         return f"The {model} reconstructs {which} better than PCA does ({figures}, {percent(change)} less)."
-    if difference["low"] is not None and difference["low"] > 0:
+    if pca_is_better(scores):
         return (
             f"PCA is better here: it reconstructs {which} with less error (mean squared error {pca:.4f} with "
             f"{scores['num_components']} components, the {model} {vae:.4f})."

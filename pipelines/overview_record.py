@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.classes import newest_headline
 from pipelines.console import seconds
-from pipelines.evaluate import MEASURES, verdict
+from pipelines.evaluate import MEASURES, pca_is_better, verdict
 from pipelines.run_data import Subject, config_of, own_pictures
 from reports.records import CurveSegment, OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
 from vae_tf.artifacts import Run, all_runs, load_arrays
@@ -56,7 +56,7 @@ def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewR
         samples=arrays["samples"],
         kl_per_dimension=array_or_none(scores["kl_per_dimension"]),
         information_per_dimension=array_or_none(scores["information_per_dimension"]),
-        warnings=warnings(subject, pictures, train.record["results"]),
+        warnings=warnings(subject, pictures, train.record["results"], pca_is_better(scores)),
         skipped=pictures.skipped,
     )
 
@@ -65,8 +65,8 @@ def array_or_none(values: list[float] | None) -> Any:
     return None if values is None else np.asarray(values, dtype=np.float64)
 
 
-def warnings(subject: Subject, pictures: Pictures, results: dict[str, Any]) -> list[str]:
-    """What a reader must know before believing a figure."""
+def warnings(subject: Subject, pictures: Pictures, results: dict[str, Any], is_beaten: bool) -> list[str]:
+    """What a reader must know before believing a figure; `is_beaten`: PCA rebuilds unseen pictures better."""
     from pipelines.training_record import is_still_improving
 
     found = list(pictures.notes)
@@ -78,7 +78,7 @@ def warnings(subject: Subject, pictures: Pictures, results: dict[str, Any]) -> l
             f"Training took only {results['step']} steps; a model that has hardly learned yet says little about "
             "the pictures. About 1,500 are usual."
         )
-    elif subject.is_own and is_still_improving(subject.run):
+    elif is_beaten and subject.is_own and is_still_improving(subject.run):
         found.append(
             "Training was still improving when it ended: more epochs would very likely help. "
             f"python cli.py train --extend {subject.run.name} --epochs {results['epoch']}"

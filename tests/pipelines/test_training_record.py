@@ -42,13 +42,14 @@ def test_a_curve_that_still_falls_is_still_improving():
     assert answer.startswith("It was still improving") and "20.0 nats per sentence, 22 %" in answer
 
 
-def test_the_first_page_warns_of_a_training_that_was_not_done(monkeypatch):
+def test_the_first_page_says_that_a_beaten_model_was_not_done(monkeypatch):
     run = SimpleNamespace(name="00001-faces")
     subject = SimpleNamespace(run=run, is_own=True)
     pictures = SimpleNamespace(notes=["a note"], skipped=[])
-    for values, warned in ((100.0 - EPOCHS, True), (100.0 * np.exp(-EPOCHS / 8), False)):
+    still, done = 100.0 - EPOCHS, 100.0 * np.exp(-EPOCHS / 8)
+    for values, is_beaten, warned in ((still, True, True), (done, True, False), (still, False, False)):
         monkeypatch.setattr(training_record, "read_lines", lambda run, values=values: lines(values))
-        found = warnings(subject, pictures, {"step": 1500, "epoch": 100})
+        found = warnings(subject, pictures, {"step": 1500, "epoch": 100}, is_beaten)
         assert found[0] == "a note" and warned == any(
             "still improving" in text and text.endswith("--extend 00001-faces --epochs 100") for text in found
         )
