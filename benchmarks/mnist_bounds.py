@@ -13,8 +13,9 @@ Machine: 2 cores with AMX, TensorFlow 2.21. Published after 3,280 epochs: -86.76
 Measured: mlp, 900 epochs, seed 0: -87.27 ± 0.24 (the error is over pictures), effective sample size 37; about 55
 minutes of one core (148 minutes by the clock, beside much other work), 7 minutes of evaluation.
 After 20 epochs each: mlp -93.58 ± 0.26, mlp-k5 -91.84 ± 0.25 (1,000 samples; 1.4 and 3.1 minutes of one core).
-residual, 42 epochs: -81.48 ± 0.21, effective sample size 21; 75 minutes of one core;
-scored in bfloat16, whose difference from float32 on the first 1,000 pictures is 0.003 ± 0.004 (float32 - bfloat16).
+residual, 42 epochs: -81.48 ± 0.21, effective sample size 21; 75 minutes of one core; with --threads 2 an epoch takes
+68 s, so 48 minutes. Scored in bfloat16, whose difference from float32 on the first 1,000 pictures is 0.003 ± 0.004
+(float32 - bfloat16).
 Published for such networks: -81.0.
 """
 
