@@ -21,8 +21,9 @@ the set. Expected, 3 seeds, mean ± standard deviation over them:
 
 The second claim holds for expression alone in every seed of five; with one person held, in four of them (seed 4: 20 of
 20). The first does not hold: over 15 seeds (0 to 9 and 11 to 15, all factors) the Beta-Bernoulli latent is better by
--0.002 ± 0.007 (standard error, paired) by 5-NN, in 8 of 15 seeds, and by -0.017 ± 0.006 by a linear probe,
-in 3: what the first three seeds showed (+0.023, +0.022, +0.017 by 5-NN) was luck. Features in use are nearly always on: faces vary without steps, so that the process chooses how many features there are rather than which.
+-0.002 ± 0.007 (standard error, paired) by 5-NN, in 8 of 15 seeds, and by -0.017 ± 0.006 by a linear probe, in 3: what
+the first three seeds showed (+0.023, +0.022, +0.017 by 5-NN) was luck. Features in use are nearly always on: faces vary
+without steps, so that the process chooses how many features there are rather than which.
 """
 
 import argparse
