@@ -273,13 +273,24 @@ def anomalies(
 
 @app.command(
     rich_help_panel="Chain",
-    epilog="Example: export faces-conv-z30",
+    epilog="Examples: export faces-conv-z30 · export --to models/ (models/NAME/1/, ready for TF Serving)",
 )
-def export(run: RunArgument = None) -> None:
+def export(
+    run: RunArgument = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Place a copy as DIR/NAME/N/, as TF Serving expects it.", metavar="DIR")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="NAME of the model; the run's own where left out.", metavar="NAME")
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(help="N; the next free number where left out.", metavar="N")
+    ] = None,
+) -> None:
     """A SavedModel for TF Serving, with the proof that it gives the run's outputs."""
     from pipelines import chain
 
-    chain.export(run)
+    chain.export(run, to, name, version)
 
 
 @app.command(

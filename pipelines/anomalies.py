@@ -106,6 +106,7 @@ def write_anomalies(
         **{f"score_{name}": values for name, values in tested.items()},
         **{f"p_{name}": values for name, values in p_values.items()},
         **{f"calibration_{name}": values for name, values in reference.items()},
+        **scorer.constants(),
         **look_at(scorer, pictures, roles, order, measured["scores"][options.score]["threshold"], tested),
     )
     write_scores_csv(stage, pictures.index, roles, order, tested, p_values, options.score, promise)
@@ -149,6 +150,15 @@ class Scorer:
         self.main = options.score
         self.bounds = BoundsScorer(model, options.num_samples, options.seed) if model.has_elbo else None
         self.names = [name for name in SCORES if model.has_elbo or name not in OF_BOUNDS]
+
+    def constants(self) -> dict[str, NDArray[np.float64]]:
+        """What another engine needs for the main score beside the model, see `vae_tf.serving.anomaly.AnomalyRule`."""
+        if self.main == "latent":
+            return {"rule_centre": self.distance.mean, "rule_matrix": self.distance.precision}
+        if self.main == RIVAL:
+            fitted = self.baseline.decomposition
+            return {"rule_centre": fitted.mean_, "rule_matrix": fitted.components_}
+        return {}
 
     def __call__(
         self, images: NDArray[Any], codes: NDArray[np.float32], positions: NDArray[np.int64]

@@ -302,9 +302,12 @@ def anomalies(
     show_page(subject, "anomalies.html")
 
 
-def export(text: str | None) -> None:
+def export(
+    text: str | None, directory: Path | None = None, name: str | None = None, version: int | None = None
+) -> None:
     run, began = started_with(text), time.time()
     from pipelines.export import export as work
+    from pipelines.export import model_name, place
     from pipelines.run_data import own_pictures
 
     subject = own_pictures(run)
@@ -312,12 +315,17 @@ def export(text: str | None) -> None:
     results = stage.record["results"]
     told(stage, f"SavedModel in {stage.folder / '1'}", began)
     say(
-        f"  loaded in a fresh process without this project or Keras, on {results['checked_on']}: "
-        f"largest difference {results['largest_difference']:.1e}"
+        f"  loaded in a fresh process without this project or Keras, on {results['checked_on']} "
+        f"({results['files']}): largest difference {results['largest_difference']:.1e}"
     )
+    served, name = stage.folder.resolve(), name or model_name(run)
+    if directory is not None:
+        placed = place(stage, run, directory, name, version)
+        say(f"  placed as {placed}, with {directory / 'models.config'}")
+        served = placed.parent.resolve()
     show_page(subject, "export.html")
     next_step(
-        f"docker run -p 8501:8501 -v {stage.folder.resolve()}:/models/vae -e MODEL_NAME=vae tensorflow/serving"
+        f"docker run -p 8501:8501 -v {served}:/models/{name} -e MODEL_NAME={name} tensorflow/serving"
     )
 
 

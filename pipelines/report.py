@@ -193,9 +193,10 @@ def _anomalies() -> tuple[Callable[..., Path], Callable[..., Any]]:
 
 
 def _export() -> tuple[Callable[..., Path], Callable[..., Any]]:
+    from pipelines import export_record
     from reports.export import write_export
 
-    return write_export, stage_records.export
+    return write_export, export_record.export
 
 
 def _sentences() -> tuple[Callable[..., Path], Callable[..., Any]]:

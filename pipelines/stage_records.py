@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 from pipelines.run_data import Examples, Subject
 from reports.records import (
     DimensionStrip,
-    ExportRecord,
     Grid,
     InterpolationRecord,
     LatentsRecord,
     LineRecord,
     PathBetween,
     RunFacts,
-    Signature,
-    Tensor,
 )
 from reports.words import plural
 from vae_tf.artifacts import Stage, load_arrays, read_json
@@ -187,59 +184,3 @@ def picture_path(path: dict[str, Any], arrays: dict[str, Any], pictures: Picture
         original_a=pictures.to_look_at[a],
         original_b=pictures.to_look_at[b],
     )
-
-
-def export(subject: Subject, facts: RunFacts, pictures: Examples) -> ExportRecord:
-    stage = newest(subject, "export")
-    results = stage.record["results"]
-    return ExportRecord(
-        run=facts,
-        location=f"{stage.folder.parent.name}/{stage.name}",
-        signatures=[
-            signature(name, described, results["parity"]) for name, described in results["signatures"].items()
-        ],
-        examples=serving_examples(stage, pictures),
-        sizes=[
-            (path.relative_to(stage.folder).as_posix(), path.stat().st_size)
-            for path in sorted((stage.folder / "1").rglob("*"))
-            if path.is_file()
-        ],
-    )
-
-
-def signature(name: str, described: dict[str, Any], parity: list[dict[str, Any]]) -> Signature:
-    rows = [row for row in parity if row["signature"] == name]
-    return Signature(
-        name=name,
-        inputs=[tensor(key, value) for key, value in described["inputs"].items()],
-        outputs=[tensor(key, value) for key, value in described["outputs"].items()],
-        difference=max(row["largest_difference"] for row in rows),
-        tolerance=min(row["tolerance"] for row in rows),
-    )
-
-
-def tensor(name: str, described: dict[str, Any]) -> Tensor:
-    shape = ", ".join(str(side) for side in described["shape"])
-    return Tensor(name=name, shape=f"[{shape}]", dtype=described["dtype"], meaning=described["meaning"])
-
-
-def serving_examples(stage: Stage, pictures: Examples) -> list[tuple[str, str]]:
-    """To be typed in the folder of runs: a page tells nothing of the machine that wrote it."""
-    folder = f"{stage.folder.parent.name}/{stage.name}"
-    if isinstance(pictures, Pictures):
-        height, width, channels = pictures.shape.image_shape
-        given = f"pictures = tf.zeros([1, {height}, {width}, {channels}])  # float32 in [0, 1]\n"
-        call = 'latents = model.signatures["encode"](pictures=pictures)["mean"]'
-    else:
-        example = pictures.tokens[0].tolist()
-        given = f"tokens = tf.constant([{example}])  # ids of vocabulary.json, 2 ends a sentence, then 0\n"
-        call = 'latents = model.signatures["encode"](tokens=tokens)["mean"]'
-    docker = (
-        f'docker run -p 8501:8501 -v "$PWD/{folder}:/models/vae" -e MODEL_NAME=vae tensorflow/serving\n'
-        "curl http://localhost:8501/v1/models/vae/metadata"
-    )
-    python = f'import tensorflow as tf\n\nmodel = tf.saved_model.load("{folder}/1")\n{given}{call}'
-    return [
-        ("TF Serving, in the folder of runs", docker),
-        ("Python, without this project, in the folder of runs", python),
-    ]

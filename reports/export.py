@@ -17,22 +17,18 @@ def write_export(folder: Path, record: ExportRecord) -> Path:
             for s in record.signatures
         ],
         "total": sum(size for _, size in record.sizes),
-        "checked": any(signature.difference is not None for signature in record.signatures),
+        "checked": [signature for signature in record.signatures if signature.differences],
     }
     return write_page(folder, "export", record.run, context)
 
 
 def _answer(record: ExportRecord) -> str:
-    checked = [s for s in record.signatures if s.difference is not None]
-    if not checked:
+    differences = [difference for signature in record.signatures for difference in signature.differences]
+    if not differences:
         return "The model was exported; its answers have not been compared with the run's own."
-    largest = max(s.difference for s in checked if s.difference is not None)
-    passed = all(
-        s.difference <= s.tolerance for s in checked if s.difference is not None and s.tolerance is not None
-    )
-    if passed:
-        return (
-            "Loaded in a fresh process without this project or Keras, the exported model gives the run's own "
-            f"answers: the largest difference is {number(largest)}."
-        )
-    return f"The exported model does NOT give the run's own answers: they differ by up to {number(largest)}."
+    wrong = [difference for difference in differences if not difference.holds]
+    if wrong:
+        worst = max(difference.largest for difference in wrong)
+        return f"The exported model does NOT give the run's own answers: they differ by up to {number(worst)}."
+    largest = "" if record.largest is None else f": no number differs by more than {number(record.largest)} of its scale"
+    return f"The exported model gives the run's own answers{largest}."

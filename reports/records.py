@@ -251,23 +251,47 @@ class Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How far an output of the SavedModel lay from the run's own, in a fresh process; the scale is its largest value."""
+
+    output: str
+    largest: float
+    mean: float
+    tolerance: float
+    scale: float = 1.0
+
+    @property
+    def holds(self) -> bool:
+        return self.largest <= self.tolerance
+
+
+@dataclass(frozen=True, kw_only=True)
 class Signature:
-    """One signature of the SavedModel and how far its outputs lay from the run's own, in a fresh process."""
+    """One signature of the SavedModel, and how far its outputs lay from the run's own."""
 
     name: str
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
-    difference: float | None = None
-    tolerance: float | None = None
+    summary: str = ""
+    differences: Sequence[Difference] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRecord:
-    """The page of `export`; `examples` are (title, code) blocks, `sizes` are (file, bytes)."""
+    """The page of `export`; `examples` are (title, code) blocks, `sizes` are (file, bytes).
+
+    Args:
+        largest: The largest difference of an output by its own scale; None where nothing was compared.
+        checked_on: Such as "16 unseen pictures".
+        files: What the files were that the bytes signatures were asked about.
+    """
 
     run: RunFacts
     location: str
     signatures: Sequence[Signature]
+    largest: float | None = None
+    checked_on: str = ""
+    files: str = ""
     examples: Sequence[tuple[str, str]] = ()
     sizes: Sequence[tuple[str, int]] = ()
     answer: str = ""

@@ -128,9 +128,11 @@ def test_latents_and_classes(text_run):
 def test_export_is_whole_and_checked(text_run):
     run, _ = text_run
     results = run.stage("export").record["results"]
-    assert set(results["signatures"]) == {"serving_default", "encode", "decode", "score"}
-    assert all(row["holds"] for row in results["parity"]) and results["largest_difference"] < 1e-4
-    words = Vocabulary.from_json(json.loads((run.folder / "export" / "vocabulary.json").read_text()))
+    of_tokens = {"serving_default", "encode", "decode", "reconstruct", "score", "log_likelihood"}
+    assert set(results["signatures"]) == of_tokens | {f"{n}_text" for n in ("encode", "decode", "reconstruct", "score")}
+    assert all(row["holds"] for row in results["parity"]) and results["largest_difference"] < 1e-5
+    extra = run.folder / "export" / "1" / "assets.extra"
+    words = Vocabulary.from_json(json.loads((extra / "vocabulary.json").read_text()))
     assert "king" in words.tokens and words.level == "words"
 
 

@@ -121,13 +121,11 @@ def test_units_are_told_in_words() -> None:
 
 def test_an_export_that_differs_says_so_first(tmp_path: Path) -> None:
     record = export_record()
-    wrong = replace(record.signatures[0], difference=0.5)
-    html = write_export(tmp_path, replace(record, signatures=[wrong])).read_text()
-    assert "does NOT give" in html and "differs" in html
-    html = write_export(
-        tmp_path, replace(record, signatures=[replace(wrong, difference=float("nan"))])
-    ).read_text()
-    assert "does NOT give" in html and "differs" in html
+    encode = record.signatures[0]
+    for largest in (0.5, float("nan")):
+        wrong = replace(encode, differences=[replace(encode.differences[0], largest=largest)])
+        html = write_export(tmp_path, replace(record, signatures=[wrong])).read_text()
+        assert "does NOT give" in html and "differs" in html
 
 
 @pytest.mark.parametrize(

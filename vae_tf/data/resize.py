@@ -39,7 +39,7 @@ def resize(picture: Any, height: int, width: int, channels: int, fit: str) -> An
 def match_channels(picture: Any, channels: int) -> Any:
     """Grey to three equal channels, or colour to luma (ITU-R 601, rounded), where needed."""
     if channels == 3:
-        return picture if picture.shape[-1] == 3 else tf.repeat(picture, 3, axis=-1)
+        return picture if picture.shape[-1] == 3 else tf.concat([picture] * 3, axis=-1)
     if picture.shape[-1] == 1:
         return picture
     luma = tf.tensordot(tf.cast(picture, tf.float32), tf.constant([0.299, 0.587, 0.114]), 1)

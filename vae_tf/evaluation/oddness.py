@@ -56,10 +56,21 @@ class BoundsScorer:
         self.piece = max(1, min(num_samples, largest_num_decoded(model) // BATCH_SIZE))
         self.log_weights = tf.function(self._log_weights, reduce_retracing=True)
 
+    def noise(self) -> Any:
+        """The noise that every picture gets [K, 1, m]."""
+        starts = range(0, self.num_samples, self.piece)
+        pieces = [
+            self._piece(min(self.piece, self.num_samples - start), key) for key, start in enumerate(starts)
+        ]
+        return tf.concat(pieces, axis=0)
+
+    def _piece(self, num: Any, key: Any) -> Any:
+        return random.normal(self.model.posterior.noise_shape(num, 1), self.seed, key, "oddness")
+
     def _log_weights(self, x: Any, num: Any, key: Any) -> Any:
         model = self.model
         parameters = model.encode(x)
-        noise = random.normal(model.posterior.noise_shape(num, 1), self.seed, key, "oddness")
+        noise = self._piece(num, key)
         z, log_qz = model.posterior.sample_and_log_prob(parameters, tf.repeat(noise, tf.shape(x)[0], axis=1))
         return model.log_likelihood(z, x) + model.log_prior(z) - log_qz
 

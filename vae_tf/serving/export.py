@@ -3,28 +3,28 @@
 from pathlib import Path
 from typing import Any
 
-from vae_tf.sentence import SentenceVAE
-from vae_tf.serving import pictures, text
+from vae_tf.serving.pictures import PictureExport
+from vae_tf.serving.signatures import to_text
+from vae_tf.serving.text import TextExport
+
+Export = PictureExport | TextExport
+# Beside the model, where TF Serving looks for warm-up requests and leaves the rest alone.
+EXTRA = "assets.extra"
 
 
-def export(model: Any, folder: Path) -> dict[str, dict[str, Any]]:
-    """Writes the SavedModel into `folder`.
+def write_saved_model(export: Export, folder: Path) -> None:
+    """Writes the SavedModel into `folder`, a version folder such as `faces/1` that does not exist yet.
 
     No signature draws random numbers: other engines refuse such graphs, and equal requests must get equal answers.
-
-    Args:
-        model: A `VAE`.
-        folder: A folder that does not exist yet, such as `export/1`.
-
-    Returns:
-        For each signature its inputs and outputs with shape, dtype and meaning.
     """
     from keras.export import ExportArchive
 
-    is_text = isinstance(model, SentenceVAE)
     archive = ExportArchive()
-    archive.track(model)
-    for name, (function, inputs) in (text if is_text else pictures).endpoints(model).items():
-        archive.add_endpoint(name, function, input_signature=inputs)
+    for resource in (export.model, *export.resources):
+        archive.track(resource)
+    signatures = export.signatures
+    for name, signature in signatures.items():
+        archive.add_endpoint(name, signature.positional(), input_signature=signature.specs)
     archive.write_out(str(folder), verbose=False)
-    return (text if is_text else pictures).describe(model)
+    (folder / EXTRA).mkdir()
+    (folder / EXTRA / "signatures.json").write_text(to_text(signatures), encoding="utf-8")

@@ -125,6 +125,14 @@ class PictureFiles(abc.ABC):
         file, frame = self._places[position]
         return pictures.picture_shape(self.encoded(file), frame)
 
+    def file_bytes(self, position: int) -> bytes | None:
+        """The encoded file of a picture that is one file's only or first; None for a further frame."""
+        file, frame = self._places[position]
+        if frame is not None:
+            return None
+        encoded = self.encoded(file)
+        return encoded if isinstance(encoded, bytes) else encoded.read_bytes()
+
     def _values(self, position: int) -> NDArray[Any]:
         file, frame = self._places[position]
         if frame is None:

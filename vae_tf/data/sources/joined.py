@@ -71,6 +71,12 @@ class JoinedSource:
         source, position = self._place(position)
         return source.shape(position)
 
+    def file_bytes(self, position: int) -> bytes | None:
+        """The encoded file of a picture, where it is one and holds values of the joined depth."""
+        source, position = self._place(position)
+        read = getattr(source, "file_bytes", None)
+        return read(position) if read is not None and source.dtype == self.dtype else None
+
     def _place(self, position: int) -> tuple[Source, int]:
         beyond = position - len(self._main.entries)
         return (self._main, position) if beyond < 0 else (self._test, beyond)

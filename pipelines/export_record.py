@@ -1,0 +1,94 @@
+"""From the stage `export` to its page."""
+
+from typing import Any
+
+from pipelines.run_data import Examples, Subject
+from reports.records import Difference, ExportRecord, RunFacts, Signature, Tensor
+from vae_tf.artifacts import Stage
+from vae_tf.data.dataset import Pictures
+
+
+def export(subject: Subject, facts: RunFacts, examples: Examples) -> ExportRecord:
+    stage = subject.newest("export")
+    assert stage is not None, "the page is written of what was exported"
+    results = stage.record["results"]
+    return ExportRecord(
+        run=facts,
+        location=f"{stage.folder.parent.name}/{stage.name}",
+        signatures=[
+            signature(name, described, results["parity"]) for name, described in results["signatures"].items()
+        ],
+        largest=results["largest_difference"],
+        checked_on=results["checked_on"],
+        files=results["files"],
+        examples=serving_examples(stage, examples),
+        sizes=[
+            (path.relative_to(stage.folder).as_posix(), path.stat().st_size)
+            for path in sorted((stage.folder / "1").rglob("*"))
+            if path.is_file()
+        ],
+    )
+
+
+def signature(name: str, described: dict[str, Any], parity: list[dict[str, Any]]) -> Signature:
+    return Signature(
+        name=name,
+        summary=described["summary"],
+        inputs=[tensor(key, value) for key, value in described["inputs"].items()],
+        outputs=[tensor(key, value) for key, value in described["outputs"].items()],
+        differences=[
+            Difference(
+                output=row["output"],
+                largest=row["largest_difference"],
+                mean=row["mean_difference"],
+                tolerance=row["tolerance"],
+                scale=row["scale"],
+            )
+            for row in parity
+            if row["signature"] == name
+        ],
+    )
+
+
+def tensor(name: str, described: dict[str, Any]) -> Tensor:
+    shape = ", ".join(str(side) for side in described["shape"])
+    values = f": {', '.join(described['values'])}" if "values" in described else ""
+    return Tensor(name=name, shape=f"[{shape}]", dtype=described["dtype"], meaning=described["meaning"] + values)
+
+
+def serving_examples(stage: Stage, examples: Examples) -> list[tuple[str, str]]:
+    """To be typed in the folder of runs: a page tells nothing of the machine that wrote it."""
+    folder = f"{stage.folder.parent.name}/{stage.name}"
+    name = stage.record["results"]["name"]
+    mount = f'-v "$PWD/{folder}:/models/{name}"'
+    docker = f"docker run -p 8500:8500 -p 8501:8501 {mount} -e MODEL_NAME={name} tensorflow/serving"
+    here = f"python cli.py serve {stage.folder.parent.name}"
+    return [
+        ("TF Serving, in the folder of runs", docker),
+        ("Or the local server, for development", here),
+        ("REST", rest_example(name, stage.record["results"]["signatures"])),
+        ("Python, without this project, in the folder of runs", python_example(folder, examples)),
+    ]
+
+
+def rest_example(name: str, signatures: dict[str, Any]) -> str:
+    """A line of curl for either server."""
+    url = f"http://localhost:8501/v1/models/{name}:predict"
+    if "encode_text" in signatures:
+        body = '{"signature_name": "encode_text", "instances": ["One sentence."]}'
+        return f"curl -d '{body}' {url}"
+    if "encode_bytes" in signatures:
+        body = '{"signature_name": "encode_bytes", "instances": [{"b64": "%s"}]}'
+        return f"printf '{body}' \"$(base64 -w0 picture.jpg)\" | curl -d @- {url}"
+    return f"curl {url.removesuffix(':predict')}/metadata"
+
+
+def python_example(folder: str, examples: Examples) -> str:
+    if isinstance(examples, Pictures):
+        height, width, channels = examples.shape.image_shape
+        given = f"pictures = tf.zeros([1, {height}, {width}, {channels}])  # float32 in [0, 1]\n"
+        call = 'latents = model.signatures["encode"](pictures=pictures)["mean"]'
+    else:
+        given = 'sentences = tf.constant(["One sentence."])\n'
+        call = 'latents = model.signatures["encode_text"](sentences=sentences)["mean"]'
+    return f'import tensorflow as tf\n\nmodel = tf.saved_model.load("{folder}/1")\n{given}{call}'

@@ -1,0 +1,85 @@
+"""Where TF Serving looks: DIR/NAME/N/ with its configuration beside the models."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from vae_tf.artifacts import write_text
+from vae_tf.errors import UserError
+
+CONFIG, BATCHING = "models.config", "batching_parameters.txt"
+# Where the image tensorflow/serving looks for models.
+IN_CONTAINER = "/models"
+# A batch waits a millisecond for company: less than what one picture takes.
+PARAMETERS = """max_batch_size { value: 64 }
+batch_timeout_micros { value: 1000 }
+max_enqueued_batches { value: 100 }
+num_batch_threads { value: %d }
+"""
+
+
+def place(saved_model: Path, directory: Path, name: str, version: int | None = None) -> Path:
+    """Copies a SavedModel to DIR/NAME/N, whole or not at all, and writes the configuration of all models in DIR.
+
+    Args:
+        saved_model: A version folder that is whole.
+        directory: DIR.
+        name: NAME.
+        version: N; None takes the next free one.
+
+    Returns:
+        DIR/NAME/N.
+
+    Raises:
+        UserError: A name that TF Serving's addresses cannot hold, a version that is there already or is none, or a
+            folder that cannot be written.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.strip(".") == "":
+        raise UserError(f"--name {name}: not a model's name.", "Letters, digits, dots, dashes and underscores.")
+    if version is not None and version < 1:
+        raise UserError(f"--version {version}: not a version.", "Versions are whole numbers from 1 on.")
+    model = directory / name
+    try:
+        model.mkdir(parents=True, exist_ok=True)
+        there = versions_in(model)
+        number = version if version is not None else max(there, default=0) + 1
+        if number in there:
+            raise UserError(
+                f"{model / str(number)} is there already, and a served version does not change.",
+                f"Choose another: --version {max(there) + 1}, or leave --version out for the next one.",
+            )
+        # A name that is no number: TF Serving does not see it before it is whole.
+        partial = model / f".{number}.partial-{os.getpid()}"
+        try:
+            shutil.copytree(saved_model, partial)
+            partial.rename(model / str(number))
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        write_configuration(directory)
+    except OSError as error:
+        raise UserError(f"--to {directory}: {error.strerror or error}.", "Give a folder that can be written.") from None
+    return model / str(number)
+
+
+def versions_in(model: Path) -> list[int]:
+    """The versions of a model that are there, ascending."""
+    return sorted(int(path.name) for path in model.iterdir() if path.name.isdigit() and path.is_dir())
+
+
+def write_configuration(directory: Path, names: list[str] | None = None) -> None:
+    """models.config of every model in a folder, and batching_parameters.txt where there is none yet."""
+    from google.protobuf import text_format
+    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+    if names is None:
+        names = sorted(path.name for path in directory.iterdir() if path.is_dir() and versions_in(path))
+    document = ModelServerConfig()
+    for name in names:
+        document.model_config_list.config.add(
+            name=name, base_path=f"{IN_CONTAINER}/{name}", model_platform="tensorflow"
+        )
+    write_text(directory / CONFIG, text_format.MessageToString(document))
+    if not (directory / BATCHING).exists():
+        write_text(directory / BATCHING, PARAMETERS % (os.cpu_count() or 1))
+
