@@ -278,7 +278,8 @@ def anomalies(
 def export(
     run: RunArgument = None,
     to: Annotated[
-        Path | None, typer.Option(help="Place a copy as DIR/NAME/N/, as TF Serving expects it.", metavar="DIR")
+        Path | None,
+        typer.Option(help="Place a copy as DIR/NAME/N/, as TF Serving expects it.", metavar="DIR"),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="NAME of the model; the run's own where left out.", metavar="NAME")

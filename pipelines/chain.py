@@ -324,9 +324,7 @@ def export(
         say(f"  placed as {placed}, with {directory / 'models.config'}")
         served = placed.parent.resolve()
     show_page(subject, "export.html")
-    next_step(
-        f"docker run -p 8501:8501 -v {served}:/models/{name} -e MODEL_NAME={name} tensorflow/serving"
-    )
+    next_step(f"docker run -p 8501:8501 -v {served}:/models/{name} -e MODEL_NAME={name} tensorflow/serving")
 
 
 def report(text: str | None, source: str | None, single_file: bool, thumbnails: bool | None) -> None:

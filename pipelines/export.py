@@ -154,10 +154,14 @@ def rule_of(stage: Stage) -> Any:
 
 def recorded_scores(stage: Stage, positions: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """What the stage wrote down for the pictures at these positions; None where it did not score them all."""
-    arrays, score = load_arrays(stage.folder / "anomalies.npz"), read_json(stage.folder / "scores.json")["score"]
+    arrays, score = (
+        load_arrays(stage.folder / "anomalies.npz"),
+        read_json(stage.folder / "scores.json")["score"],
+    )
     order = {int(position): row for row, position in enumerate(arrays["position"])}
-    rows = [order.get(int(position)) for position in positions]
-    return None if None in rows else np.asarray(arrays[f"score_{score}"][rows])
+    if not set(positions.tolist()) <= set(order):
+        return None
+    return np.asarray(arrays[f"score_{score}"][[order[position] for position in positions.tolist()]])
 
 
 def encoded_files(
@@ -165,16 +169,19 @@ def encoded_files(
 ) -> tuple[list[bytes], str]:
     """JPEG or PNG files of pictures: the source's own where they are such and have not changed, else PNG made here."""
     own = source_files(subject, pictures, positions)
-    made = [file or as_png(pictures.images[i], pictures.shape) for file, i in zip(own, positions, strict=True)]
+    made = [
+        file or as_png(pictures.images[i], pictures.shape) for file, i in zip(own, positions, strict=True)
+    ]
     num_own = sum(file is not None for file in own)
     if num_own == len(own):
         return made, "the source's own files"
-    return made, "PNG files made of the stored pixels" if not num_own else "the source's own files, or PNG of pixels"
+    return (
+        made,
+        "PNG files made of the stored pixels" if not num_own else "the source's own files, or PNG of pixels",
+    )
 
 
-def source_files(
-    subject: Subject, pictures: Pictures, positions: NDArray[np.int64]
-) -> list[bytes | None]:
+def source_files(subject: Subject, pictures: Pictures, positions: NDArray[np.int64]) -> list[bytes | None]:
     """The bytes of each picture's file; None where it has none, or is neither JPEG nor PNG."""
     from vae_tf.serving.decoding import JPEG_START, PNG_START
 

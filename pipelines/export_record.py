@@ -53,7 +53,9 @@ def signature(name: str, described: dict[str, Any], parity: list[dict[str, Any]]
 def tensor(name: str, described: dict[str, Any]) -> Tensor:
     shape = ", ".join(str(side) for side in described["shape"])
     values = f": {', '.join(described['values'])}" if "values" in described else ""
-    return Tensor(name=name, shape=f"[{shape}]", dtype=described["dtype"], meaning=described["meaning"] + values)
+    return Tensor(
+        name=name, shape=f"[{shape}]", dtype=described["dtype"], meaning=described["meaning"] + values
+    )
 
 
 def serving_examples(stage: Stage, examples: Examples) -> list[tuple[str, str]]:

@@ -29,6 +29,12 @@ def _answer(record: ExportRecord) -> str:
     wrong = [difference for difference in differences if not difference.holds]
     if wrong:
         worst = max(difference.largest for difference in wrong)
-        return f"The exported model does NOT give the run's own answers: they differ by up to {number(worst)}."
-    largest = "" if record.largest is None else f": no number differs by more than {number(record.largest)} of its scale"
+        return (
+            f"The exported model does NOT give the run's own answers: they differ by up to {number(worst)}."
+        )
+    largest = (
+        ""
+        if record.largest is None
+        else f": no number differs by more than {number(record.largest)} of its scale"
+    )
     return f"The exported model gives the run's own answers{largest}."

@@ -252,7 +252,7 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """How far an output of the SavedModel lay from the run's own, in a fresh process; the scale is its largest value."""
+    """How far an output of the SavedModel lay from the run's own; the scale is its largest value, at least 1."""
 
     output: str
     largest: float

@@ -129,7 +129,9 @@ def test_export_is_whole_and_checked(text_run):
     run, _ = text_run
     results = run.stage("export").record["results"]
     of_tokens = {"serving_default", "encode", "decode", "reconstruct", "score", "log_likelihood"}
-    assert set(results["signatures"]) == of_tokens | {f"{n}_text" for n in ("encode", "decode", "reconstruct", "score")}
+    assert set(results["signatures"]) == of_tokens | {
+        f"{n}_text" for n in ("encode", "decode", "reconstruct", "score")
+    }
     assert all(row["holds"] for row in results["parity"]) and results["largest_difference"] < 1e-5
     extra = run.folder / "export" / "1" / "assets.extra"
     words = Vocabulary.from_json(json.loads((extra / "vocabulary.json").read_text()))

@@ -48,9 +48,9 @@ from reports.probe import write_probe
 from reports.records import (
     Confusion,
     CurveSegment,
+    Difference,
     DimensionStrip,
     Estimate,
-    Difference,
     ExportRecord,
     Grid,
     InterpolationRecord,

@@ -27,7 +27,9 @@ def random_image(seed, mode, height, width):
     if mode == "I;16":
         return Image.fromarray((values[..., 0].astype(np.uint16) * 256) + values[..., 1])
     rgba = Image.fromarray(values)
-    return rgba if mode == "RGBA" else rgba.convert("RGB").convert(mode) if mode in "1LP" else rgba.convert(mode)
+    return (
+        rgba if mode == "RGBA" else rgba.convert("RGB").convert(mode) if mode in "1LP" else rgba.convert(mode)
+    )
 
 
 def encoded(image, kind, **options):
@@ -63,7 +65,9 @@ def decoder_of(image_shape, fit, dtype="uint8", value_range=None):
 
 def cached(data, image_shape, fit, dtype="uint8", value_range=None):
     SOURCE.data, SOURCE.dtype, SOURCE.value_range = data, dtype, value_range
-    return np.frombuffer(decoder_of(image_shape, fit, dtype, value_range)(0).pixels, dtype).reshape(image_shape)
+    return np.frombuffer(decoder_of(image_shape, fit, dtype, value_range)(0).pixels, dtype).reshape(
+        image_shape
+    )
 
 
 @functools.cache
@@ -147,8 +151,17 @@ def test_a_broken_exif_block_costs_no_picture(place, value, cut):
     assert graph_of((8, 8, 3), "crop")(tf.constant([data])).shape == (1, 8, 8, 3)
 
 
-@pytest.mark.parametrize("damage", [lambda d: b"", lambda d: b"GIF89a", lambda d: d[:3], lambda d: d[:30], lambda d: d[: len(d) // 2],
-                                    lambda d: d[:20] + b"\xff" * 8 + d[28:]])  # fmt: skip
+DAMAGES = {
+    "empty": lambda data: b"",
+    "another format": lambda data: b"GIF89a",
+    "three bytes": lambda data: data[:3],
+    "a header": lambda data: data[:30],
+    "half": lambda data: data[: len(data) // 2],
+    "bytes in the middle": lambda data: data[:20] + b"\xff" * 8 + data[28:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_what_is_no_picture_fails_and_says_so(kind, damage):
     data = encoded(random_image(1, "RGB", 30, 30), kind)

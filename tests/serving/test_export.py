@@ -151,8 +151,10 @@ def test_odd_by_a_bound_is_what_the_stage_says(score, pictures):
     bounds = BoundsScorer(model, 6, 3)(pictures)
     expected = -(bounds.elbo if score == "elbo" else bounds.importance_weighted)
     noise = np.zeros((len(pictures), 1, 3), np.float32)
-    found = export_of(model, rule=rule).signatures["score_uint8"].function(
-        pictures=tf.constant(pictures), noise=tf.constant(noise)
+    found = (
+        export_of(model, rule=rule)
+        .signatures["score_uint8"]
+        .function(pictures=tf.constant(pictures), noise=tf.constant(noise))
     )
     np.testing.assert_allclose(found["anomaly_score"], expected, rtol=1e-5)
     p = [(1 + np.sum(calibration >= value)) / 21 for value in expected]
@@ -192,7 +194,9 @@ def test_a_model_of_classes_says_them_by_name(tmp_path, pictures, files):
     logits = np.asarray(model.log_class_probabilities(pictures)) / 2.0
     expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
-    assert [label.decode() for label in found["label"].numpy()] == [("calm", "loud")[i] for i in logits.argmax(-1)]
+    assert [label.decode() for label in found["label"].numpy()] == [
+        ("calm", "loud")[i] for i in logits.argmax(-1)
+    ]
 
 
 def test_an_autoencoder_has_no_bound(pictures, files):
@@ -209,7 +213,9 @@ def test_warm_up_plays_every_signature_once(exported, pictures, files, loaded, t
     _, _, made = exported
     given, _ = made.questions(pictures, files)
     write_warmup(tmp_path, made.signatures, given)
-    records = [PredictionLog.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(tmp_path / NAME))]
+    records = [
+        PredictionLog.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(tmp_path / NAME))
+    ]
     requests = [record.predict_log.request for record in records]
     assert [request.model_spec.signature_name for request in requests] == list(made.signatures)
     for request in requests:

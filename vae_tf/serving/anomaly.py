@@ -59,7 +59,10 @@ class AnomalyRule:
         if self.score == "pca":
             return self._pca_error(pictures)
         if self.score in ("elbo", "bound"):
-            logs = tf.cast(log_weights(model, pictures, self.noise(model), target_of(model, pictures, self.seed)), tf.float64)
+            logs = tf.cast(
+                log_weights(model, pictures, self.noise(model), target_of(model, pictures, self.seed)),
+                tf.float64,
+            )
             if self.score == "elbo":
                 return -tf.reduce_mean(logs, axis=0)
             return np.log(self.num_samples) - tf.reduce_logsumexp(logs, axis=0)

@@ -90,9 +90,7 @@ class Decoding:
             has_alpha = (data[PNG_COLOUR] >= PNG_ALPHA) | (find_chunk(encoded, data, b"tRNS") >= 0)
         return tf.cond(
             is_deep_grey,
-            lambda: self._stored(
-                match_channels(tf.io.decode_png(encoded, channels=1, dtype=tf.uint16), 3)
-            ),
+            lambda: self._stored(match_channels(tf.io.decode_png(encoded, channels=1, dtype=tf.uint16), 3)),
             lambda: self._stored(
                 tf.cond(
                     has_alpha,
@@ -182,7 +180,9 @@ def find_exif(encoded: Any, data: Any) -> Any:
 
     first = tf.constant(2), tf.constant(-1)
     return tf.cond(
-        contains(encoded, "Exif"), lambda: tf.while_loop(lambda at, _: at < end - 4, walk, first)[1], lambda: -1
+        contains(encoded, "Exif"),
+        lambda: tf.while_loop(lambda at, _: at < end - 4, walk, first)[1],
+        lambda: -1,
     )
 
 

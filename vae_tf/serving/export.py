@@ -1,7 +1,6 @@
 """SavedModel with deterministic signatures, as TF Serving loads it."""
 
 from pathlib import Path
-from typing import Any
 
 from vae_tf.serving.pictures import PictureExport
 from vae_tf.serving.signatures import to_text

@@ -88,9 +88,7 @@ def check(
     return judge(signatures, answers_of(folder, given), wanted)
 
 
-def judge(
-    signatures: dict[str, Signature], answers: dict[str, Any], wanted: dict[str, Any]
-) -> list[Parity]:
+def judge(signatures: dict[str, Signature], answers: dict[str, Any], wanted: dict[str, Any]) -> list[Parity]:
     """Compares {"signature/output": array} with the run's own; raises as `check` does."""
     missing = set(wanted) ^ set(answers)
     if missing:
@@ -122,7 +120,9 @@ def compare(key: str, fact: Fact, wanted: NDArray[Any], answer: NDArray[Any]) ->
         raise ParityError(f"{key} has the shape {answer.shape} instead of {wanted.shape}.")
     scale, tolerance = 1.0, fact.tolerance or 0.0
     if wanted.dtype.kind in "OSU":
-        difference = np.array([as_bytes(a) != as_bytes(b) for a, b in zip(wanted, answer, strict=True)], float)
+        difference = np.array(
+            [as_bytes(a) != as_bytes(b) for a, b in zip(wanted, answer, strict=True)], float
+        )
     else:
         difference = distance(wanted, answer)
     if wanted.dtype.kind == "f" and fact.tolerance is None:
@@ -164,7 +164,8 @@ def answers_of(folder: Path, given: dict[str, Any]) -> dict[str, NDArray[Any]]:
     with tempfile.TemporaryDirectory() as temporary:
         inputs, outputs = Path(temporary, "inputs.npz"), Path(temporary, "outputs.npz")
         protos = {key: tf.make_tensor_proto(value).SerializeToString() for key, value in given.items()}
-        np.savez(inputs, **{key: np.frombuffer(proto, np.uint8) for key, proto in protos.items()})
+        arrays: dict[str, Any] = {key: np.frombuffer(proto, np.uint8) for key, proto in protos.items()}
+        np.savez(inputs, **arrays)
         command = [sys.executable, "-I", "-c", LOADER, str(folder.resolve()), str(inputs), str(outputs)]
         process = subprocess.run(command, capture_output=True, text=True, check=False)
         if process.returncode:

@@ -167,8 +167,10 @@ class PictureExport:
     def _noise(self) -> dict[str, Fact]:
         if not self.model.has_elbo:
             return {}
-        shape = ("batch", "samples", int(self.model.posterior.noise_shape(1, 1)[-1]))
-        return {"noise": Fact(shape, "float32", "standard normal numbers, one row per sample of the posterior")}
+        shape = ("batch", "samples", self._noise_size())
+        return {
+            "noise": Fact(shape, "float32", "standard normal numbers, one row per sample of the posterior")
+        }
 
     def _score_facts(self) -> dict[str, Fact]:
         batch = ("batch",)
@@ -176,7 +178,9 @@ class PictureExport:
         if self.model.has_elbo:
             facts |= {
                 "negative_elbo": Fact(batch, "float32", "−ELBO over the samples of the noise, nats"),
-                "log_weights": Fact(("batch", "samples"), "float32", "log p(x, z)/q(z | x) of each sample, nats"),
+                "log_weights": Fact(
+                    ("batch", "samples"), "float32", "log p(x, z)/q(z | x) of each sample, nats"
+                ),
             }
         if self.rule is not None:
             facts |= {
@@ -200,7 +204,9 @@ class PictureExport:
         names = self.classes.names
         style = self.model.style(np.zeros((1, *self.model.image_shape), np.float32))
         return {
-            "probabilities": Fact(("batch", len(names)), "float32", "calibrated probability of each class", names),
+            "probabilities": Fact(
+                ("batch", len(names)), "float32", "calibrated probability of each class", names
+            ),
             "label": Fact(("batch",), "string", "name of the likeliest class"),
             "styles": Fact(("batch", int(style.shape[-1])), "float32", "what is left beside the class"),
         }
@@ -233,42 +239,39 @@ class PictureExport:
             recorded: The scores of oddness [N] that the run has written down for them.
         """
         x = to_unit(pictures)
-        generator = np.random.default_rng(0)
-        facts = self._noise()
-        noise = (
-            {"noise": generator.standard_normal((len(x), 3, facts["noise"].shape[-1])).astype(np.float32)}
-            if facts
-            else {}
-        )
-        eager = {name: {key: np.asarray(value) for key, value in one.items()} for name, one in {
-            "encode": self._encode(x), "reconstruct": self._reconstruct(x), "score": self._score(x, **noise),
-            **({"classify": self._classify(x)} if self.classes else {}),
-        }.items()}  # fmt: skip
-        eager["score"]["reconstruction_error"] = reconstruction_errors(self.model.reconstruct, pictures)
+        known: dict[str, Any] = {BYTES: np.array(files, dtype=object)}
+        if self.model.has_elbo:
+            shape = (len(x), 3, self._noise_size())
+            known["noise"] = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+        noise = {key: known[key] for key in self._noise()}
+        answers = {
+            "encode": self._encode(x),
+            "reconstruct": self._reconstruct(x),
+            "score": self._score(x, **noise),
+        }
+        known["latents"] = np.asarray(answers["encode"]["mean"])
+        answers |= {"decode": self._decode(known["latents"]), "preprocess": {"pictures": pictures}}
+        answers["decode_png"] = {"png_bytes": to_uint8(answers["decode"]["pictures"])}
+        if self.classes is not None:
+            answers["classify"] = self._classify(x)
+            known["styles"] = np.asarray(answers["classify"]["styles"])
+            known["classes"] = (np.arange(len(x)) % len(self.classes.names)).astype(np.int32)
+            answers["decode_class"] = self._decode_class(known["styles"], known["classes"])
+        answers["score"]["reconstruction_error"] = reconstruction_errors(self.model.reconstruct, pictures)
         if recorded is not None:
-            eager["score"]["anomaly_score"] = recorded
+            answers["score"]["anomaly_score"] = recorded
         given: dict[str, Any] = {}
         wanted: dict[str, Any] = {}
         for name, signature in self.signatures.items():
-            base = name.removesuffix("_bytes").removesuffix("_uint8").removesuffix("_uint16")
-            base = "encode" if base == "serving_default" else base
-            if base not in eager:
-                continue
             for key, fact in signature.inputs.items():
-                given[f"{name}/{key}"] = noise[key] if key == "noise" else given_as(fact, pictures, x, files)
-            wanted |= {f"{name}/{key}": eager[base][key] for key in signature.outputs}
-        latents = eager["encode"]["mean"]
-        decoded = np.asarray(self.model.decode(latents))
-        given |= {"decode/latents": latents, "decode_png/latents": latents}
-        wanted |= {"decode/pictures": decoded, "decode_png/png_bytes": to_uint8(decoded)}
-        if self.decoding is not None:
-            given[f"preprocess_bytes/{BYTES}"] = np.array(files, dtype=object)
-            wanted["preprocess_bytes/pictures"] = pictures
-        if self.classes is not None:
-            styles, classes = eager["classify"]["styles"], np.arange(len(x)) % len(self.classes.names)
-            given |= {"decode_class/styles": styles, "decode_class/classes": classes.astype(np.int32)}
-            wanted["decode_class/pictures"] = np.asarray(self._decode_class(styles, classes)["pictures"])
+                as_given = x if fact.dtype == "float32" else pictures
+                given[f"{name}/{key}"] = as_given if key == "pictures" else known[key]
+            said = answers["encode" if name == "serving_default" else without_kind(name)]
+            wanted |= {f"{name}/{key}": np.asarray(said[key]) for key in signature.outputs}
         return given, wanted
+
+    def _noise_size(self) -> int:
+        return int(self.model.posterior.noise_shape(1, 1)[-1])
 
 
 def encoded(model: Any) -> dict[str, Fact]:
@@ -297,8 +300,8 @@ def as_png(pictures: Any) -> Any:
     return tf.map_fn(tf.io.encode_png, levels, fn_output_signature=tf.TensorSpec((), tf.string))
 
 
-def given_as(fact: Fact, pictures: NDArray[Any], x: NDArray[np.float32], files: list[bytes]) -> NDArray[Any]:
-    """The pictures as an input takes them."""
-    if fact.dtype == "string":
-        return np.array(files, dtype=object)
-    return x if fact.dtype == "float32" else pictures
+def without_kind(name: str) -> str:
+    """The name of a signature without the kind of its input."""
+    for suffix in ("_bytes", "_uint8", "_uint16"):
+        name = name.removesuffix(suffix)
+    return name

@@ -36,7 +36,9 @@ def place(saved_model: Path, directory: Path, name: str, version: int | None = N
             folder that cannot be written.
     """
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.strip(".") == "":
-        raise UserError(f"--name {name}: not a model's name.", "Letters, digits, dots, dashes and underscores.")
+        raise UserError(
+            f"--name {name}: not a model's name.", "Letters, digits, dots, dashes and underscores."
+        )
     if version is not None and version < 1:
         raise UserError(f"--version {version}: not a version.", "Versions are whole numbers from 1 on.")
     model = directory / name
@@ -58,7 +60,9 @@ def place(saved_model: Path, directory: Path, name: str, version: int | None = N
             shutil.rmtree(partial, ignore_errors=True)
         write_configuration(directory)
     except OSError as error:
-        raise UserError(f"--to {directory}: {error.strerror or error}.", "Give a folder that can be written.") from None
+        raise UserError(
+            f"--to {directory}: {error.strerror or error}.", "Give a folder that can be written."
+        ) from None
     return model / str(number)
 
 
@@ -82,4 +86,3 @@ def write_configuration(directory: Path, names: list[str] | None = None) -> None
     write_text(directory / CONFIG, text_format.MessageToString(document))
     if not (directory / BATCHING).exists():
         write_text(directory / BATCHING, PARAMETERS % (os.cpu_count() or 1))
-

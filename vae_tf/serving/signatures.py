@@ -1,4 +1,4 @@
-"""What an export answers to, declared once: the graph, `signatures.json`, the page and the checks are all made of it."""
+"""What an export answers to, declared once: the graph, its description, the page and the checks are made of it."""
 
 import dataclasses
 import json
@@ -28,7 +28,9 @@ class Fact:
     tolerance: float | None = None
 
     def spec(self, name: str) -> tf.TensorSpec:
-        return tf.TensorSpec([side if isinstance(side, int) else None for side in self.shape], self.dtype, name)
+        return tf.TensorSpec(
+            [side if isinstance(side, int) else None for side in self.shape], self.dtype, name
+        )
 
     def to_json(self) -> dict[str, Any]:
         named = {"values": list(self.values)} if self.values else {}
@@ -57,7 +59,9 @@ class Signature:
     def compiled(self) -> "Signature":
         """The same as one `tf.function`: signatures that are made of it share its graph, and are traced quickly."""
         function = tf.function(self.positional(), input_signature=self.specs, autograph=False)
-        return dataclasses.replace(self, function=lambda **given: function(*(given[name] for name in self.inputs)))
+        return dataclasses.replace(
+            self, function=lambda **given: function(*(given[name] for name in self.inputs))
+        )
 
     def positional(self) -> Any:
         """The function with its inputs in their order, for `tf.function`."""
@@ -80,4 +84,7 @@ class Signature:
 
 def to_text(signatures: dict[str, Signature]) -> str:
     """signatures.json."""
-    return json.dumps({name: one.to_json() for name, one in signatures.items()}, indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({name: one.to_json() for name, one in signatures.items()}, indent=1, ensure_ascii=False)
+        + "\n"
+    )

@@ -17,7 +17,7 @@ WORD = rf"['’]?{LETTER}+(?:['’-]{LETTER}+)*|[^\p{{L}}\p{{N}}_\s]"
 
 
 class GraphVocabulary:
-    """`Vocabulary` inside a graph.
+    """`Vocabulary` inside a graph, equal to it but for letters that only a newer Unicode than Python's knows.
 
     Args:
         vocabulary: What the model's token ids mean.
@@ -48,7 +48,8 @@ class GraphVocabulary:
         plain = tf.strings.strip(tf.strings.regex_replace(sentences, f"{BLANK}+", " "))
         if self.level == "characters":
             return tf.strings.unicode_split(plain, "UTF-8")
-        lower = tf.strings.lower(plain, encoding="utf-8")
+        # `lower` ends at a null; another control character is as little of a word.
+        lower = tf.strings.lower(tf.strings.regex_replace(plain, r"\x00", "\x01"), encoding="utf-8")
         return tf.strings.split(tf.strings.regex_replace(lower, WORD, r" \0 "))
 
     def decode(self, ids: Any) -> Any:
@@ -91,7 +92,9 @@ class TextExport:
 
     def _of_tokens(self) -> dict[str, Signature]:
         model = self.model
-        tokens = Fact(("batch", *model.image_shape), "int32", "ids of vocabulary.json, the end (2), then padding (0)")
+        tokens = Fact(
+            ("batch", *model.image_shape), "int32", "ids of vocabulary.json, the end (2), then padding (0)"
+        )
         latents = Fact(("batch", model.latent_dim), "float32", "points of the latent space")
         shape = ("batch", "samples", int(model.posterior.noise_shape(1, 1)[-1]))
         noise = Fact(shape, "float32", "standard normal numbers, one row per sample of the posterior")
@@ -120,7 +123,9 @@ class TextExport:
             ),
         }  # fmt: skip
 
-    def _of_sentences(self, vocabulary: GraphVocabulary, of_tokens: dict[str, Signature]) -> dict[str, Signature]:
+    def _of_sentences(
+        self, vocabulary: GraphVocabulary, of_tokens: dict[str, Signature]
+    ) -> dict[str, Signature]:
         """The same with strings in the place of tokens."""
         text = Fact(("batch",), "string", "sentences, UTF-8")
         found = {}
@@ -168,8 +173,15 @@ class TextExport:
             "reconstruct": self._reconstruct(tokens),
             "log_likelihood": self._log_likelihood(latents, tokens),
         }
-        answers = {name: {key: np.asarray(value) for key, value in one.items()} for name, one in found.items()}
-        known = {"tokens": tokens, "latents": latents, "noise": noise, "sentences": np.array(sentences, object)}
+        answers = {
+            name: {key: np.asarray(value) for key, value in one.items()} for name, one in found.items()
+        }
+        known = {
+            "tokens": tokens,
+            "latents": latents,
+            "noise": noise,
+            "sentences": np.array(sentences, object),
+        }
         given: dict[str, Any] = {}
         wanted: dict[str, Any] = {}
         for name, signature in self.signatures.items():
