@@ -62,8 +62,11 @@ def serving_examples(stage: Stage, examples: Examples) -> list[tuple[str, str]]:
     """To be typed in the folder of runs: a page tells nothing of the machine that wrote it."""
     folder = f"{stage.folder.parent.name}/{stage.name}"
     name = stage.record["results"]["name"]
-    mount = f'-v "$PWD/{folder}:/models/{name}"'
-    docker = f"docker run -p 8500:8500 -p 8501:8501 {mount} -e MODEL_NAME={name} tensorflow/serving"
+    docker = (
+        "docker run -p 8500:8500 -p 8501:8501 \\\n"
+        f'  -v "$PWD/{folder}:/models/{name}" \\\n'
+        f"  -e MODEL_NAME={name} tensorflow/serving"
+    )
     here = f"python cli.py serve {stage.folder.parent.name}"
     return [
         ("TF Serving, in the folder of runs", docker),
@@ -81,7 +84,7 @@ def rest_example(name: str, signatures: dict[str, Any]) -> str:
         return f"curl -d '{body}' {url}"
     if "encode_bytes" in signatures:
         body = '{"signature_name": "encode_bytes", "instances": [{"b64": "%s"}]}'
-        return f"printf '{body}' \"$(base64 -w0 picture.jpg)\" | curl -d @- {url}"
+        return f"printf '{body}' \\\n  \"$(base64 -w0 picture.jpg)\" |\n  curl -d @- {url}"
     return f"curl {url.removesuffix(':predict')}/metadata"
 
 
