@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluate import choose
 from pipelines.run_data import Subject, load_examples_of, load_model
+from vae_tf import random
 from vae_tf.artifacts import Run, Stage, StageWriter, load_arrays, read_json, slug, write_json
 from vae_tf.data.cache import Shape, cache_key
-from vae_tf.data.dataset import Pictures
+from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.sentences import Sentences
 from vae_tf.data.sources import open_source
 from vae_tf.errors import UserError
@@ -59,8 +59,7 @@ def write_export(
     from vae_tf.serving.warmup import write_warmup
 
     examples, model = load_examples_of(subject), load_model(subject.run)
-    part = "test" if len(examples.index.where("test")) else "train"
-    positions = choose(examples.index, part, NUM_CHECKED)
+    positions, is_unseen = checked(examples.index)
     made, asked, files = (
         text_export(model, examples, positions)
         if isinstance(examples, Sentences)
@@ -75,7 +74,7 @@ def write_export(
         raise UserError(str(error), "Nothing was exported. Please report this with run.json.") from None
     write_warmup(folder / EXTRA, made.signatures, given)
     proof = {
-        "checked_on": f"{len(positions)} {'unseen' if part == 'test' else 'trained-on'} {subject.noun}s",
+        "checked_on": f"{len(positions)} {'unseen' if is_unseen else 'trained-on'} {subject.noun}s",
         "files": files,
         "largest_difference": parity.largest_relative(results),
         "parity": [{**dataclasses.asdict(result), "holds": result.holds} for result in results],
@@ -90,6 +89,14 @@ def write_export(
         name=model_name(subject.run),
         num_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
     )
+
+
+def checked(index: Index) -> tuple[NDArray[np.int64], bool]:
+    """Positions of what parity is shown on, and whether training has seen none of it; odd pictures are among them."""
+    unseen = np.union1d(index.where("test"), index.where("other"))
+    pool = unseen if len(unseen) else index.where("train")
+    chosen = random.generator(0, "parity").choice(len(pool), min(NUM_CHECKED, len(pool)), replace=False)
+    return pool[np.sort(chosen)], len(unseen) > 0
 
 
 def text_export(model: Any, sentences: Sentences, positions: NDArray[np.int64]) -> Any:

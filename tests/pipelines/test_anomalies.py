@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,31 @@ def test_every_unseen_picture_is_scored_and_the_threshold_is_that_of_the_calibra
     assert (np.diff(order) <= 0).all()
     above = order > scores["scores"]["reconstruction"]["threshold"]
     assert [row["flagged"] for row in rows] == ["yes" if one else "no" for one in above]
+
+
+def test_the_export_scores_and_judges_as_the_stage_did(run, tmp_path):
+    import tensorflow as tf
+
+    assert cli.main(["export", "--to", str(tmp_path / "models"), "--name", "bars"]) == 0
+    results = run.newest("export").record["results"]
+    assert results["files"] == "the source's own files" and results["largest_difference"] < 1e-5
+    judged = [row for row in results["parity"] if row["output"] == "is_anomaly"]
+    assert len(judged) == 3 and all(row["largest_difference"] == 0 for row in judged)
+    rows = {row["path"]: row for row in read_rows(run.stage("anomalies").folder / "scores.csv")}
+    config = run.record["config"]["data"]
+    paths = [path for path in rows if path.endswith(".png") and path[0] not in "='"][:20]
+    files = [(Path(config["source"]) / path).read_bytes() for path in paths]
+    model = tf.saved_model.load(str(tmp_path / "models" / "bars" / "1")).signatures["score_bytes"]
+    noise = tf.zeros((len(files), 1, run.record["config"]["model"]["latent"]))
+    found = model(image_bytes=tf.constant(files), noise=noise)
+    scores = [float(rows[path]["score_reconstruction"]) for path in paths]
+    np.testing.assert_allclose(found["anomaly_score"], scores, rtol=1e-4)
+    np.testing.assert_allclose(found["p_value"], [float(rows[p]["p_reconstruction"]) for p in paths], rtol=1e-4)
+    assert found["is_anomaly"].numpy().tolist() == [rows[path]["flagged"] == "yes" for path in paths]
+    assert {"yes", "no"} == {rows[path]["flagged"] for path in paths}
+    assert cli.main(["export", "--to", str(tmp_path / "models"), "--name", "bars", "--version", "1"]) == 2
+    assert cli.main(["export", "--to", str(tmp_path / "models"), "--name", "bars"]) == 0
+    assert (tmp_path / "models" / "bars" / "2" / "saved_model.pb").exists()
 
 
 def test_figures_count_only_people_who_were_not_used(run):
