@@ -224,8 +224,12 @@ def explore(text: str | None, source: str | None) -> None:
 
     subject = subject_of(run, source)
     stage = work(subject)
-    told(stage, f"{stage.record['results']['num_weights']:,} weights written down for the page", began)
+    results = stage.record["results"]
+    told(stage, f"{results['num_weights']:,} weights written down for the page", began)
     show_page(subject, "explore.html")
+    if results["why_served"]:
+        warn(results["why_served"])
+        next_step(f"python cli.py serve {run.name}   (the page asks the server to draw)")
 
 
 def evaluate(text: str | None, source: str | None, samples: int, pictures: int, seed: int) -> None:

@@ -24,33 +24,22 @@ LARGEST_NUM_WEIGHTS = 12_000_000
 
 
 def explore(subject: Subject) -> Stage:
-    """Writes operations.json and network.npz.
-
-    Raises:
-        UserError: The model's operations cannot be written down for a page, or its weights are too many.
-    """
+    """Writes operations.json and network.npz: the model where a page can run it, and what else it shows."""
     embedded = embed(subject)
     inputs = {**subject.model_inputs, "embed": embedded.hash}
     return subject.compute("explore", inputs, lambda stage: write_network(subject, embedded, stage))
 
 
 def write_network(subject: Subject, embedded: Stage, stage: StageWriter) -> None:
-    from vae_tf.serving.operations import operations_of
-
     pictures, model = load_pictures_of(subject), load_model(subject.run)
-    network = operations_of(model)
-    if len(network.weights) > LARGEST_NUM_WEIGHTS:
-        raise UserError(
-            f"The model has {len(network.weights):,} weights, too many for a page ({LARGEST_NUM_WEIGHTS:,}).",
-            "Choose narrower networks, for example --set encoder.widths=32,64,96 --set decoder.widths=96,64,32.",
-        )
+    network, why = written_down(model)
     latents = load_arrays(embedded.folder / "latents.npz")
     begin = starts(pictures)
     chosen = np.union1d(pictures_to_compare(len(latents["mean"])), begin)
     average = latents["mean"].mean(axis=0, dtype=np.float64).astype(np.float32)
     save_arrays(
         stage.folder / "network.npz",
-        weights=network.weights.astype(np.float16),
+        weights=network.weights.astype(np.float16) if network else np.zeros(0, np.float16),
         order=order_of(latents),
         average=average,
         spread=latents["mean"].std(axis=0, dtype=np.float64).astype(np.float32),
@@ -62,11 +51,30 @@ def write_network(subject: Subject, embedded: Stage, stage: StageWriter) -> None
         checked=begin[:1],
         checked_mean=latents["mean"][begin[:1]],
     )
-    steps = {"encode": network.encode, "decode": network.decode}
-    write_json(stage.folder / "operations.json", steps)
-    stage.results.update(
-        num_weights=len(network.weights), num_operations=len(json.dumps(steps)), num_compared=len(chosen)
+    steps = (
+        {"encode": network.encode, "decode": network.decode} if network else {"encode": None, "decode": None}
     )
+    write_json(stage.folder / "operations.json", {**steps, "why_served": why})
+    stage.results.update(
+        num_weights=len(network.weights) if network else 0,
+        num_operations=len(json.dumps(steps)),
+        num_compared=len(chosen),
+        why_served=why,
+    )
+
+
+def written_down(model: Any) -> tuple[Any, str]:
+    """The model's operations; or None, and why a page cannot run them."""
+    from vae_tf.serving.operations import operations_of
+
+    try:
+        network = operations_of(model)
+    except UserError as error:
+        return None, error.message
+    if len(network.weights) > LARGEST_NUM_WEIGHTS:
+        most = f"{LARGEST_NUM_WEIGHTS:,}"
+        return None, f"The model has {len(network.weights):,} weights, too many for a page ({most})."
+    return network, ""
 
 
 def order_of(latents: dict[str, NDArray[Any]]) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """From what `explore` left to the record of its page."""
 
+from pipelines.export import model_name
 from pipelines.run_data import Subject
 from pipelines.stage_records import newest, split_names, told_by_dimension
 from reports.explore import ExploreRecord
@@ -12,13 +13,16 @@ from vae_tf.pixels import to_uint8
 def explore(subject: Subject, facts: RunFacts, pictures: Pictures) -> ExploreRecord:
     stage, embedded = newest(subject, "explore"), newest(subject, "embed")
     arrays, steps = load_arrays(stage.folder / "network.npz"), read_json(stage.folder / "operations.json")
+    why = steps.get("why_served", "")
     latents = load_arrays(embedded.folder / "latents.npz")
     positions, told = arrays["positions"], told_by_dimension(latents)
     return ExploreRecord(
         run=facts,
         encode=steps["encode"],
         decode=steps["decode"],
-        weights=arrays["weights"],
+        weights=None if why else arrays["weights"],
+        model=model_name(subject.run),
+        why_served=why,
         shape=subject.shape.image_shape,
         fit=subject.shape.fit,
         order=arrays["order"].tolist(),

@@ -1,6 +1,7 @@
 """The page of `explore`: sliders for the latents, and a dropped picture's reconstruction and neighbours.
 
-The page holds the networks themselves and runs them without a server (static/network.js).
+The page holds the networks themselves and runs them without a server (static/network.js). Where it comes from the run's
+server it asks that for what a file is worth (static/served.js), and for everything where a page cannot run the model.
 """
 
 import base64
@@ -19,7 +20,7 @@ from reports.records import Numbers, Pictures, RunFacts
 from reports.words import split_label
 
 NUM_SLIDERS = 12
-SCRIPTS = ("network.js", "explore-picture.js", "explore.js")
+SCRIPTS = ("network.js", "explore-picture.js", "served.js", "explore.js")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,9 @@ class ExploreRecord:
     """The networks (see `vae_tf.serving.operations`), and the pictures among which neighbours are looked for.
 
     Attributes:
-        weights: Of both networks [W], half precision.
+        encode, decode, weights: Of both networks, these [W] in half precision; None where only a server can run them.
+        model: What the run's model is called when it is served.
+        why_served: Why only a server can run it, in a sentence.
         shape: (height, width, channels) of the model's pictures.
         fit: How a picture is brought to that shape: crop, pad or stretch.
         order: The latent dimensions, those that carry most first; `told` [d] of each: what it tells
@@ -40,9 +43,9 @@ class ExploreRecord:
     """
 
     run: RunFacts
-    encode: Sequence[Mapping[str, Any]]
-    decode: Sequence[Mapping[str, Any]]
-    weights: npt.NDArray[np.float16]
+    encode: Sequence[Mapping[str, Any]] | None
+    decode: Sequence[Mapping[str, Any]] | None
+    weights: npt.NDArray[np.float16] | None
     shape: tuple[int, int, int]
     fit: str
     order: Sequence[int]
@@ -60,6 +63,8 @@ class ExploreRecord:
     average_drawn: Pictures
     checked: Pictures
     checked_mean: Numbers
+    model: str = ""
+    why_served: str = ""
 
 
 def write_explore(folder: Path, record: ExploreRecord) -> Path:
@@ -72,7 +77,7 @@ def write_explore(folder: Path, record: ExploreRecord) -> Path:
         "used": None if record.told is None else sum(told > USED_NATS for told in record.told),
         "data": json_for_script(page_data(record.run.form.beside(folder), record)),
     }
-    return write_page(folder, "explore", record.run, context, scripts=SCRIPTS)
+    return write_page(folder, "explore", record.run, context, scripts=SCRIPTS, asks_server=True)
 
 
 def page_data(beside: Path | None, record: ExploreRecord) -> dict[str, Any]:
@@ -81,7 +86,8 @@ def page_data(beside: Path | None, record: ExploreRecord) -> dict[str, Any]:
     return {
         "encode": record.encode,
         "decode": record.decode,
-        "weights": packed(record.weights),
+        "weights": None if record.weights is None else packed(record.weights),
+        "model": record.model,
         "shape": list(record.shape),
         "fit": record.fit,
         "order": list(record.order),

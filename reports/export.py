@@ -63,7 +63,9 @@ def families(signatures: Sequence[Signature]) -> list[Family]:
 
 def worst(differences: Sequence[Difference]) -> Difference:
     """The one that fails, or that uses most of its tolerance."""
-    return max(differences, key=lambda d: (not d.holds, d.largest / d.tolerance if d.tolerance else d.largest))
+    return max(
+        differences, key=lambda d: (not d.holds, d.largest / d.tolerance if d.tolerance else d.largest)
+    )
 
 
 def _answer(record: ExportRecord) -> str:
@@ -73,6 +75,8 @@ def _answer(record: ExportRecord) -> str:
     wrong = [difference for difference in differences if not difference.holds]
     if wrong:
         largest = max(difference.largest for difference in wrong)
-        return f"The exported model does NOT give the run's own answers: they differ by up to {number(largest)}."
+        return (
+            f"The exported model does NOT give the run's own answers: they differ by up to {number(largest)}."
+        )
     how_near = "" if record.largest is None else f", to {number(record.largest)} of their size"
     return f"The exported model gives the run's own answers{how_near}."

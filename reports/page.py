@@ -56,11 +56,15 @@ _EQUATION = re.compile(r"\b([pηρ]) ([=<]) (?=[\d−])")
 _STATIC = Path(__file__).parent / "static"
 
 
-def policy(scripts: str, styles: str, images: str) -> str:
-    """Pages open from the disk and must reach nothing else; whatever a file name smuggles in cannot run."""
+def policy(scripts: str, styles: str, images: str, asks_server: bool = False) -> str:
+    """Pages open from the disk and must reach nothing else; whatever a file name smuggles in cannot run.
+
+    With `asks_server` a page may ask the server that it comes from, where it comes from one.
+    """
+    connections = "connect-src 'self'; " if asks_server else ""
     return (
         f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src {images}; "
-        "base-uri 'none'; form-action 'none'"
+        f"{connections}base-uri 'none'; form-action 'none'"
     )
 
 
@@ -125,10 +129,10 @@ def _environment() -> Environment:
     return environment
 
 
-def _beside(folder: Path, scripts: tuple[str, ...]) -> dict[str, Any]:
+def _beside(folder: Path, scripts: tuple[str, ...], asks_server: bool) -> dict[str, Any]:
     """Style and scripts as files that all pages share."""
     return {
-        "policy": policy("'self'", "'self'", "'self' data: blob:"),
+        "policy": policy("'self'", "'self'", "'self' data: blob:", asks_server),
         "style": write_asset(folder, "report.css", (_STATIC / "report.css").read_bytes()),
         "scripts": [write_asset(folder, name, (_STATIC / name).read_bytes()) for name in scripts],
     }
@@ -156,10 +160,11 @@ def write_page(
     context: dict[str, Any],
     scripts: tuple[str, ...] = (),
     template: str = "",
+    asks_server: bool = False,
 ) -> Path:
     """Renders the page `key` of `PAGES` into `folder` and returns its path.
 
-    `template` is another one than the key's, where sentences need their own.
+    `template` is another one than the key's, where sentences need their own; for `asks_server` see `policy`.
     """
     file, title, _ = PAGES[key]
     # A page that is sent alone would lead nowhere else.
@@ -177,7 +182,7 @@ def write_page(
                 for name, (file, label, about) in PAGES.items()
                 if name in pages
             ],
-            **(_inside(scripts) if run.form.single_file else _beside(folder, scripts)),
+            **(_inside(scripts) if run.form.single_file else _beside(folder, scripts, asks_server)),
         )
     )
     path = folder / file

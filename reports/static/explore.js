@@ -1,12 +1,14 @@
-// Sliders that draw, and a dropped picture beside what the model makes of it; the networks run in the page.
+// Sliders that draw, and a dropped picture beside what the model makes of it; the networks run in the page, or where it
+// is served from (served.js).
 (function () {
   "use strict";
   const data = JSON.parse(document.getElementById("explore-data").textContent);
   const get = (id) => document.getElementById(id);
   const { halves, run } = window.vaeNetwork;
+  let served = null;
   const [height, width, channels] = data.shape;
   const size = data.order.length;
-  const weights = halves(data.weights);
+  const weights = data.decode && halves(data.weights);
   const samples = halves(data.samples);
   const means = halves(data.means);
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -14,8 +16,10 @@
   const REACH = 3;
   let z = Float32Array.from(data.average);
   let asked = 0;
+  let isDrawing = false;
 
-  const decode = (latent) => run(data.decode, weights, { data: Float32Array.from(latent), shape: [size] }).data;
+  const inPage = (latent) => run(data.decode, weights, { data: Float32Array.from(latent), shape: [size] }).data;
+  const decode = async (latent) => (data.decode ? inPage(latent) : served.decode(latent));
   const encode = (levels) =>
     run(data.encode, weights, { data: Float32Array.from(levels, (v) => v / 255), shape: data.shape }).data;
 
@@ -32,14 +36,21 @@
     context.putImageData(image, 0, 0);
   }
 
-  // However fast a slider moves, the picture is drawn once for each frame of the screen.
+  // However fast a slider moves, the picture is drawn once for each frame of the screen, and one after the other.
   function draw() {
     if (asked) return;
-    asked = requestAnimationFrame(() => {
+    asked = requestAnimationFrame(async () => {
       asked = 0;
+      if (isDrawing) return draw();
+      isDrawing = true;
       const began = performance.now();
-      paint(get("drawn"), decode(z));
-      get("drawn").dataset.milliseconds = (performance.now() - began).toFixed(1);
+      try {
+        paint(get("drawn"), await decode(z));
+        get("drawn").dataset.milliseconds = (performance.now() - began).toFixed(1);
+      } catch (error) {
+        get("said").textContent = `The server does not answer (${error.message}).`;
+      }
+      isDrawing = false;
     });
   }
 
@@ -139,32 +150,46 @@
     get("neighbours-section").hidden = false;
   }
 
+  // What the browser reads and the page computes; the server says the same, and how odd the picture is.
+  async function readHere(file) {
+    if (!data.encode) throw new Error("the server takes JPEG and PNG files");
+    const levels = await window.vaePicture.read(file, data.shape, data.fit);
+    const mean = encode(levels);
+    const drawn = inPage(mean);
+    let error = 0;
+    for (let i = 0; i < drawn.length; i++) error += (drawn[i] - levels[i] / 255) ** 2;
+    return { levels, mean, error: error / drawn.length };
+  }
+
+  async function read(file) {
+    const isServed = served && served.take && ["image/jpeg", "image/png"].includes(file.type);
+    return isServed ? served.take(file) : readHere(file);
+  }
+
   async function take(file) {
     if (!file) return;
-    let levels;
+    let found;
     try {
-      levels = await window.vaePicture.read(file, data.shape, data.fit);
+      found = await read(file);
     } catch (error) {
-      get("said").textContent = `${file.name} is no picture that this browser can read; python cli.py reconstruct reads more formats.`;
+      get("said").textContent = `${file.name} is no picture that can be read here; python cli.py reconstruct reads more formats.`;
       return;
     }
-    const mean = encode(levels);
+    const { levels, mean, error, isOdd, pValue } = found;
     goTo(mean, `${file.name}, as the model draws it`);
     const canvas = document.createElement("canvas");
     paint(canvas, levels.map((v) => v / 255));
     get("original").replaceChildren(canvas);
     get("original-figure").hidden = false;
     get("original-note").textContent = `${file.name}, as the model sees it`;
-    const drawn = decode(mean);
-    let error = 0;
-    for (let i = 0; i < drawn.length; i++) error += (drawn[i] - levels[i] / 255) ** 2;
-    get("said").textContent = `Mean squared error of the reconstruction: ${(error / drawn.length).toPrecision(3)} of the grey range squared.`;
+    const odd = isOdd === undefined ? "" : ` ${isOdd ? "Odd" : "Not odd"} by the run's threshold: ${(100 * pValue).toFixed(1)} % of normal pictures are at least as odd.`;
+    get("said").textContent = `Mean squared error of the reconstruction: ${error.toPrecision(3)} of the grey range squared.${odd}`;
     showNeighbours(-1);
   }
 
   // How far this page is from the model, whose own results came with it.
   function check() {
-    const own = decode(data.average);
+    const own = inPage(data.average);
     const expected = bytes(data.averageDrawn);
     let levels = 0;
     own.forEach((v, i) => (levels = Math.max(levels, Math.abs(Math.round(255 * v) - expected[i]))));
@@ -203,8 +228,21 @@
     take(event.dataTransfer.files[0]);
   });
 
+  function begin() {
+    get("explore").hidden = false;
+    get("starts-section").hidden = false;
+    reset(data.average, "The average of all pictures' latents");
+  }
+
   list(get("starts"), data.starts);
-  get("explore").hidden = false;
-  reset(data.average, "The average of all pictures' latents");
-  check();
+  if (data.decode) {
+    begin();
+    check();
+  }
+  window.vaeServed.find(data.model).then((found) => {
+    served = found;
+    if (data.decode) return;
+    get("needs-server").hidden = served !== null;
+    if (served) begin();
+  });
 })();

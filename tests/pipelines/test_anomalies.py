@@ -102,7 +102,9 @@ def test_the_export_scores_and_judges_as_the_stage_did(run, tmp_path):
     found = model(image_bytes=tf.constant(files), noise=noise)
     scores = [float(rows[path]["score_reconstruction"]) for path in paths]
     np.testing.assert_allclose(found["anomaly_score"], scores, rtol=1e-4)
-    np.testing.assert_allclose(found["p_value"], [float(rows[p]["p_reconstruction"]) for p in paths], rtol=1e-4)
+    np.testing.assert_allclose(
+        found["p_value"], [float(rows[p]["p_reconstruction"]) for p in paths], rtol=1e-4
+    )
     assert found["is_anomaly"].numpy().tolist() == [rows[path]["flagged"] == "yes" for path in paths]
     assert {"yes", "no"} == {rows[path]["flagged"] for path in paths}
     assert cli.main(["export", "--to", str(tmp_path / "models"), "--name", "bars", "--version", "1"]) == 2

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import cli
+from pipelines import explore_record
+from pipelines.run_data import load_pictures_of, own_pictures
+from tests.reports.synthetic import RUN
 from vae_tf import recipes
 from vae_tf.artifacts import load_arrays, read_json
 from vae_tf.errors import UserError
@@ -41,3 +44,19 @@ def test_what_a_page_cannot_compute_is_refused_with_the_reason(recipe, words):
     model = recipes.build(recipe, (8, 8, 1), 3, **classes)
     with pytest.raises(UserError, match=words):
         operations_of(model)
+
+
+def test_what_a_page_cannot_run_it_leaves_to_the_server(trained, in_runs, monkeypatch):
+    from pipelines import explore
+
+    run, _, _ = trained
+    monkeypatch.setattr(explore, "written_down", lambda model: (None, "It has a flow."))
+    monkeypatch.setattr(explore, "embed", lambda subject: run.stage("embed"))
+    subject = own_pictures(run)
+    with run.writing("explore", {"data": subject.data.hash, "other": 1}, plain_name=False) as stage:
+        explore.write_network(subject, run.stage("embed"), stage)
+        assert read_json(stage.folder / "operations.json") == {
+            "encode": None, "decode": None, "why_served": "It has a flow."
+        }  # fmt: skip
+    record = explore_record.explore(subject, RUN, load_pictures_of(subject))
+    assert record.decode is None and record.weights is None and record.model == run.name[6:]

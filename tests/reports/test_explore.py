@@ -1,8 +1,13 @@
 """The page that runs the model itself: its arithmetic against Keras, its resizing, and what a reader does."""
 
 import base64
+import functools
+import http.server
 import io
 import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reports.explore import write_explore
 from tests.reports.conftest import Visit
 from tests.reports.shapes import HOSTILE
+from tests.reports.synthetic import explore_record
 
 pytestmark = pytest.mark.browser
 STATIC = Path("reports/static")
@@ -145,3 +152,99 @@ def test_a_dropped_picture_is_reconstructed_and_a_broken_one_is_told(
     assert "mine.png" in tab.inner_text("#original-note")
     tab.set_input_files("#file", tmp_path / "broken.png")
     tab.locator("#said").filter(has_text="no picture").wait_for()
+
+
+class Serving(http.server.SimpleHTTPRequestHandler):
+    """The pages of a folder, and a model at TF Serving's addresses whose pixels are as grey as its first latent."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def answer(self, document: Any, status: int = 200) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(document).encode())
+
+    def do_GET(self) -> None:
+        if not self.path.startswith("/v1/models/shapes"):
+            super().do_GET()
+            return
+        noise = {"tensor_shape": {"dim": [{"size": "-1"}, {"size": "-1"}, {"size": "2"}]}}
+        names = {
+            "encode_bytes": {},
+            "score_bytes": {"inputs": {"noise": noise}},
+            "preprocess_bytes": {"outputs": {"pictures": {"dtype": "DT_UINT8"}}},
+        }
+        self.answer({"metadata": {"signature_def": {"signature_def": names}}})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        name, inputs = asked["signature_name"], asked["inputs"]
+        if name == "decode":
+            grey = inputs["latents"][0][0]
+            self.answer({"outputs": np.full((1, 6, 4, 1), grey).tolist()})
+            return
+        size = Image.open(io.BytesIO(base64.b64decode(inputs["image_bytes"][0]["b64"]))).size
+        found = {
+            "preprocess_bytes": np.full((1, 6, 4, 1), 255).tolist(),
+            "encode_bytes": {"mean": [[1.0, -1.0]]},
+            "score_bytes": {
+                "reconstruction_error": [size[0] / 1000],
+                "is_anomaly": [True],
+                "p_value": [0.025],
+            },
+        }
+        self.answer({"outputs": found[name]})
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    record = replace(explore_record(), model="shapes", average=np.array([0.5, 0.0]))
+    write_explore(tmp_path, record)
+    only_served = replace(record, encode=None, decode=None, weights=None, why_served="It has a flow.")
+    write_explore(tmp_path / "served", only_served)
+    handler = functools.partial(Serving, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+
+
+def greys(tab: Any) -> list[int]:
+    address = str(tab.evaluate("document.getElementById('drawn').toDataURL()"))
+    return list(
+        Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).convert("RGB").getpixel((0, 0))
+    )
+
+
+def test_what_no_page_can_run_the_server_draws(visit: Visit, server: str) -> None:
+    tab = visit.tab
+    tab.goto(f"{server}/served/explore.html")
+    tab.wait_for_timeout(300)
+    assert not tab.is_visible("#needs-server")
+    assert greys(tab)[:3] == [128, 128, 128]
+    tab.get_by_label("Latent 0").fill("0")
+    tab.locator("#starts button").nth(1).click()
+    tab.wait_for_timeout(200)
+    assert greys(tab)[0] == round(255 * min(1, max(0, float(explore_record().means[7][0]))))
+
+
+def test_a_file_is_judged_by_the_server(visit: Visit, server: str, tmp_path: Path) -> None:
+    tab = visit.tab
+    tab.goto(f"{server}/explore.html")
+    tab.wait_for_timeout(200)
+    Image.new("RGB", (40, 60)).save(tmp_path / "mine.png")
+    tab.set_input_files("#file", tmp_path / "mine.png")
+    tab.locator("#said").filter(
+        has_text="0.0400 of the grey range squared. Odd by the run's threshold: 2.5"
+    ).wait_for()
+
+
+def test_without_a_server_the_page_says_which_command_helps(
+    visit: Visit, server: str, tmp_path: Path
+) -> None:
+    tab = visit.open(tmp_path / "served" / "explore.html")
+    assert "It has a flow." in tab.inner_text("#needs-server") and "cli.py serve" in tab.inner_text(
+        "#needs-server"
+    )
+    assert not tab.is_visible("#explore") and not tab.is_visible("#starts-section")

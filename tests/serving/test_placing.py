@@ -20,7 +20,9 @@ def saved_model(tmp_path):
 
 def configured(directory):
     document = text_format.Parse((directory / CONFIG).read_text(), ModelServerConfig())
-    return {(model.name, model.base_path, model.model_platform) for model in document.model_config_list.config}
+    return {
+        (model.name, model.base_path, model.model_platform) for model in document.model_config_list.config
+    }
 
 
 def test_versions_count_up_and_every_model_is_configured(saved_model, tmp_path):
