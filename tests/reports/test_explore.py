@@ -210,6 +210,16 @@ def server(tmp_path: Path) -> Iterator[str]:
         running.shutdown()
 
 
+@pytest.fixture
+def tab(browser: Any, server: str) -> Iterator[Any]:
+    """A browser tab that may ask the server, and nobody else."""
+    visit = Visit(browser, 1280, "light")
+    yield visit.tab
+    visit.context.close()
+    assert visit.complaints == []
+    assert not [url for url in visit.requests if not url.startswith((server, "data:", "blob:"))]
+
+
 def greys(tab: Any) -> list[int]:
     address = str(tab.evaluate("document.getElementById('drawn').toDataURL()"))
     return list(
@@ -217,8 +227,7 @@ def greys(tab: Any) -> list[int]:
     )
 
 
-def test_what_no_page_can_run_the_server_draws(visit: Visit, server: str) -> None:
-    tab = visit.tab
+def test_what_no_page_can_run_the_server_draws(tab: Any, server: str) -> None:
     tab.goto(f"{server}/served/explore.html")
     tab.wait_for_timeout(300)
     assert not tab.is_visible("#needs-server")
@@ -229,8 +238,7 @@ def test_what_no_page_can_run_the_server_draws(visit: Visit, server: str) -> Non
     assert greys(tab)[0] == round(255 * min(1, max(0, float(explore_record().means[7][0]))))
 
 
-def test_a_file_is_judged_by_the_server(visit: Visit, server: str, tmp_path: Path) -> None:
-    tab = visit.tab
+def test_a_file_is_judged_by_the_server(tab: Any, server: str, tmp_path: Path) -> None:
     tab.goto(f"{server}/explore.html")
     tab.wait_for_timeout(200)
     Image.new("RGB", (40, 60)).save(tmp_path / "mine.png")
