@@ -113,3 +113,11 @@ def test_a_graph_gives_the_same_bits_as_eager_execution(fit: str, before: int, a
     for height, width in [(24, 32), (100, 37), (13, 64), (48, 64), (9, 9)]:
         picture = noise(height, width, before, seed=height)
         assert np.array_equal(graph(picture).numpy(), run(picture, 24, 32, after, fit))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_grey_of_every_depth_becomes_three_equal_channels(dtype: str) -> None:
+    picture = noise(5, 7, 1).astype(dtype) * np.ones((), dtype)
+    result = np.asarray(resize(picture, 5, 7, 3, "crop"))
+    assert result.dtype == dtype
+    np.testing.assert_array_equal(result, np.repeat(picture, 3, axis=-1))
