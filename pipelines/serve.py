@@ -1,0 +1,199 @@
+"""The command `serve`: a run's export, or a folder of exports, behind TF Serving's REST and gRPC interfaces."""
+
+import asyncio
+import dataclasses
+import json
+import logging
+import math
+import resource
+import shlex
+import signal
+from pathlib import Path
+from typing import Any
+
+from pipelines.console import import_tensorflow_quietly, say, warn
+from vae_tf import artifacts
+from vae_tf.artifacts import Run
+from vae_tf.errors import UserError
+
+MANY_NUMBERS = 100  # more than these are not typed into an example
+
+
+@dataclasses.dataclass(frozen=True)
+class ServeOptions:
+    """Sizes in MiB, times in seconds."""
+
+    host: str
+    rest_port: int
+    grpc_port: int
+    batching: bool
+    poll: float
+    grace: float
+    request_time: float
+    max_body: int
+
+
+def serve(text: str | None, options: ServeOptions) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code that shells expect of these, 143 or 130.
+
+    Raises:
+        UserError: There is nothing to serve, or a port is taken.
+    """
+    folder = None if text is None or artifacts_of(text) else Path(text)
+    run = None if folder else artifacts.find_run(text)
+    import_tensorflow_quietly()
+    logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("vae_tf.serving").setLevel(logging.INFO)
+    from vae_tf.serving.server import config_files
+
+    if folder:
+        models = config_files.find_models(folder)
+        parameters = config_files.read_batching_parameters(folder / config_files.BATCHING)
+    else:
+        assert run is not None
+        models = [config_files.ModelConfig(run.name, export_of(run))]
+        parameters = config_files.BatchingParameters()
+    return listen(models, settings_of(options, parameters), options.grace, folder)
+
+
+def artifacts_of(text: str) -> bool:
+    """Whether a text names a run rather than a folder of models."""
+    return not Path(text).is_dir() or (Path(text) / "run.json").exists()
+
+
+def export_of(run: Run) -> Path:
+    """The folder of versions of a run's newest export, which is made where there is none."""
+    stage = run.newest("export")
+    if stage is None:
+        from pipelines.export import export
+        from pipelines.run_data import own_pictures
+
+        say(f"{run.name} has no export yet: making one")
+        stage = export(own_pictures(run))
+    return stage.folder
+
+
+def settings_of(options: ServeOptions, parameters: Any) -> Any:
+    from vae_tf.serving.server.limits import MEBIBYTE, Limits
+    from vae_tf.serving.server.run import Settings
+
+    return Settings(
+        host=options.host,
+        rest_port=options.rest_port,
+        grpc_port=options.grpc_port,
+        batching=parameters,
+        is_batching=options.batching,
+        limits=Limits(body=options.max_body * MEBIBYTE, request_time=options.request_time),
+        poll=options.poll,
+    )
+
+
+def listen(models: list[Any], settings: Any, grace: float, folder: Path | None) -> int:
+    allow_many_files()
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(until_stopped(models, settings, grace, folder))
+
+
+def allow_many_files() -> None:
+    """Each connection is a file, and shells often allow 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 16_384 if hard == resource.RLIM_INFINITY else min(hard, 16_384)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def loop_factory() -> Any:
+    """uvloop where it is installed: it has no wheels for every system."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+async def until_stopped(models: list[Any], settings: Any, grace: float, folder: Path | None) -> int:
+    from vae_tf.serving.server.run import Server
+
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[int] = loop.create_future()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda number=number: stopped.done() or stopped.set_result(number))
+    server = Server(models, settings)
+    starting = asyncio.ensure_future(server.start())
+    await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        return 128 + stopped.result()
+    await starting
+    introduce(server, folder)
+    number = await stopped
+    say(f"stopping: requests in flight have {grace:g} s")
+    await server.stop(grace)
+    return 128 + number
+
+
+def introduce(server: Any, folder: Path | None) -> None:
+    """What is served, where, how to ask it, and what it is not."""
+    host = server.settings.host
+    shown = f"[{host}]" if ":" in host else host
+    for model in server.models.by_name.values():
+        numbers = ", ".join(str(n) for n, version in sorted(model.versions.items()) if version.is_available)
+        signatures = ", ".join(sorted(newest(model).signatures))
+        say(f"{model.name}, version {numbers}: {signatures}", style="bold")
+    say(f"  REST http://{shown}:{server.rest_port}/v1/models/NAME   gRPC {shown}:{server.grpc_port}")
+    say(f"  metrics http://{shown}:{server.rest_port}/monitoring/prometheus/metrics   also /health, /ready")
+    if not server.settings.is_loopback:
+        warn(f"{host} can be reached from other machines; there is neither TLS nor authentication.")
+    first = next(iter(server.models.by_name.values()))
+    say(f"  try: {example(first, f'http://{shown}:{server.rest_port}')}")
+    say("  For development and small sites; TF Serving takes the same folder:")
+    say(f"  {docker_line(first, folder)}", style="dim")
+
+
+def newest(model: Any) -> Any:
+    with model.lease() as version:
+        return version.model
+
+
+def example(model: Any, address: str) -> str:
+    """A curl line that works: the signature that needs the least to be typed."""
+    signature = min(newest(model).signatures.values(), key=lambda each: (size_of(each), each.name))
+    values = {name: filled((1, *(spec.shape or ())[1:]), spec) for name, spec in signature.inputs.items()}
+    body: dict[str, Any] = {"signature_name": signature.name, "inputs": values}
+    url = shlex.quote(f"{address}/v1/models/{model.name}:predict")
+    if size_of(signature) <= MANY_NUMBERS:
+        return f"curl -d {shlex.quote(json.dumps(body))} {url}"
+    shapes = {name: [1, *(spec.shape or ())[1:]] for name, spec in signature.inputs.items()}
+    code = (
+        "import json, numpy; print(json.dumps({'signature_name': "
+        f"{signature.name!r}, 'inputs': {{n: numpy.zeros(s, int).tolist() for n, s in {shapes!r}.items()}}}}))"
+    )
+    return f"python -c {shlex.quote(code)} | curl -d @- {url}"
+
+
+def size_of(signature: Any) -> float:
+    """Numbers to type for one row; strings, which are mostly the bytes of pictures, come last."""
+    specs = list(signature.inputs.values())
+    if not specs or any(spec.shape is None or spec.dtype.name == "string" for spec in specs):
+        return math.inf
+    return sum(math.prod(n or 1 for n in spec.shape) for spec in specs)
+
+
+def filled(shape: tuple[int | None, ...], spec: Any) -> Any:
+    """Nested lists of zeros, or of an empty string."""
+    if not shape or spec.shape == ():
+        return "" if spec.dtype.name == "string" else 0
+    return [filled(shape[1:], spec)] * (shape[0] or 1) if len(shape) > 1 else [0] * (shape[0] or 1)
+
+
+def docker_line(model: Any, folder: Path | None) -> str:
+    from vae_tf.serving.server.config_files import BATCHING, MODELS
+
+    ports = "docker run -p 8501:8501 -p 8500:8500"
+    if folder is not None and (folder / MODELS).is_file():
+        batching = f" --enable_batching --batching_parameters_file=/models/{BATCHING}"
+        return (
+            f"{ports} -v {shlex.quote(str(folder.resolve()))}:/models tensorflow/serving "
+            f"--model_config_file=/models/{MODELS}" + (batching if (folder / BATCHING).is_file() else "")
+        )
+    mounted = shlex.quote(f"{model.folder.resolve()}:/models/{model.name}")
+    return f"{ports} -v {mounted} -e MODEL_NAME={shlex.quote(model.name)} tensorflow/serving"

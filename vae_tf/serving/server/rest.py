@@ -1,0 +1,204 @@
+"""TF Serving's REST API, metrics and health, as an ASGI application."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+from google.protobuf import json_format
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from tensorflow_serving.apis import get_model_metadata_pb2
+
+from vae_tf.serving.server import tensors_json
+from vae_tf.serving.server.limits import Limits
+from vae_tf.serving.server.service import Service, metadata_of, refuse_examples
+from vae_tf.serving.server.status import Code, ServingError, invalid
+
+MODEL = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
+PREDICTION = re.compile(MODEL + r":(classify|regress|predict)", re.IGNORECASE)
+STATUS = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(?:/(metadata))?", re.IGNORECASE)
+MAX_VERSION = 2**63 - 1
+LARGE = 64 * 1024  # bytes; JSON larger than this is read and written in a thread
+METRICS = "/monitoring/prometheus/metrics"
+
+
+class ClientGone(ServingError):
+    """Nobody is left to be answered."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.CANCELLED, "The client has gone.")
+
+
+def application(service: Service) -> Starlette:
+    async def alive(_: Any) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def ready(_: Any) -> Response:
+        said = "ready" if service.is_ready else "not ready"
+        return JSONResponse({"status": said}, 200 if service.is_ready else 503)
+
+    async def metrics(_: Any) -> Response:
+        return Response(service.metrics.page(), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(
+        routes=[
+            Route("/health", alive),
+            Route("/ready", ready),
+            Route(METRICS, metrics),
+            Route("/{path:path}", RestApi(service)),
+        ],
+        exception_handlers={405: lambda request, error: error_response(405, f"Malformed request: {request.method}")},
+    )
+
+
+def error_response(status: int, message: str) -> Response:
+    return JSONResponse({"error": message}, status)
+
+
+class RestApi:
+    """Everything below /v1/models, as TF Serving answers it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.threads = ThreadPoolExecutor(2, thread_name_prefix="json")
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
+        method = scope["method"]
+        prediction = PREDICTION.fullmatch(path) if method == "POST" else None
+        status = STATUS.fullmatch(path) if method == "GET" else None
+        try:
+            if prediction:
+                content = await self.predict(prediction, scope, receive)
+            elif status:
+                content = self.status(status)
+            elif path.lower().startswith("/v1/"):
+                raise invalid(f"Malformed request: {method} {path}")
+            else:
+                raise ServingError(Code.NOT_FOUND, f"Nothing is served at {path}; see /v1/models/NAME.")
+            response = Response(content, media_type="application/json")
+        except ClientGone:
+            return
+        except ServingError as error:
+            response = error_response(error.http_status, error.message)
+        await response(scope, receive, send)
+
+    def status(self, match: re.Match[str]) -> bytes:
+        name, number, label = named(match)
+        if not name:
+            raise invalid("Missing model name in request.")
+        if match[4]:
+            with self.service.models.lease(name, number, label) as version:
+                return metadata_json(metadata_of(name, version))
+        return json_of(self.service.models.status(name, number, label))
+
+    async def predict(self, match: re.Match[str], scope: Any, receive: Any) -> bytes:
+        name, number, label = named(match)
+        method = match[4].lower()
+        with self.service.counted(name, method.capitalize(), "REST"):
+            body = await read_body(scope, receive, self.service.limits)
+            if method != "predict":
+                document = await self.aside(len(body), tensors_json.parse_body, body)
+                raise self.refusal(document, method, name, number, label)
+            parsed = await self.aside(len(body), tensors_json.parse_predict, body)
+            size, body = len(body), b""
+            with self.service.models.lease(name, number, label) as version:
+                assert version.model is not None
+                signature = version.model.signatures.get(parsed.signature_name or "serving_default")
+                if signature is None:
+                    wanted = parsed.signature_name or "serving_default"
+                    raise invalid(f'Serving signature name: "{wanted}" not found in signature def')
+                arrays = await self.aside(size, tensors_json.arrays_of, parsed, signature.inputs)
+                outputs = await unless_gone(receive, self.service.predict(name, signature, arrays))
+                size = sum(array.nbytes for array in outputs.values())
+                return await self.aside(size, tensors_json.answer, outputs, parsed.is_rows)
+
+    async def aside(self, size: int, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Small things at once, large ones in a thread."""
+        if size < LARGE:
+            return function(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
+
+    def refusal(
+        self, document: dict[str, Any], method: str, name: str, number: int | None, label: str | None
+    ) -> ServingError:
+        signature_name = tensors_json.signature_name_of(document)
+        examples = document.get("examples")
+        quoted = tensors_json.quoted(document)
+        if "examples" not in document:
+            return invalid(
+                f"JSON Value: {quoted} When method is classify, key 'examples' is expected and was not found"
+            )
+        if not isinstance(examples, list):
+            return invalid(f"JSON Value: {quoted} Expecting 'examples' value to be an list/array")
+        if not examples:
+            return invalid(f"JSON Value: {quoted} 'examples' value is an empty array")
+        with self.service.models.lease(name, number, label) as version:
+            return refuse_examples(version, signature_name, method)
+
+
+def named(match: re.Match[str]) -> tuple[str, int | None, str | None]:
+    """Name, version and label of a path."""
+    number = int(match[2]) if match[2] and len(match[2]) < 20 else None
+    if match[2] and (number is None or number > MAX_VERSION):
+        raise invalid(f"Failed to convert version: {match[2]} to numeric.")
+    return unquote(match[1] or ""), number, unquote(match[3]) if match[3] else None
+
+
+async def read_body(scope: Any, receive: Any, limits: Limits) -> bytes:
+    """Raises: ServingError: It is longer than the limit; where its length was announced, before reading any of it."""
+    too_large = ServingError(
+        Code.INVALID_ARGUMENT, f"The body is larger than {limits.body:,} bytes.", http_status=413
+    )
+    for key, value in scope["headers"]:
+        if key == b"content-length" and int(value) > limits.body:
+            raise too_large
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        size += len(message.get("body", b""))
+        if size > limits.body:
+            raise too_large
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def unless_gone(receive: Any, work: Awaitable[Any]) -> Any:
+    """The result, unless the client hangs up first: then the work is cancelled."""
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(receive())
+    watching.add_done_callback(lambda done: done.cancelled() or working.cancel())
+    try:
+        return await working
+    except asyncio.CancelledError:
+        if watching.done():
+            raise ClientGone from None
+        raise
+    finally:
+        working.cancel()
+        watching.cancel()
+
+
+def json_of(message: Any) -> bytes:
+    return json_format.MessageToJson(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    ).encode()
+
+
+def metadata_json(response: Any) -> bytes:
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    response.metadata["signature_def"].Unpack(signatures)
+    document = {
+        "model_spec": orjson.loads(json_of(response.model_spec)),
+        "metadata": {"signature_def": orjson.loads(json_of(signatures))},
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
