@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import json
 import logging
 import math
@@ -90,6 +91,7 @@ def settings_of(options: ServeOptions, parameters: Any) -> Any:
 
 def listen(models: list[Any], settings: Any, grace: float, folder: Path | None) -> int:
     allow_many_files()
+    gc.set_threshold(50_000, 20, 20)  # lists of a large JSON body are no garbage; see versions.collect
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(until_stopped(models, settings, grace, folder))
 

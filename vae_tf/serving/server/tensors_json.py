@@ -220,7 +220,7 @@ def floats(leaves: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         values = np.array([math.inf if isinstance(leaf, int) else leaf for leaf in leaves])
     for position in np.flatnonzero(np.abs(values) > largest_whole):
         leaf = leaves[position]
-        too_large = isinstance(leaf, int) or (math.isfinite(leaf) and abs(leaf) > np.finfo(dtype).max)
+        too_large = isinstance(leaf, int) or float(np.finfo(dtype).max) < abs(leaf) < math.inf
         if too_large:
             kind = {4: "float", 8: "double"}.get(dtype.itemsize, dtype.name)
             raise invalid(f"Cannot convert JSON value: {quoted(leaf)} to {kind} without loss of precision.")

@@ -37,7 +37,7 @@ def decode(proto: Any, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     try:
         dtype = tf.as_dtype(proto.dtype)
         numpy_dtype = np.dtype(dtype.as_numpy_dtype)
-    except TypeError:
+    except (TypeError, KeyError):
         raise invalid(f"Unknown dtype: {proto.dtype}") from None
     shape = tuple(dimension.size for dimension in proto.tensor_shape.dim)
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):

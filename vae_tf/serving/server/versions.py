@@ -123,7 +123,7 @@ class ServedModel:
                 if version.is_available and number not in aspired:
                     logger.info("%s: unloading version %d", self.name, number)
                     version.unload()
-                    await loop.run_in_executor(loader, gc.collect)
+                    await loop.run_in_executor(loader, collect)
 
     async def load(self, number: int, folder: Path, loader: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
@@ -145,6 +145,7 @@ class ServedModel:
             logger.error("%s: version %d does not load: %s", self.name, number, error)
         else:
             version.enter(State.AVAILABLE)
+            await loop.run_in_executor(loader, collect)
             warmed = version.model.num_warmed_up
             logger.info("%s: version %d is available (%d warm-up requests)", self.name, number, warmed)
         status = version.error.code.name if version.error else "OK"
@@ -169,6 +170,17 @@ class ServedModel:
             else:
                 told.status.error_code = 0
         return response
+
+
+def collect() -> None:
+    """Frees what no longer is used, and sets the rest apart from later collections.
+
+    TensorFlow leaves a million objects behind. Each parsed JSON list counts towards the next look at all of them, which
+    took four fifths of the time of parsing 400,000 numbers.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def load_error(error: Exception) -> ServingError:
