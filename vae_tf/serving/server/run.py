@@ -121,8 +121,7 @@ class Server:
         self.service.is_stopping = True
         await rpc.tell_health(self.health, False)
         self.watching.cancel()
-        self.rest.should_exit = True
-        await self.ticking
+        self.ticking.cancel()
         self.rest.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]
         await asyncio.gather(self.rest.shutdown(sockets=[self.listener]), self.grpc.stop(grace))
         self.batcher.close()

@@ -1,0 +1,269 @@
+"""What clients may not do, and that it harms nobody else."""
+
+import base64
+import contextlib
+import io
+import json
+import socket
+import threading
+import time
+import urllib.request
+
+import grpc
+import pytest
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from tests.serving.server.conftest import Running, serving
+from vae_tf.serving.server import http_protocol
+from vae_tf.serving.server.config_files import BatchingParameters, ModelConfig
+from vae_tf.serving.server.limits import Limits
+
+HEAD = "POST /v1/models/toy:predict HTTP/1.1\r\nhost: here\r\n"
+BODY = '{"instances": [2.0]}'
+LIMITS = Limits(
+    body=100_000, headers_time=0.4, body_time=0.6, idle_time=1.5, request_time=2.0, connections=300
+)
+
+
+@pytest.fixture(scope="module")
+def strict(toy_versions):
+    """Short times, one thread, a queue of two requests."""
+    folder = toy_versions[1].parent
+    batching = BatchingParameters(num_batch_threads=1, max_batch_size=1, max_enqueued_batches=2)
+    with serving([ModelConfig("toy", folder)], limits=LIMITS, batching=batching) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def connection(running, text=""):
+    with socket.create_connection(("127.0.0.1", running.server.rest_port), timeout=10) as opened:
+        opened.sendall(text.encode())
+        yield opened
+
+
+def answer_of(opened):
+    """All that comes until the server closes, or until one whole answer is there."""
+    received = b""
+    with contextlib.suppress(ConnectionError):
+        while part := opened.recv(65536):
+            received += part
+            head, _, body = received.partition(b"\r\n\r\n")
+            if body and f"content-length: {len(body)}".encode() in head.lower():
+                break
+    return received.decode()
+
+
+def is_well(running):
+    """Others are served, and soon."""
+    began = time.monotonic()
+    assert running.ask("/v1/models/toy:predict", BODY) == (200, {"predictions": [4.0]})
+    return time.monotonic() - began < 1.0
+
+
+def metric(running, name, **labels):
+    with urllib.request.urlopen(running.url + "/monitoring/prometheus/metrics") as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    # The parser appends _total to the names of counters that lack it, as those of TF Serving do.
+    samples = [sample for family in families for sample in family.samples if sample.name.removesuffix("_total") == name]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+
+def test_announced_large_body_is_refused_before_it_is_sent(strict):
+    with connection(strict, HEAD + "content-length: 1000000000\r\n\r\n") as opened:
+        answer = answer_of(opened)
+    assert answer.startswith("HTTP/1.1 413") and "The body is larger than 100,000 bytes." in answer
+    assert is_well(strict)
+
+
+def test_chunked_large_body_is_refused_on_the_way(strict):
+    with connection(strict, HEAD + "transfer-encoding: chunked\r\n\r\n") as opened:
+        with contextlib.suppress(ConnectionError):
+            for _ in range(40):
+                opened.sendall(b"1000\r\n" + b" " * 4096 + b"\r\n")
+        answer = answer_of(opened)
+    assert answer.startswith("HTTP/1.1 413")
+    assert is_well(strict)
+
+
+def test_endless_body_is_cut_off(strict, monkeypatch):
+    """Whoever sends on after the refusal is closed in the end."""
+    monkeypatch.setattr(http_protocol, "LINGER", 0.5)
+    with connection(strict, HEAD + "transfer-encoding: chunked\r\n\r\n") as opened:
+        began = time.monotonic()
+        with pytest.raises(ConnectionError):
+            while time.monotonic() - began < 15:
+                opened.sendall(b"1000\r\n" + b" " * 4096 + b"\r\n")
+                time.sleep(0.002)
+
+
+@pytest.mark.parametrize(
+    ("sent", "drip", "message"),
+    [
+        ("POST /v1/mod", "x", "The headers took longer than 0.4 s."),
+        (HEAD, "x: y\r\n", "The headers took longer than 0.4 s."),
+        (HEAD + "content-length: 100\r\n\r\n{", " ", "The body took longer than 0.6 s."),
+    ],
+    ids=["request line", "headers", "body"],
+)
+def test_slow_client_is_closed_however_it_drips(strict, sent, drip, message):
+    with connection(strict, sent) as opened:
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - began < 1.0:
+                opened.sendall(drip.encode())
+                time.sleep(0.05)
+        answer = answer_of(opened)
+    assert answer.startswith("HTTP/1.1 408") and message in answer
+    assert is_well(strict)
+
+
+@pytest.mark.parametrize("sent", ["", HEAD + f"content-length: {len(BODY)}\r\n\r\n{BODY}"], ids=["new", "kept alive"])
+def test_idle_connection_is_closed(strict, sent):
+    with connection(strict, sent) as opened:
+        if sent:
+            assert "200 OK" in answer_of(opened)
+        began = time.monotonic()
+        assert opened.recv(1) == b"" and 1.0 < time.monotonic() - began < 5.0
+
+
+def test_200_idle_connections_hinder_nobody(strict):
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(connection(strict, "POST /v1"))
+        assert is_well(strict)
+
+
+def test_connections_beyond_the_limit_are_refused(strict):
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(connection(strict)) for _ in range(LIMITS.connections + 5)]
+        assert "503" in answer_of(opened[-1])
+    time.sleep(0.2)
+    assert is_well(strict)
+
+
+@pytest.mark.parametrize("sent", ["nonsense\r\n\r\n", "GET /v1/models/toy HTTP/9.9\r\n\r\n", "\x00\x01\x02\r\n\r\n"])
+def test_what_is_no_http_is_refused(strict, sent):
+    with connection(strict, sent) as opened:
+        assert answer_of(opened).startswith("HTTP/1.1 400")
+    assert is_well(strict)
+
+
+def busy(running, steps, answers):
+    thread = threading.Thread(
+        target=lambda: answers.append(running.predict({"signature_name": "busy", "instances": [steps]}))
+    )
+    thread.start()
+    return thread
+
+
+def test_request_that_takes_too_long(strict):
+    status, answer = strict.predict({"signature_name": "busy", "instances": [40_000]})
+    assert status == 504 and "Deadline exceeded" in answer["error"]
+    end = time.monotonic() + 30
+    while strict.predict(BODY)[0] != 200:  # until TensorFlow's thread is free again
+        assert time.monotonic() < end
+
+
+def test_full_queue_is_unavailable_by_rest(strict):
+    answers = []
+    threads = [busy(strict, 2_000, answers) for _ in range(8)]
+    for thread in threads:
+        thread.join()
+    codes = [status for status, _ in answers]
+    assert set(codes) == {200, 503} and codes.count(503) >= 4
+    assert "queue" in next(answer["error"] for status, answer in answers if status == 503)
+    assert is_well(strict)
+
+
+def test_client_killed_mid_request_is_not_computed_for(strict):
+    name = ":tensorflow:serving:batching_session:processed_batch_size_count"
+    before, cancelled = metric(strict, name), metric(strict, ":tensorflow:serving:request_count", status="CANCELLED")
+    answers = []
+    thread = busy(strict, 8_000, answers)
+    time.sleep(0.1)
+    body = json.dumps({"signature_name": "busy", "instances": [8_000]})
+    with connection(strict, HEAD + f"content-length: {len(body)}\r\n\r\n{body}"):
+        time.sleep(0.1)
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "toy", "busy"
+    request.inputs["steps"].int64_val.append(8_000)
+    request.inputs["steps"].dtype = 9
+    request.inputs["steps"].tensor_shape.dim.add(size=1)
+    with grpc.insecure_channel(strict.target) as channel:
+        call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(request, timeout=20)
+        time.sleep(0.1)
+        call.cancel()
+    thread.join()
+    assert answers[0][0] == 200
+    assert is_well(strict)
+    assert metric(strict, name) - before == 2, "the first and the last; none for those who had gone"
+    assert metric(strict, ":tensorflow:serving:request_count", status="CANCELLED") - cancelled == 2
+
+
+def picture(shade):
+    file = io.BytesIO()
+    Image.new("L", (16, 16), shade).save(file, "JPEG", quality=100)
+    return file.getvalue()
+
+
+def test_truncated_jpeg_hurts_nobody_beside_it(toy):
+    files = [picture(10 * n) for n in range(12)]
+    files[5] = files[5][:100]
+    answers = [None] * len(files)
+
+    def ask(position):
+        row = {"b64": base64.b64encode(files[position]).decode()}
+        answers[position] = toy.predict({"signature_name": "brightness", "instances": [row]})
+
+    threads = [threading.Thread(target=ask, args=(position,)) for position in range(len(files))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers[5][0] == 400 and "error" in answers[5][1]
+    for position, (status, answer) in enumerate(answers):
+        assert position == 5 or (status == 200 and abs(answer["predictions"][0] - 10 * position) < 1.5)
+
+
+def test_metrics_are_prometheus_text_with_the_names_of_tf_serving(strict):
+    before = metric(strict, ":tensorflow:serving:request_count", model_name="toy", status="OK")
+    bad = metric(strict, ":tensorflow:serving:request_count", model_name="toy", status="INVALID_ARGUMENT")
+    assert is_well(strict)
+    assert strict.predict("nonsense")[0] == 400
+    assert metric(strict, ":tensorflow:serving:request_count", model_name="toy", status="OK") == before + 1
+    assert metric(strict, ":tensorflow:serving:request_count", status="INVALID_ARGUMENT") == bad + 1
+    labels = {"model_name": "toy", "API": "Predict", "entrypoint": "REST"}
+    assert metric(strict, ":tensorflow:serving:request_latency_count", **labels) >= 2
+    assert metric(strict, ":tensorflow:serving:model_version_state", version="2") == 30
+
+
+def test_unknown_names_do_not_fill_the_metrics(strict):
+    for number in range(3):
+        strict.ask(f"/v1/models/unknown{number}:predict", BODY)
+    with urllib.request.urlopen(strict.url + "/monitoring/prometheus/metrics") as answer:
+        assert b"unknown" not in answer.read()
+
+
+def test_shutdown_answers_what_is_in_flight(toy_versions):
+    answers = []
+    running = Running([ModelConfig("toy", toy_versions[1].parent)])
+    thread = busy(running, 8_000, answers)
+    time.sleep(0.15)
+    stopping = threading.Thread(target=running.stop, args=(10.0,))
+    stopping.start()
+    time.sleep(0.15)
+    assert thread.is_alive(), "still in flight"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", running.server.rest_port), timeout=1)
+    thread.join()
+    stopping.join()
+    assert answers == [(200, {"predictions": [8_000]})]
+
+
+@pytest.mark.parametrize(("host", "is_loopback"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False)])
+def test_loopback_is_recognised(host, is_loopback):
+    from vae_tf.serving.server.run import Settings
+
+    assert Settings(host=host).is_loopback == is_loopback
