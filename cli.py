@@ -306,23 +306,27 @@ def serve(
             help="Name, number or folder of a run, or a folder that export --to wrote; the newest run where left out.",
         ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; only this machine by default.")] = "127.0.0.1",
-    rest_port: Annotated[int, typer.Option(help="Of the REST API; 0 takes a free one.", min=0, max=65535)] = 8501,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; only this machine by default.")
+    ] = "127.0.0.1",
+    rest_port: Annotated[
+        int, typer.Option(help="Of the REST API; 0 takes a free one.", min=0, max=65535)
+    ] = 8501,
     grpc_port: Annotated[int, typer.Option(help="Of gRPC; 0 takes a free one.", min=0, max=65535)] = 8500,
     batching: Annotated[
         bool, typer.Option(help="Compute requests that wait together (batching_parameters.txt).")
     ] = True,
     poll: Annotated[float, typer.Option(help="Seconds between looks for new versions.", min=0.05)] = 1.0,
-    grace: Annotated[float, typer.Option(help="Seconds that requests in flight have at the end.", min=0)] = 10.0,
+    grace: Annotated[
+        float, typer.Option(help="Seconds that requests in flight have at the end.", min=0)
+    ] = 10.0,
     request_time: Annotated[float, typer.Option(help="Seconds that a request may take.", min=0.01)] = 30.0,
     max_body: Annotated[int, typer.Option(help="Largest request, MiB.", min=1, max=1024)] = 64,
 ) -> int:
     """Serve an export as TF Serving would, by REST and gRPC: for development and small sites."""
     from pipelines import serve as command
 
-    options = command.ServeOptions(
-        host, rest_port, grpc_port, batching, poll, grace, request_time, max_body
-    )
+    options = command.ServeOptions(host, rest_port, grpc_port, batching, poll, grace, request_time, max_body)
     return command.serve(run, options)
 
 

@@ -36,15 +36,14 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 LOADS = {"32 clients, 1 picture": (32, 1), "4 clients, 32 pictures": (4, PER_REQUEST)}
 
 
-# --- what is asked ---------------------------------------------------------------------------------------------------
-
-
 def pictures(count: int) -> np.ndarray:
     """Smooth pictures [count, H, W, 3], uint8, whose JPEG files are as large as those of photographs of this size."""
     from PIL import Image
 
     noise = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), np.uint8)
-    return np.stack([np.asarray(Image.fromarray(each).resize(SHAPE[:2], Image.Resampling.BICUBIC)) for each in noise])
+    return np.stack(
+        [np.asarray(Image.fromarray(each).resize(SHAPE[:2], Image.Resampling.BICUBIC)) for each in noise]
+    )
 
 
 def jpeg(picture: np.ndarray) -> bytes:
@@ -79,7 +78,9 @@ def write_requests(folder: Path) -> None:
         body = {"signature_name": "encode", "instances": floats.round(4).tolist()}
         (folder / f"REST JSON-{count}").write_text(json.dumps(body))
         np.save(folder / f"floats-{count}.npy", floats)
-        (folder / f"files-{count}.json").write_text(json.dumps([base64.b64encode(file).decode() for file in files]))
+        (folder / f"files-{count}.json").write_text(
+            json.dumps([base64.b64encode(file).decode() for file in files])
+        )
 
 
 def write_export(folder: Path) -> None:
@@ -111,9 +112,6 @@ def write_export(folder: Path) -> None:
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
-# --- the direct call, and a plain handler around it, in one process --------------------------------------------------
-
-
 def plain_server(folder: Path, requests: Path, port: int) -> None:
     """One request at a time; GET /floats/SECONDS and /files/SECONDS call the signature in a loop, without HTTP."""
     import tensorflow as tf
@@ -121,7 +119,9 @@ def plain_server(folder: Path, requests: Path, port: int) -> None:
     loaded = tf.saved_model.load(str(folder))
     by_floats, by_files = loaded.signatures["encode"], loaded.signatures["encode_bytes"]
     floats = np.load(requests / f"floats-{PER_REQUEST}.npy")
-    files = [base64.b64decode(each) for each in json.loads((requests / f"files-{PER_REQUEST}.json").read_text())]
+    files = [
+        base64.b64decode(each) for each in json.loads((requests / f"files-{PER_REQUEST}.json").read_text())
+    ]
 
     def loop(kind: str, seconds: float) -> dict[str, Any]:
         took, end = [], time.perf_counter() + seconds
@@ -146,15 +146,21 @@ def plain_server(folder: Path, requests: Path, port: int) -> None:
             self.end_headers()
             self.wfile.write(body)
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             _, kind, seconds = self.path.split("/")
             self.answer(loop(kind, float(seconds)))
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             rows = json.loads(self.rfile.read(int(self.headers["content-length"])))["instances"]
             outputs = by_files(image_bytes=tf.constant([base64.b64decode(row["b64"]) for row in rows]))
             columns = {name: value.numpy().tolist() for name, value in outputs.items()}
-            self.answer({"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]})
+            self.answer(
+                {
+                    "predictions": [
+                        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+                    ]
+                }
+            )
 
         def log_message(self, *arguments: Any) -> None:
             pass
@@ -163,9 +169,6 @@ def plain_server(folder: Path, requests: Path, port: int) -> None:
         request_queue_size = 128
 
     Plain(("127.0.0.1", port), Handler).serve_forever()
-
-
-# --- clients: no TensorFlow in here ----------------------------------------------------------------------------------
 
 
 async def ask_rest(port: int, body: bytes, name: str, keeps: bool) -> Any:
@@ -213,7 +216,9 @@ async def client(kind: str, port: int, body: bytes, clients: int, seconds: float
     end = time.perf_counter() + seconds
 
     async def one() -> None:
-        ask = await (ask_grpc(port, body) if kind.startswith("grpc") else ask_rest(port, body, NAME, kind != "plain"))
+        ask = await (
+            ask_grpc(port, body) if kind.startswith("grpc") else ask_rest(port, body, NAME, kind != "plain")
+        )
         while time.perf_counter() < end:
             began = time.perf_counter()
             try:
@@ -224,9 +229,6 @@ async def client(kind: str, port: int, body: bytes, clients: int, seconds: float
 
     await asyncio.gather(*(one() for _ in range(clients)))
     return {"latencies": latencies, "failed": len(failures), "failures": failures[:3]}
-
-
-# --- putting it together ---------------------------------------------------------------------------------------------
 
 
 def free_port() -> int:
@@ -248,9 +250,13 @@ def started(command: list[str], url: str, processes: list[Any]) -> None:
     raise SystemExit(f"{url} does not answer")
 
 
-def run_client(kind: str, port: int, request: Path, clients: int, seconds: float) -> dict[str, Any]:
+def client_command(kind: str, port: int, request: Path, clients: int, seconds: float) -> list[str]:
     command = [sys.executable, __file__, "--client", kind, "--port", str(port), "--request", str(request)]
-    command += ["--clients", str(clients), "--seconds", str(seconds)]
+    return [*command, "--clients", str(clients), "--seconds", str(seconds)]
+
+
+def run_client(kind: str, port: int, request: Path, clients: int, seconds: float) -> dict[str, Any]:
+    command = client_command(kind, port, request, clients, seconds)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -258,14 +264,10 @@ def run_client(kind: str, port: int, request: Path, clients: int, seconds: float
 def swap(model: Path, rest: int, grpc: int, requests: Path, seconds: float) -> str:
     """A second version appears under load."""
     ports = {"grpc": grpc, "REST b64 bytes": rest}
-    running = [
-        subprocess.Popen(
-            [sys.executable, __file__, "--client", kind, "--port", str(port), "--request",
-             str(requests / f"{kind}-{count}"), "--clients", "4", "--seconds", str(seconds)],
-            cwd=ROOT, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        for (kind, port), count in zip(ports.items(), (PER_REQUEST, 1), strict=True)
-    ]
+    running = []
+    for (kind, port), count in zip(ports.items(), (PER_REQUEST, 1), strict=True):
+        command = client_command(kind, port, requests / f"{kind}-{count}", 4, seconds)
+        running.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
     time.sleep(seconds / 4)
     shutil.copytree(model / "1", model.parent / "being-written")
     (model.parent / "being-written").rename(model / "2")
@@ -279,8 +281,13 @@ def swap(model: Path, rest: int, grpc: int, requests: Path, seconds: float) -> s
 
 
 def table(results: dict[tuple[str, ...], list[dict[str, Any]]], seconds: float) -> None:
-    reference = {kind: rate(results["direct call in a loop", f"32 {kind}", ""], PER_REQUEST, seconds) for kind in ("floats", "files")}
-    print(f"| what | load | batching | requests/s | pictures/s | of the direct call | p50 ms | p99 ms | failed |")
+    reference = {
+        kind: rate(results["direct call in a loop", f"32 {kind}", ""], PER_REQUEST, seconds)
+        for kind in ("floats", "files")
+    }
+    print(
+        "| what | load | batching | requests/s | pictures/s | of the direct call | p50 ms | p99 ms | failed |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for (kind, load, batching), rounds in results.items():
         count = LOADS[load][1] if load in LOADS else PER_REQUEST
@@ -312,12 +319,30 @@ def measure(seconds: float, rounds: int, export: Path | None, kinds: list[str]) 
         try:
             ports = {batching: (free_port(), free_port()) for batching in ("on", "off")}
             for batching, (rest, grpc) in ports.items():
-                command = [sys.executable, "cli.py", "serve", str(model), "--rest-port", str(rest), "--grpc-port", str(grpc)]
+                command = [
+                    sys.executable,
+                    "cli.py",
+                    "serve",
+                    str(model),
+                    "--rest-port",
+                    str(rest),
+                    "--grpc-port",
+                    str(grpc),
+                ]
                 command += ["--no-batching"] if batching == "off" else []
                 started(command, f"http://127.0.0.1:{rest}/ready", processes)
             plain = free_port()
             newest = max(model.iterdir(), key=lambda path: int(path.name))
-            command = [sys.executable, __file__, "--plain", str(newest), "--request", str(requests), "--port", str(plain)]
+            command = [
+                sys.executable,
+                __file__,
+                "--plain",
+                str(newest),
+                "--request",
+                str(requests),
+                "--port",
+                str(plain),
+            ]
             started(command, f"http://127.0.0.1:{plain}/files/0.1", processes)
             results: dict[tuple[str, ...], list[dict[str, Any]]] = {}
             for number in range(rounds + 1):  # the first is a short one to warm up
@@ -334,7 +359,9 @@ def measure(seconds: float, rounds: int, export: Path | None, kinds: list[str]) 
                 process.wait()
 
 
-def one_round(ports: dict[str, tuple[int, int]], plain: int, requests: Path, seconds: float, kinds: list[str]) -> Any:
+def one_round(
+    ports: dict[str, tuple[int, int]], plain: int, requests: Path, seconds: float, kinds: list[str]
+) -> Any:
     for kind in ("floats", "files"):
         answer = urllib.request.urlopen(f"http://127.0.0.1:{plain}/{kind}/{seconds}").read()
         yield ("direct call in a loop", f"32 {kind}", ""), json.loads(answer)
@@ -349,7 +376,9 @@ def one_round(ports: dict[str, tuple[int, int]], plain: int, requests: Path, sec
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="of each row, over all rounds")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--export", type=Path, help="folder of versions; must have encode and encode_bytes")

@@ -15,7 +15,6 @@ from typing import Any
 from pipelines.console import import_tensorflow_quietly, say, warn
 from vae_tf import artifacts
 from vae_tf.artifacts import Run
-from vae_tf.errors import UserError
 
 MANY_NUMBERS = 100  # more than these are not typed into an example
 
@@ -117,20 +116,19 @@ async def until_stopped(models: list[Any], settings: Any, grace: float, folder: 
     from vae_tf.serving.server.run import Server
 
     loop = asyncio.get_running_loop()
-    stopped: asyncio.Future[int] = loop.create_future()
+    signals: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda number=number: stopped.done() or stopped.set_result(number))
+        loop.add_signal_handler(number, signals.put_nowait, int(number))
     server = Server(models, settings)
-    starting = asyncio.ensure_future(server.start())
-    await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        return 128 + stopped.result()
-    await starting
-    introduce(server, folder)
-    number = await stopped
-    say(f"stopping: requests in flight have {grace:g} s")
-    await server.stop(grace)
-    return 128 + number
+    starting, stopped = asyncio.create_task(server.start()), asyncio.create_task(signals.get())
+    await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        await starting
+        introduce(server, folder)
+        await stopped
+        say(f"stopping: requests in flight have {grace:g} s")
+        await server.stop(grace)
+    return 128 + stopped.result()
 
 
 def introduce(server: Any, folder: Path | None) -> None:

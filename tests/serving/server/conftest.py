@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,7 +16,7 @@ from vae_tf.serving.server.limits import Limits
 
 
 def write_models(folder: Path, numbers: tuple[int, ...]) -> dict[int, Path]:
-    """y = x / 2 + 2 as version 1, which is TF Serving's own example, y = x / 2 + 3 as version 2, and more signatures."""
+    """Version 1 is half plus two, TF Serving's own example; version 2 half plus three; both have more signatures."""
     import tensorflow as tf
 
     def spec(shape, dtype, name):
@@ -75,7 +76,9 @@ def write_models(folder: Path, numbers: tuple[int, ...]) -> dict[int, Path]:
             matrix = tf.ones([160, 160]) / 160.0
             last = tf.reduce_max(steps)
             _, result = tf.while_loop(
-                lambda i, m: i < last, lambda i, m: (i + 1, tf.matmul(m, matrix)), [tf.constant(0, tf.int64), matrix]
+                lambda i, m: i < last,
+                lambda i, m: (i + 1, tf.matmul(m, matrix)),
+                [tf.constant(0, tf.int64), matrix],
             )
             return {"steps": steps + tf.cast(result[0, 0] * 0.0, tf.int64)}
 
@@ -166,5 +169,39 @@ def toy(toy_versions):
     policy.all.SetInParent()
     folder = next(iter(toy_versions.values())).parent
     config = ModelConfig("toy", folder, policy, {"stable": 1, "gone": 7})
-    with serving([config], batching=BatchingParameters(num_batch_threads=2), limits=Limits(body=100_000)) as running:
+    with serving(
+        [config], batching=BatchingParameters(num_batch_threads=2), limits=Limits(body=100_000)
+    ) as running:
         yield running
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Requests to the signature `busy` are computed only once this event is set; it is set at the end."""
+    from vae_tf.serving.server import batching
+
+    compute, opened = batching.compute, threading.Event()
+
+    def when_open(signature, *arguments):
+        if signature.name == "busy":
+            opened.wait(60)
+        return compute(signature, *arguments)
+
+    monkeypatch.setattr(batching, "compute", when_open)
+    yield opened
+    opened.set()
+
+
+def wait_for(condition, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def ask_busy(running, answers):
+    """Asks `busy` in a thread of its own, which appends (status, answer)."""
+    body = {"signature_name": "busy", "instances": [1]}
+    thread = threading.Thread(target=lambda: answers.append(running.predict(body)))
+    thread.start()
+    return thread

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from grpc import StatusCode as Code
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from vae_tf.serving.server.batching import Batcher
 from vae_tf.serving.server.config_files import BatchingParameters
 from vae_tf.serving.server.metrics import Metrics
 from vae_tf.serving.server.saved_model import Spec
-from vae_tf.serving.server.status import Code, ServingError
+from vae_tf.serving.server.status import ServingError
 
 
 class Recording:
@@ -54,7 +55,9 @@ def answers(signature, batches, requests, seconds=10.0):
     return asyncio.run(run())
 
 
-requests = st.lists(st.tuples(st.integers(1, 5), st.sampled_from([1, 2, 3]), st.integers(0, 100)), min_size=1, max_size=30)
+requests = st.lists(
+    st.tuples(st.integers(1, 5), st.sampled_from([1, 2, 3]), st.integers(0, 100)), min_size=1, max_size=30
+)
 
 
 @settings(max_examples=20)
@@ -63,7 +66,11 @@ def test_each_request_gets_its_own_rows(given_requests, size, allowed, threads):
     """Whatever rows, widths, batch sizes and threads."""
     xs = [np.full((rows, width), value, np.float32) for rows, width, value in given_requests]
     signature = Recording(0.0005)
-    limits = {"max_batch_size": 8 if allowed else size, "allowed_batch_sizes": allowed, "num_batch_threads": threads}
+    limits = {
+        "max_batch_size": 8 if allowed else size,
+        "allowed_batch_sizes": allowed,
+        "num_batch_threads": threads,
+    }
     got = answers(signature, batcher(**limits), xs)
     for x, answer in zip(xs, got, strict=True):
         np.testing.assert_array_equal(answer["y"], x * 2)
@@ -109,7 +116,9 @@ def test_outputs_that_are_no_batch_are_computed_alone():
 
 def test_full_queue_is_unavailable():
     signature = Recording(0.05)
-    got = answers(signature, batcher(max_batch_size=2, max_enqueued_batches=1), [np.zeros((1, 1), np.float32)] * 5)
+    got = answers(
+        signature, batcher(max_batch_size=2, max_enqueued_batches=1), [np.zeros((1, 1), np.float32)] * 5
+    )
     refused = [answer for answer in got if isinstance(answer, ServingError)]
     # One runs, two wait, two are refused.
     assert len(refused) == 2 and {error.code for error in refused} == {Code.UNAVAILABLE}
@@ -134,12 +143,17 @@ def test_request_whose_client_has_gone_is_not_computed():
     signature, batches = Recording(0.05), batcher(is_batching=False)
 
     async def run():
-        asked = [asyncio.ensure_future(batches.run("m", signature, {"x": np.full((1, 1), n, np.float32)}, time.monotonic() + 9)) for n in range(3)]
+        asked = [
+            asyncio.ensure_future(
+                batches.run("m", signature, {"x": np.full((1, 1), n, np.float32)}, time.monotonic() + 9)
+            )
+            for n in range(3)
+        ]
         await asyncio.sleep(0.01)
         asked[1].cancel()
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    first, second, third = asyncio.run(run())
+    _, second, third = asyncio.run(run())
     assert isinstance(second, asyncio.CancelledError) and third["y"].item() == 4.0
     assert len(signature.batches) == 2
 
@@ -156,7 +170,11 @@ def test_idle_server_waits_only_where_it_is_told_to():
 def test_full_batch_does_not_wait_for_the_timeout():
     signature = Recording(0.0)
     began = time.monotonic()
-    answers(signature, batcher(batch_timeout_micros=5_000_000, max_batch_size=4), [np.zeros((2, 1), np.float32)] * 2)
+    answers(
+        signature,
+        batcher(batch_timeout_micros=5_000_000, max_batch_size=4),
+        [np.zeros((2, 1), np.float32)] * 2,
+    )
     assert time.monotonic() - began < 2 and signature.batches == [(4, 1)]
 
 

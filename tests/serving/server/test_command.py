@@ -27,16 +27,21 @@ class Process:
     def __init__(self, *arguments, **environment):
         command = [sys.executable, "cli.py", "serve", *arguments, "--rest-port", "0", "--grpc-port", "0"]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment}
+            command, cwd=ROOT, text=True, env={**os.environ, **environment},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.lines = []
-        self.reader = threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")))
+        self.reader = threading.Thread(
+            target=lambda: self.lines.extend(iter(self.process.stdout.readline, ""))
+        )
         self.reader.start()
         end = time.monotonic() + 90
         while not any("docker run" in line for line in list(self.lines)):
             assert time.monotonic() < end and self.process.poll() is None, self.lines
             time.sleep(0.05)
-        self.rest, self.grpc = re.search(r"REST http://127.0.0.1:(\d+)/.* gRPC 127.0.0.1:(\d+)", self.text).groups()
+        self.rest, self.grpc = re.search(
+            r"REST http://127.0.0.1:(\d+)/.* gRPC 127.0.0.1:(\d+)", self.text
+        ).groups()
 
     @property
     def text(self):
@@ -58,7 +63,9 @@ def exported(tmp_path_factory):
     (folder / "models.config").write_text(
         "model_config_list { config { name: 'faces' base_path: '/models/faces' model_platform: 'tensorflow' } }"
     )
-    (folder / "batching_parameters.txt").write_text("max_batch_size { value: 8 } num_batch_threads { value: 1 }")
+    (folder / "batching_parameters.txt").write_text(
+        "max_batch_size { value: 8 } num_batch_threads { value: 1 }"
+    )
     return model, folder
 
 
@@ -75,7 +82,9 @@ def served(exported):
 def readme():
     """Indented blocks of README's section, each one text."""
     section = (ROOT / "README.md").read_text().split("\n## Serve\n")[1].split("\n## ")[0]
-    lines = [line[4:] if line.startswith("    ") else None if line.strip() else "" for line in section.split("\n")]
+    lines = [
+        line[4:] if line.startswith("    ") else None if line.strip() else "" for line in section.split("\n")
+    ]
     return ["\n".join(block).strip() for block in blocks(lines) if any(block)]
 
 
@@ -103,13 +112,15 @@ def test_printed_curl_line_works(served, exported):
 def test_it_says_what_it_is(served):
     assert "faces, version 1: decode, encode" in served.text
     assert "development and small sites" in served.text
-    assert f":/models tensorflow/serving --model_config_file=/models/models.config" in served.text
+    assert ":/models tensorflow/serving --model_config_file=/models/models.config" in served.text
     assert "neither TLS" not in served.text, "that is said where other machines can reach it"
 
 
 def test_readmes_curl_line(served, exported, readme):
     line = next(line for block in readme for line in block.split("\n") if line.startswith("curl"))
-    answer = subprocess.run(moved(line, served), shell=True, capture_output=True, text=True, check=True).stdout
+    answer = subprocess.run(
+        moved(line, served), shell=True, capture_output=True, text=True, check=True
+    ).stdout
     expected = exported[0].decode(np.float32([[0.5, 0, -1]]))
     np.testing.assert_allclose(json.loads(answer)["outputs"], expected, atol=1e-6)
 
@@ -126,7 +137,9 @@ def test_rest_and_grpc_give_the_models_latents(served, exported, pictures):
     floats = pictures[:5].astype(np.float32) / 255.0
     body = json.dumps({"signature_name": "encode", "instances": floats.tolist()})
     command = ["curl", "-sS", "-d", "@-", f"http://localhost:{served.rest}/v1/models/faces:predict"]
-    answer = json.loads(subprocess.run(command, input=body, capture_output=True, text=True, check=True).stdout)
+    answer = json.loads(
+        subprocess.run(command, input=body, capture_output=True, text=True, check=True).stdout
+    )
     got = [row["mean"] for row in answer["predictions"]]
     np.testing.assert_allclose(got, exported[0].encode(pictures[:5])["mean"], atol=1e-5)
 
@@ -135,13 +148,17 @@ def test_run_is_served_under_its_name_and_ctrl_c_ends_it(exported, tmp_path):
     run = tmp_path / "00001-faces-conv-z3"
     for stage in ("train", "export"):
         (run / stage).mkdir(parents=True)
-        (run / stage / "stage.json").write_text(json.dumps({"stage": stage, "finished": 1.0, "inputs": {}, "hash": "x"}))
+        (run / stage / "stage.json").write_text(
+            json.dumps({"stage": stage, "finished": 1.0, "inputs": {}, "hash": "x"})
+        )
     (run / "run.json").write_text(json.dumps({"schema_version": 1}))
     shutil.copytree(exported[1] / "faces" / "1", run / "export" / "1")
     process = Process(VAE_TF_RUNS=str(tmp_path))
     try:
         assert "00001-faces-conv-z3, version 1" in process.text
-        assert f"{run / 'export'}:/models/00001-faces-conv-z3 -e MODEL_NAME=00001-faces-conv-z3" in process.text
+        assert (
+            f"{run / 'export'}:/models/00001-faces-conv-z3 -e MODEL_NAME=00001-faces-conv-z3" in process.text
+        )
     finally:
         assert process.end(signal.SIGINT) == 130
     assert "Traceback" not in process.text

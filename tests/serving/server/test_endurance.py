@@ -44,7 +44,9 @@ def resident(server):
 
 
 def ask(opened, body):
-    opened.sendall(b"POST /v1/models/toy:predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    opened.sendall(
+        b"POST /v1/models/toy:predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+    )
     received = b""
     while b"\r\n\r\n" not in received:
         received += opened.recv(65536)
@@ -85,7 +87,9 @@ def test_memory_is_flat(server):
 def test_a_thousand_idle_connections(server):
     with contextlib.ExitStack() as stack:
         for _ in range(1000):
-            opened = stack.enter_context(socket.create_connection(("127.0.0.1", int(server.rest)), timeout=10))
+            opened = stack.enter_context(
+                socket.create_connection(("127.0.0.1", int(server.rest)), timeout=10)
+            )
             opened.sendall(b"POST /v1")
         with socket.create_connection(("127.0.0.1", int(server.rest)), timeout=10) as opened:
             began = time.monotonic()
@@ -101,7 +105,9 @@ def test_a_gigabyte_is_refused_in_little_memory(server, announced, tmp_path):
         file.truncate(10**9)
     command = ["curl", "-sS", "-o", tmp_path / "answer", "-w", "%{http_code}", "-X", "POST", "-T", large]
     command += [] if announced else ["-H", "transfer-encoding: chunked"]
-    done = subprocess.run([*command, f"http://127.0.0.1:{server.rest}/v1/models/toy:predict"], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, f"http://127.0.0.1:{server.rest}/v1/models/toy:predict"], capture_output=True, text=True
+    )
     assert done.stdout == "413" and "larger than" in (tmp_path / "answer").read_text()
     assert resident(server) - before < 200
     with socket.create_connection(("127.0.0.1", int(server.rest)), timeout=10) as opened:

@@ -19,9 +19,8 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from vae_tf.serving.server.config_files import ModelConfig
-
 from tests.serving.server.conftest import serving
+from vae_tf.serving.server.config_files import ModelConfig
 
 Code = grpc.StatusCode
 
@@ -46,7 +45,11 @@ def request_of(signature="", outputs=(), version=None, label=None, name="toy", *
     if label is not None:
         request.model_spec.version_label = label
     for key, value in inputs.items():
-        request.inputs[key].CopyFrom(value if hasattr(value, "dtype") and not isinstance(value, np.ndarray) else tf.make_tensor_proto(value))
+        request.inputs[key].CopyFrom(
+            value
+            if hasattr(value, "dtype") and not isinstance(value, np.ndarray)
+            else tf.make_tensor_proto(value)
+        )
     return request
 
 
@@ -135,10 +138,16 @@ def test_metadata(prediction):
     assert answer.model_spec.version.value == 2 and answer.metadata["signature_def"].Unpack(signatures)
     assert signatures.signature_def["rows"].inputs["x"].dtype == tf.float32.as_datatype_enum
     request.metadata_field[:] = ["nix"]
-    assert refusal(prediction.GetModelMetadata, request) == (Code.INVALID_ARGUMENT, "Metadata field nix is not supported")
+    assert refusal(prediction.GetModelMetadata, request) == (
+        Code.INVALID_ARGUMENT,
+        "Metadata field nix is not supported",
+    )
     request.metadata_field[:] = []
     assert "at least one metadata_field" in refusal(prediction.GetModelMetadata, request)[1]
-    assert refusal(prediction.GetModelMetadata, get_model_metadata_pb2.GetModelMetadataRequest())[1] == "Missing ModelSpec"
+    assert (
+        refusal(prediction.GetModelMetadata, get_model_metadata_pb2.GetModelMetadataRequest())[1]
+        == "Missing ModelSpec"
+    )
 
 
 def test_classify_regress_and_multi_inference_do_not_fit(prediction):
@@ -148,13 +157,17 @@ def test_classify_regress_and_multi_inference_do_not_fit(prediction):
     ):
         request.model_spec.name = "toy"
         code, text = refusal(call, request)
-        assert code == Code.INVALID_ARGUMENT and text.startswith(f"Expected {kind} signature method_name to be")
+        assert code == Code.INVALID_ARGUMENT and text.startswith(
+            f"Expected {kind} signature method_name to be"
+        )
         assert text.endswith("Was: tensorflow/serving/predict")
     request = inference_pb2.MultiInferenceRequest()
     for method in ("classify", "regress"):
         task = request.tasks.add(method_name=f"tensorflow/serving/{method}")
         task.model_spec.name = "toy"
-    assert "Duplicate evaluation of signature: serving_default" in refusal(prediction.MultiInference, request)[1]
+    assert (
+        "Duplicate evaluation of signature: serving_default" in refusal(prediction.MultiInference, request)[1]
+    )
     request.tasks[1].model_spec.signature_name = "rows"
     assert "Expected classification signature" in refusal(prediction.MultiInference, request)[1]
     request.tasks[0].method_name = "tensorflow/serving/predict"
@@ -169,7 +182,10 @@ def test_model_status(channel):
     answer = models.GetModelStatus(request, timeout=20).model_version_status
     assert [(each.version, each.state, each.status.error_code) for each in answer] == [(2, 30, 0), (1, 30, 0)]
     request.model_spec.version.value = 5
-    assert refusal(models.GetModelStatus, request) == (Code.NOT_FOUND, "Could not find version 5 of model toy")
+    assert refusal(models.GetModelStatus, request) == (
+        Code.NOT_FOUND,
+        "Could not find version 5 of model toy",
+    )
 
 
 def test_health(channel):
@@ -184,9 +200,9 @@ def changeable(model_folder, toy_versions):
     import shutil
 
     shutil.copytree(toy_versions[2], model_folder / "2")
-    with serving([ModelConfig("toy", model_folder, base_path="/models/toy")]) as running:
-        with grpc.insecure_channel(running.target) as opened:
-            yield running, model_service_pb2_grpc.ModelServiceStub(opened)
+    config = ModelConfig("toy", model_folder, base_path="/models/toy")
+    with serving([config]) as running, grpc.insecure_channel(running.target) as opened:
+        yield running, model_service_pb2_grpc.ModelServiceStub(opened)
 
 
 def reload_request(name="toy", base_path="", labels=None, versions=()):
@@ -202,15 +218,31 @@ def test_labels_and_policy_change_while_serving(changeable):
     running, models = changeable
     assert running.ask("/v1/models/toy/versions/1:predict", '{"instances": [2.0]}')[0] == 404
     models.HandleReloadConfigRequest(reload_request(labels={"old": 1, "new": 2}, versions=[1, 2]), timeout=60)
-    assert running.ask("/v1/models/toy/labels/old:predict", '{"instances": [2.0]}') == (200, {"predictions": [3.0]})
-    assert running.ask("/v1/models/toy/labels/new:predict", '{"instances": [2.0]}') == (200, {"predictions": [4.0]})
+    assert running.ask("/v1/models/toy/labels/old:predict", '{"instances": [2.0]}') == (
+        200,
+        {"predictions": [3.0]},
+    )
+    assert running.ask("/v1/models/toy/labels/new:predict", '{"instances": [2.0]}') == (
+        200,
+        {"predictions": [4.0]},
+    )
 
     code, text = refusal(models.HandleReloadConfigRequest, reload_request(labels={"old": 9}, versions=[2]))
-    assert code == Code.FAILED_PRECONDITION and "version 9 of model toy, which is not currently available" in text
+    assert (
+        code == Code.FAILED_PRECONDITION
+        and "version 9 of model toy, which is not currently available" in text
+    )
     assert running.ask("/v1/models/toy/labels/new:predict", '{"instances": [2.0]}')[0] == 200
 
-    for request in (reload_request("other"), reload_request("other", "/etc"), reload_request(base_path="/etc")):
+    for request in (
+        reload_request("other"),
+        reload_request("other", "/etc"),
+        reload_request(base_path="/etc"),
+    ):
         assert refusal(models.HandleReloadConfigRequest, request)[0] == Code.PERMISSION_DENIED
     models.HandleReloadConfigRequest(reload_request(base_path="/models/toy", versions=[1]), timeout=60)
     assert running.ask("/v1/models/toy:predict", '{"instances": [2.0]}') == (200, {"predictions": [3.0]})
-    assert refusal(models.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest())[0] == Code.INVALID_ARGUMENT
+    assert (
+        refusal(models.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest())[0]
+        == Code.INVALID_ARGUMENT
+    )

@@ -10,12 +10,14 @@ import time
 import urllib.request
 
 import grpc
+import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from tests.serving.server.conftest import Running, serving
+from tests.serving.server.conftest import Running, ask_busy, serving, wait_for
 from vae_tf.serving.server import http_protocol
 from vae_tf.serving.server.config_files import BatchingParameters, ModelConfig
 from vae_tf.serving.server.limits import Limits
@@ -66,7 +68,12 @@ def metric(running, name, **labels):
     with urllib.request.urlopen(running.url + "/monitoring/prometheus/metrics") as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     # The parser appends _total to the names of counters that lack it, as those of TF Serving do.
-    samples = [sample for family in families for sample in family.samples if sample.name.removesuffix("_total") == name]
+    samples = [
+        sample
+        for family in families
+        for sample in family.samples
+        if sample.name.removesuffix("_total") == name
+    ]
     return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
 
@@ -119,7 +126,9 @@ def test_slow_client_is_closed_however_it_drips(strict, sent, drip, message):
     assert is_well(strict)
 
 
-@pytest.mark.parametrize("sent", ["", HEAD + f"content-length: {len(BODY)}\r\n\r\n{BODY}"], ids=["new", "kept alive"])
+@pytest.mark.parametrize(
+    "sent", ["", HEAD + f"content-length: {len(BODY)}\r\n\r\n{BODY}"], ids=["new", "kept alive"]
+)
 def test_idle_connection_is_closed(strict, sent):
     with connection(strict, sent) as opened:
         if sent:
@@ -143,63 +152,62 @@ def test_connections_beyond_the_limit_are_refused(strict):
     assert is_well(strict)
 
 
-@pytest.mark.parametrize("sent", ["nonsense\r\n\r\n", "GET /v1/models/toy HTTP/9.9\r\n\r\n", "\x00\x01\x02\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent", ["nonsense\r\n\r\n", "GET /v1/models/toy HTTP/9.9\r\n\r\n", "\x00\x01\x02\r\n\r\n"]
+)
 def test_what_is_no_http_is_refused(strict, sent):
     with connection(strict, sent) as opened:
         assert answer_of(opened).startswith("HTTP/1.1 400")
     assert is_well(strict)
 
 
-def busy(running, steps, answers):
-    thread = threading.Thread(
-        target=lambda: answers.append(running.predict({"signature_name": "busy", "instances": [steps]}))
-    )
-    thread.start()
-    return thread
-
-
-def test_request_that_takes_too_long(strict):
-    status, answer = strict.predict({"signature_name": "busy", "instances": [40_000]})
+def test_request_that_takes_too_long(strict, gate):
+    began = time.monotonic()
+    status, answer = strict.predict({"signature_name": "busy", "instances": [1]})
     assert status == 504 and "Deadline exceeded" in answer["error"]
-    end = time.monotonic() + 30
-    while strict.predict(BODY)[0] != 200:  # until TensorFlow's thread is free again
-        assert time.monotonic() < end
+    assert time.monotonic() - began < LIMITS.request_time + 2
+    gate.set()
+    assert is_well(strict)
 
 
-def test_full_queue_is_unavailable_by_rest(strict):
+def test_full_queue_is_unavailable_by_rest(strict, gate):
+    """One is computed, two wait, the others are refused at once."""
     answers = []
-    threads = [busy(strict, 2_000, answers) for _ in range(8)]
+    threads = [ask_busy(strict, answers) for _ in range(8)]
+    wait_for(lambda: len(answers) == 5, LIMITS.request_time)
+    assert {status for status, _ in answers} == {503} and "queue" in answers[0][1]["error"]
+    gate.set()
     for thread in threads:
         thread.join()
-    codes = [status for status, _ in answers]
-    assert set(codes) == {200, 503} and codes.count(503) >= 4
-    assert "queue" in next(answer["error"] for status, answer in answers if status == 503)
+    assert [status for status, _ in answers[5:]] == [200] * 3
     assert is_well(strict)
 
 
-def test_client_killed_mid_request_is_not_computed_for(strict):
-    name = ":tensorflow:serving:batching_session:processed_batch_size_count"
-    before, cancelled = metric(strict, name), metric(strict, ":tensorflow:serving:request_count", status="CANCELLED")
-    answers = []
-    thread = busy(strict, 8_000, answers)
-    time.sleep(0.1)
-    body = json.dumps({"signature_name": "busy", "instances": [8_000]})
+def test_client_killed_mid_request_is_not_computed_for(strict, gate):
+    def batches():
+        return metric(strict, ":tensorflow:serving:batching_session:processed_batch_size_count")
+
+    def cancelled():
+        return metric(strict, ":tensorflow:serving:request_count", status="CANCELLED")
+
+    num_batches, num_cancelled, answers = batches(), cancelled(), []
+    thread = ask_busy(strict, answers)
+    wait_for(lambda: strict.server.batcher.num_idle == 0)
+    body = json.dumps({"signature_name": "busy", "instances": [1]})
     with connection(strict, HEAD + f"content-length: {len(body)}\r\n\r\n{body}"):
-        time.sleep(0.1)
+        wait_for(lambda: strict.server.batcher.lanes)
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = "toy", "busy"
-    request.inputs["steps"].int64_val.append(8_000)
-    request.inputs["steps"].dtype = 9
-    request.inputs["steps"].tensor_shape.dim.add(size=1)
+    request.inputs["steps"].CopyFrom(tf.make_tensor_proto(np.array([1])))
     with grpc.insecure_channel(strict.target) as channel:
         call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(request, timeout=20)
-        time.sleep(0.1)
+        wait_for(lambda: any(len(lane.tasks) == 2 for lane in strict.server.batcher.lanes.values()))
         call.cancel()
+    wait_for(lambda: cancelled() == num_cancelled + 2)
+    gate.set()
     thread.join()
-    assert answers[0][0] == 200
-    assert is_well(strict)
-    assert metric(strict, name) - before == 2, "the first and the last; none for those who had gone"
-    assert metric(strict, ":tensorflow:serving:request_count", status="CANCELLED") - cancelled == 2
+    assert answers[0][0] == 200 and is_well(strict)
+    assert batches() - num_batches == 2, "the first and the last; none for those who had gone"
 
 
 def picture(shade):
@@ -246,23 +254,46 @@ def test_unknown_names_do_not_fill_the_metrics(strict):
         assert b"unknown" not in answer.read()
 
 
-def test_shutdown_answers_what_is_in_flight(toy_versions):
+def test_shutdown_answers_what_is_in_flight(toy_versions, gate):
     answers = []
     running = Running([ModelConfig("toy", toy_versions[1].parent)])
-    thread = busy(running, 8_000, answers)
-    time.sleep(0.15)
+    idle = running.server.batcher.num_idle
+    thread = ask_busy(running, answers)
+    wait_for(lambda: running.server.batcher.num_idle == idle - 1)
     stopping = threading.Thread(target=running.stop, args=(10.0,))
     stopping.start()
-    time.sleep(0.15)
-    assert thread.is_alive(), "still in flight"
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", running.server.rest_port), timeout=1)
+    wait_for(lambda: is_refused(running.server.rest_port) and is_refused(running.server.grpc_port))
+    assert thread.is_alive() and stopping.is_alive(), "still in flight"
+    gate.set()
     thread.join()
     stopping.join()
-    assert answers == [(200, {"predictions": [8_000]})]
+    assert answers == [(200, {"predictions": [1]})]
 
 
-@pytest.mark.parametrize(("host", "is_loopback"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False)])
+def test_shutdown_cuts_off_what_outlasts_its_grace(toy_versions, gate):
+    answers = []
+    running = Running([ModelConfig("toy", toy_versions[1].parent)])
+    idle = running.server.batcher.num_idle
+    thread = ask_busy(running, answers)
+    wait_for(lambda: running.server.batcher.num_idle == idle - 1)
+    began = time.monotonic()
+    running.stop(0.3)
+    assert time.monotonic() - began < 3
+    thread.join()
+    assert answers == [(503, {"error": "The server is shutting down."})]
+
+
+def is_refused(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False)]
+)
 def test_loopback_is_recognised(host, is_loopback):
     from vae_tf.serving.server.run import Settings
 

@@ -10,11 +10,24 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tensorflow.core.framework import tensor_pb2
 
-from vae_tf.serving.server import tensors_json, tensors_proto
+from vae_tf.serving.server import json_bodies, tensors_proto
 from vae_tf.serving.server.saved_model import Spec
 from vae_tf.serving.server.status import ServingError
 
-DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool")
+DTYPES = (
+    "float16",
+    "float32",
+    "float64",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "bool",
+)
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=4)
 
 
@@ -42,22 +55,19 @@ def assert_same(first, second):
     assert first.dtype == second.dtype and first.shape == second.shape
 
 
-
-
-
 @given(arrays(), st.booleans())
 def test_what_json_answers_can_be_asked_again(array, is_rows):
     """Bytes come back as base64, as names that end in _bytes promise."""
-    answer = tensors_json.answer({"x_bytes": array}, is_rows)
+    answer = json_bodies.answer({"x_bytes": array}, is_rows)
     values = json.loads(answer)["predictions" if is_rows else "outputs"]
     key = "instances" if is_rows else "inputs"
-    body = tensors_json.parse_predict(json.dumps({key: values}).encode())
-    assert_same(tensors_json.arrays_of(body, {"x_bytes": spec_of(array)})["x_bytes"], array)
+    body = json_bodies.parse_predict(json.dumps({key: values}).encode())
+    assert_same(json_bodies.arrays_of(body, {"x_bytes": spec_of(array)})["x_bytes"], array)
 
 
 @given(hnp.arrays(np.float32, SHAPES, elements=st.floats(width=32)))
 def test_json_holds_the_nearest_float(array):
-    values = json.loads(tensors_json.answer({"y": array}, False))["outputs"]
+    values = json.loads(json_bodies.answer({"y": array}, False))["outputs"]
     np.testing.assert_array_equal(np.array(values, np.float32), array)
 
 
@@ -109,18 +119,26 @@ def test_protos_that_contradict_themselves(message, text):
 
 
 def test_last_value_stands_for_those_left_out():
-    assert_same(tensors_proto.decode(proto(dtype=1, shape=[3], float_val=[1, 2])), np.array([1, 2, 2], np.float32))
+    assert_same(
+        tensors_proto.decode(proto(dtype=1, shape=[3], float_val=[1, 2])), np.array([1, 2, 2], np.float32)
+    )
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2)))  # fmt: skip
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+some_json = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+)
+
+
+@given(some_json)
 def test_any_json_is_a_tensor_or_a_plain_error(value):
     """Whatever a client sends: an array of the signature's dtype, or an error that is told, never another exception."""
     for key in ("instances", "inputs"):
         for dtype in (tf.float32, tf.uint8, tf.string, tf.bool):
             try:
-                body = tensors_json.parse_predict(json.dumps({key: value}).encode())
-                array = tensors_json.arrays_of(body, {"x": Spec(dtype, None)})["x"]
+                body = json_bodies.parse_predict(json.dumps({key: value}).encode())
+                array = json_bodies.arrays_of(body, {"x": Spec(dtype, None)})["x"]
             except ServingError as error:
                 assert error.http_status == 400
             else:
@@ -128,5 +146,5 @@ def test_any_json_is_a_tensor_or_a_plain_error(value):
 
 
 def test_signature_of_a_named_input_is_no_base64_object():
-    body = tensors_json.parse_predict(b'{"inputs": {"b64": "AAAA"}}')
-    assert tensors_json.arrays_of(body, {"x": Spec(tf.string, None)})["x"].item() == b"\0\0\0"
+    body = json_bodies.parse_predict(b'{"inputs": {"b64": "AAAA"}}')
+    assert json_bodies.arrays_of(body, {"x": Spec(tf.string, None)})["x"].item() == b"\0\0\0"

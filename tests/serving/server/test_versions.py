@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
 
-from tests.serving.server.conftest import serving
+from tests.serving.server.conftest import ask_busy, serving, wait_for
 from vae_tf.errors import UserError
 from vae_tf.serving.server import config_files
-from vae_tf.serving.server.config_files import ModelConfig
+from vae_tf.serving.server.config_files import BatchingParameters, ModelConfig
 from vae_tf.serving.server.saved_model import LoadedModel
 
 
@@ -29,13 +29,6 @@ def states(running):
     """{version: state} as the status tells it."""
     _, answer = running.ask("/v1/models/toy")
     return {int(each["version"]): each["state"] for each in answer["model_version_status"]}
-
-
-def wait_for(condition, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def ask_one(running):
@@ -83,20 +76,19 @@ def test_swap_under_load_fails_no_request(model_folder, toy_versions):
     assert answers["grpc"] == sorted(answers["grpc"]), "never back to the old one"
 
 
-def test_old_version_stays_for_its_last_request(model_folder, toy_versions):
-    with serving([ModelConfig("toy", model_folder)]) as running:
-        answers = []
-        body = {"signature_name": "busy", "instances": [30_000]}
-        slow = threading.Thread(target=lambda: answers.append(running.predict(body)))
-        slow.start()
-        time.sleep(0.2)
+def test_old_version_stays_for_its_last_request(model_folder, toy_versions, gate):
+    answers = []
+    with serving(
+        [ModelConfig("toy", model_folder)], batching=BatchingParameters(num_batch_threads=2)
+    ) as running:
+        thread = ask_busy(running, answers)
+        wait_for(lambda: running.server.batcher.num_idle == 1)
         add_version(model_folder, toy_versions[2], 2)
-        wait_for(lambda: states(running).get(2) == "AVAILABLE")
-        assert ask_one(running) == 4.0
-        seen = states(running)[1]
-        slow.join()
-        assert answers == [(200, {"predictions": [30_000]})]
-        assert seen == "UNLOADING"
+        wait_for(lambda: states(running) == {2: "AVAILABLE", 1: "UNLOADING"})
+        assert ask_one(running) == 4.0 and thread.is_alive()
+        gate.set()
+        thread.join()
+        assert answers == [(200, {"predictions": [1]})]
         wait_for(lambda: states(running)[1] == "END")
 
 
@@ -151,7 +143,10 @@ def test_warm_up_requests_are_replayed(model_folder):
 
 def test_version_whose_warm_up_fails_is_not_served(model_folder):
     write_warm_up(model_folder / "1", x=np.float32([[1.0]]))
-    with pytest.raises(UserError, match="No version of toy can be served"), serving([ModelConfig("toy", model_folder)]):
+    with (
+        pytest.raises(UserError, match="No version of toy can be served"),
+        serving([ModelConfig("toy", model_folder)]),
+    ):
         pass
 
 
@@ -168,7 +163,9 @@ model_config_list {
 """
 
 
-@pytest.mark.parametrize("base_path", ["/models/toy", "/somewhere/else/toy", None], ids=["docker", "other", "real"])
+@pytest.mark.parametrize(
+    "base_path", ["/models/toy", "/somewhere/else/toy", None], ids=["docker", "other", "real"]
+)
 def test_models_config_names_policy_and_labels(model_folder, base_path):
     path = model_folder.parent / "models.config"
     path.write_text(CONFIG % (base_path or model_folder))
@@ -198,8 +195,13 @@ def test_models_config_that_makes_no_sense(model_folder, text, message):
 
 @pytest.mark.parametrize(
     ("policy", "wanted"),
-    [("", [5]), ("latest { num_versions: 2 }", [3, 5]), ("all { }", [1, 3, 5]), ("specific { versions: 1 versions: 9 }", [1])],
-)  # fmt: skip
+    [
+        ("", [5]),
+        ("latest { num_versions: 2 }", [3, 5]),
+        ("all { }", [1, 3, 5]),
+        ("specific { versions: 1 versions: 9 }", [1]),
+    ],
+)
 def test_version_policy(model_folder, policy, wanted):
     from google.protobuf import text_format
 
@@ -213,7 +215,10 @@ def test_version_policy(model_folder, policy, wanted):
 def test_folders_that_can_be_served(model_folder, tmp_path):
     assert [(m.name, m.folder) for m in config_files.find_models(model_folder)] == [("toy", model_folder)]
     assert [(m.name, m.folder) for m in config_files.find_models(tmp_path)] == [("toy", model_folder)]
-    for folder, message in ((model_folder / "1", "is one version"), (model_folder / "1" / "variables", "holds no model")):
+    for folder, message in (
+        (model_folder / "1", "is one version"),
+        (model_folder / "1" / "variables", "holds no model"),
+    ):
         with pytest.raises(UserError, match=message):
             config_files.find_models(folder)
 

@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from grpc import StatusCode as Code
 
 from vae_tf.serving.server.config_files import BatchingParameters
 from vae_tf.serving.server.metrics import Metrics
 from vae_tf.serving.server.saved_model import Arrays, Signature
-from vae_tf.serving.server.status import Code, ServingError, from_exception
+from vae_tf.serving.server.status import ServingError, from_exception
 
 FULL = "The batch scheduling queue to which this task was submitted is full"
 
@@ -62,6 +63,7 @@ class Batcher:
         self.lanes: OrderedDict[Hashable, Lane] = OrderedDict()
         self.num_idle = parameters.num_batch_threads
         self.num_bytes = 0
+        self.running: set[Task] = set()
         self.threads = ThreadPoolExecutor(parameters.num_batch_threads, thread_name_prefix="tensorflow")
         self.timer: asyncio.TimerHandle | None = None
 
@@ -80,11 +82,15 @@ class Batcher:
             async with asyncio.timeout(deadline - time.monotonic()):
                 return await task.future
         except TimeoutError:
-            raise ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded while waiting for the model.") from None
+            raise ServingError(
+                Code.DEADLINE_EXCEEDED, "Deadline exceeded while waiting for the model."
+            ) from None
 
     def add(self, model_name: str, signature: Signature, task: Task) -> None:
         is_joined = self.is_batching and signature.is_batchable and task.rows is not None
-        shapes = tuple((name, array.shape[1:]) for name, array in sorted(task.arrays.items())) if is_joined else ()
+        shapes = (
+            tuple((name, array.shape[1:]) for name, array in sorted(task.arrays.items())) if is_joined else ()
+        )
         key = (signature, is_joined, shapes)
         lane = self.lanes.get(key) or Lane(model_name, signature, is_joined)
         capacity = self.parameters.max_enqueued_batches * self.parameters.max_batch_size
@@ -152,6 +158,7 @@ class Batcher:
 
     def start(self, lane: Lane, tasks: list[Task]) -> None:
         self.num_idle -= 1
+        self.running.update(tasks)
         now = time.monotonic()
         for task in tasks:
             self.metrics.waiting.labels(lane.model_name).observe((now - task.arrived) * 1e6)
@@ -163,7 +170,10 @@ class Batcher:
 
     def finish(self, lane: Lane, tasks: list[Task], done: "asyncio.Future[Any]", began: float) -> None:
         self.num_idle += 1
-        self.metrics.runtime.labels(lane.model_name, "Predict", "TF2").observe((time.monotonic() - began) * 1e6)
+        self.running.difference_update(tasks)
+        self.metrics.runtime.labels(lane.model_name, "Predict", "TF2").observe(
+            (time.monotonic() - began) * 1e6
+        )
         results = [done.exception()] * len(tasks) if done.exception() else done.result()
         for task, result in zip(tasks, results, strict=True):
             if task.future.done():
@@ -175,10 +185,10 @@ class Batcher:
         self.dispatch()
 
     def close(self) -> None:
-        for lane in self.lanes.values():
-            for task in lane.tasks:
-                if not task.future.done():
-                    task.future.set_exception(ServingError(Code.UNAVAILABLE, "The server is shutting down."))
+        """Whoever still waits is told that the server is shutting down; what a thread computes is lost."""
+        for task in [*self.running, *(task for lane in self.lanes.values() for task in lane.tasks)]:
+            if not task.future.done():
+                task.future.set_exception(ServingError(Code.UNAVAILABLE, "The server is shutting down."))
         self.lanes.clear()
         self.threads.shutdown(wait=False, cancel_futures=True)
 

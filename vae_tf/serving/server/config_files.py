@@ -13,7 +13,9 @@ from vae_tf.errors import UserError
 
 MODELS, BATCHING = "models.config", "batching_parameters.txt"
 VersionPolicy = file_system_storage_path_source_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
-LAYOUT = "Expected FOLDER/N/saved_model.pb with a whole number N, as `python cli.py export --to FOLDER` writes."
+LAYOUT = (
+    "Expected FOLDER/N/saved_model.pb with a whole number N, as `python cli.py export --to FOLDER` writes."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,11 @@ def find_models(folder: Path) -> list[ModelConfig]:
         return read_models_config(folder / MODELS)
     if versions_in(folder):
         return [ModelConfig(folder.resolve().name, folder)]
-    models = [ModelConfig(path.name, path) for path in sorted(folder.iterdir()) if path.is_dir() and versions_in(path)]
+    models = [
+        ModelConfig(path.name, path)
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and versions_in(path)
+    ]
     if models:
         return models
     if (folder / "saved_model.pb").is_file():
@@ -76,7 +82,9 @@ def read_models_config(path: Path) -> list[ModelConfig]:
     document = parse_text(path, model_server_config_pb2.ModelServerConfig())
     configs = document.model_config_list.config
     if not configs:
-        raise UserError(f"{path} names no model.", "Expected model_config_list { config { name … base_path … } }.")
+        raise UserError(
+            f"{path} names no model.", "Expected model_config_list { config { name … base_path … } }."
+        )
     names = [config.name for config in configs]
     if len(set(names)) < len(names) or not all(names):
         raise UserError(f"{path}: every model needs a name of its own.", f"Names: {', '.join(names)}.")

@@ -8,7 +8,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from vae_tf.serving.server.limits import Limits
 
-LINGER = 5.0  # seconds in which the rest of a refused body is read and thrown away, so that the answer arrives
+LINGER = (
+    5.0  # seconds in which the rest of a refused body is read and thrown away, so that the answer arrives
+)
 
 
 class TimedProtocol(HttpToolsProtocol):
@@ -29,7 +31,9 @@ class TimedProtocol(HttpToolsProtocol):
         """Closes the connection, with an error where no answer has begun and a request was under way."""
         if message and (self.cycle is None or not self.cycle.response_started):
             body = json.dumps({"error": message}).encode()
-            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(
+                body
+            )
             self.transport.write(STATUS_LINE[status] + head + body)
         self.transport.close()
 
@@ -47,7 +51,9 @@ class TimedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.is_receiving = True
-        self.set_clock(self.limits.headers_time, f"The headers took longer than {self.limits.headers_time:g} s.")
+        self.set_clock(
+            self.limits.headers_time, f"The headers took longer than {self.limits.headers_time:g} s."
+        )
 
     def on_headers_complete(self) -> None:
         self.set_clock(self.limits.body_time, f"The body took longer than {self.limits.body_time:g} s.")

@@ -16,15 +16,26 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()
         self.registry = CollectorRegistry()
-        self.requests = self.counter("request_count", "Requests by model and status.", ("model_name", "status"))
+        self.requests = self.counter(
+            "request_count", "Requests by model and status.", ("model_name", "status")
+        )
         self.latency = self.histogram(
-            "request_latency", "Of a request, microseconds.", ("model_name", "API", "entrypoint"), MICROSECONDS
+            "request_latency",
+            "Of a request, microseconds.",
+            ("model_name", "API", "entrypoint"),
+            MICROSECONDS,
         )
         self.runtime = self.histogram(
-            "runtime_latency", "Of TensorFlow alone, microseconds.", ("model_name", "API", "runtime"), MICROSECONDS
+            "runtime_latency",
+            "Of TensorFlow alone, microseconds.",
+            ("model_name", "API", "runtime"),
+            MICROSECONDS,
         )
         self.warm_up = self.histogram(
-            "model_warmup_latency", "Loading and warm-up, microseconds.", ("model_path", "status"), MICROSECONDS
+            "model_warmup_latency",
+            "Loading and warm-up, microseconds.",
+            ("model_path", "status"),
+            MICROSECONDS,
         )
         self.waiting = self.histogram(
             "batching_session:queuing_latency", "In the queue, microseconds.", ("model_name",), MICROSECONDS

@@ -1,28 +1,34 @@
 """TF Serving's REST API, metrics and health, as an ASGI application."""
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 from google.protobuf import json_format
+from grpc import StatusCode as Code
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from vae_tf.serving.server import tensors_json
-from vae_tf.serving.server.limits import Limits
+from vae_tf.serving.server import json_bodies
+from vae_tf.serving.server.saved_model import DEFAULT, Signature
 from vae_tf.serving.server.service import Service, metadata_of, refuse_examples
-from vae_tf.serving.server.status import Code, ServingError, invalid
+from vae_tf.serving.server.status import ServingError, invalid
+from vae_tf.serving.server.tensors_json import quoted
+from vae_tf.serving.server.versions import Version
 
 MODEL = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
 PREDICTION = re.compile(MODEL + r":(classify|regress|predict)", re.IGNORECASE)
-STATUS = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(?:/(metadata))?", re.IGNORECASE)
+STATUS = re.compile(
+    r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(?:/(metadata))?", re.IGNORECASE
+)
 MAX_VERSION = 2**63 - 1
 LARGE = 64 * 1024  # bytes; JSON larger than this is read and written in a thread
 METRICS = "/monitoring/prometheus/metrics"
@@ -53,7 +59,9 @@ def application(service: Service) -> Starlette:
             Route(METRICS, metrics),
             Route("/{path:path}", RestApi(service)),
         ],
-        exception_handlers={405: lambda request, error: error_response(405, f"Malformed request: {request.method}")},
+        exception_handlers={
+            405: lambda request, error: error_response(405, f"Malformed request: {request.method}")
+        },
     )
 
 
@@ -67,6 +75,7 @@ class RestApi:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.threads = ThreadPoolExecutor(2, thread_name_prefix="json")
+        self.held = 0  # bytes of bodies that are being read
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
@@ -102,22 +111,53 @@ class RestApi:
         name, number, label = named(match)
         method = match[4].lower()
         with self.service.counted(name, method.capitalize(), "REST"):
-            body = await read_body(scope, receive, self.service.limits)
-            if method != "predict":
-                document = await self.aside(len(body), tensors_json.parse_body, body)
-                raise self.refusal(document, method, name, number, label)
-            parsed = await self.aside(len(body), tensors_json.parse_predict, body)
-            size, body = len(body), b""
+            async with self.body_of(scope, receive) as body:
+                size = len(body)
+                if method != "predict":
+                    document = await self.aside(size, json_bodies.parse_body, body)
+                    raise self.refusal(document, method, name, number, label)
+                parsed = await self.aside(size, json_bodies.parse_predict, body)
             with self.service.models.lease(name, number, label) as version:
-                assert version.model is not None
-                signature = version.model.signatures.get(parsed.signature_name or "serving_default")
-                if signature is None:
-                    wanted = parsed.signature_name or "serving_default"
-                    raise invalid(f'Serving signature name: "{wanted}" not found in signature def')
-                arrays = await self.aside(size, tensors_json.arrays_of, parsed, signature.inputs)
+                signature = signature_of(version, parsed.signature_name)
+                arrays = await self.aside(size, json_bodies.arrays_of, parsed, signature.inputs)
+                is_rows = parsed.is_rows
+                del body, parsed  # while the request waits, its tensors are enough
                 outputs = await unless_gone(receive, self.service.predict(name, signature, arrays))
                 size = sum(array.nbytes for array in outputs.values())
-                return await self.aside(size, tensors_json.answer, outputs, parsed.is_rows)
+                return await self.aside(size, json_bodies.answer, outputs, is_rows)
+
+    @contextlib.asynccontextmanager
+    async def body_of(self, scope: Any, receive: Any) -> AsyncIterator[bytes]:
+        """The body, counted as held until it has been read into tensors.
+
+        Raises:
+            ServingError: It is longer than the limit (where its length was announced, before reading any of it), or all
+                bodies together are.
+        """
+        limits, size, parts = self.service.limits, 0, []
+        too_large = ServingError(
+            Code.INVALID_ARGUMENT, f"The body is larger than {limits.body:,} bytes.", http_status=413
+        )
+        if any(key == b"content-length" and int(value) > limits.body for key, value in scope["headers"]):
+            raise too_large
+        try:
+            is_complete = False
+            while not is_complete:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                part = message.get("body", b"")
+                size += len(part)
+                self.held += len(part)
+                if size > limits.body:
+                    raise too_large
+                if self.held > limits.queued:
+                    raise ServingError(Code.UNAVAILABLE, "Too many large requests at a time.")
+                parts.append(part)
+                is_complete = not message.get("more_body")
+            yield b"".join(parts)
+        finally:
+            self.held -= size
 
     async def aside(self, size: int, function: Callable[..., Any], *arguments: Any) -> Any:
         """Small things at once, large ones in a thread."""
@@ -128,17 +168,17 @@ class RestApi:
     def refusal(
         self, document: dict[str, Any], method: str, name: str, number: int | None, label: str | None
     ) -> ServingError:
-        signature_name = tensors_json.signature_name_of(document)
+        signature_name = json_bodies.signature_name_of(document)
         examples = document.get("examples")
-        quoted = tensors_json.quoted(document)
+        shown = quoted(document)
         if "examples" not in document:
             return invalid(
-                f"JSON Value: {quoted} When method is classify, key 'examples' is expected and was not found"
+                f"JSON Value: {shown} When method is classify, key 'examples' is expected and was not found"
             )
         if not isinstance(examples, list):
-            return invalid(f"JSON Value: {quoted} Expecting 'examples' value to be an list/array")
+            return invalid(f"JSON Value: {shown} Expecting 'examples' value to be an list/array")
         if not examples:
-            return invalid(f"JSON Value: {quoted} 'examples' value is an empty array")
+            return invalid(f"JSON Value: {shown} 'examples' value is an empty array")
         with self.service.models.lease(name, number, label) as version:
             return refuse_examples(version, signature_name, method)
 
@@ -151,25 +191,13 @@ def named(match: re.Match[str]) -> tuple[str, int | None, str | None]:
     return unquote(match[1] or ""), number, unquote(match[3]) if match[3] else None
 
 
-async def read_body(scope: Any, receive: Any, limits: Limits) -> bytes:
-    """Raises: ServingError: It is longer than the limit; where its length was announced, before reading any of it."""
-    too_large = ServingError(
-        Code.INVALID_ARGUMENT, f"The body is larger than {limits.body:,} bytes.", http_status=413
-    )
-    for key, value in scope["headers"]:
-        if key == b"content-length" and int(value) > limits.body:
-            raise too_large
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        size += len(message.get("body", b""))
-        if size > limits.body:
-            raise too_large
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
+def signature_of(version: Version, name: str) -> Signature:
+    """Raises: ServingError: There is none of this name, in the words of the REST API."""
+    assert version.model is not None
+    found = version.model.signatures.get(name or DEFAULT)
+    if found is None:
+        raise invalid(f'Serving signature name: "{name or DEFAULT}" not found in signature def')
+    return found
 
 
 async def unless_gone(receive: Any, work: Awaitable[Any]) -> Any:

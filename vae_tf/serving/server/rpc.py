@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
+from grpc import StatusCode as Code
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
     inference_pb2,
@@ -18,7 +19,7 @@ from vae_tf.serving.server import tensors_proto
 from vae_tf.serving.server.limits import Limits
 from vae_tf.serving.server.saved_model import DEFAULT
 from vae_tf.serving.server.service import Service, metadata_of, refuse_examples
-from vae_tf.serving.server.status import Code, ServingError, invalid
+from vae_tf.serving.server.status import ServingError, invalid
 from vae_tf.serving.server.versions import Models, ServedModel
 
 SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
@@ -199,7 +200,7 @@ def served(models: Models, config: Any) -> ServedModel:
     if model is None or (config.base_path and config.base_path not in (str(model.folder), model.base_path)):
         raise ServingError(
             Code.PERMISSION_DENIED,
-            "This server changes labels and version policies of models that it serves already; it opens no other folder.",
+            "Labels and version policies of models that are served can be changed; no other folder is opened.",
         )
     return model
 
@@ -223,5 +224,7 @@ def make_server(service: Service, limits: Limits) -> tuple[grpc.aio.Server, heal
 
 
 async def tell_health(states: health.aio.HealthServicer, is_ready: bool) -> None:
-    status = health_pb2.HealthCheckResponse.SERVING if is_ready else health_pb2.HealthCheckResponse.NOT_SERVING
+    status = (
+        health_pb2.HealthCheckResponse.SERVING if is_ready else health_pb2.HealthCheckResponse.NOT_SERVING
+    )
     await asyncio.gather(*(states.set(name, status) for name in SERVICES))

@@ -19,6 +19,8 @@ from vae_tf.serving.server.metrics import Metrics
 from vae_tf.serving.server.service import Service
 from vae_tf.serving.server.versions import Models
 
+FAREWELL = 0.5  # seconds
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -74,7 +76,8 @@ class Server:
             return socket.create_server(address[4][:2], family=address[0], backlog=2048)
         except OSError as error:
             raise UserError(
-                f"REST cannot listen on {host}:{port}: {error.strerror}.", "Choose others: --host, --rest-port."
+                f"REST cannot listen on {host}:{port}: {error.strerror}.",
+                "Choose others: --host, --rest-port.",
             ) from None
 
     def check_models(self) -> None:
@@ -122,7 +125,10 @@ class Server:
         await rpc.tell_health(self.health, False)
         self.watching.cancel()
         self.ticking.cancel()
-        self.rest.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]
-        await asyncio.gather(self.rest.shutdown(sockets=[self.listener]), self.grpc.stop(grace))
+        closing = asyncio.get_running_loop().call_later(grace, self.batcher.close)
+        # A little longer, so that those who are cut off are told why.
+        self.rest.config.timeout_graceful_shutdown = grace + FAREWELL  # type: ignore[assignment]
+        await asyncio.gather(self.rest.shutdown(sockets=[self.listener]), self.grpc.stop(grace + FAREWELL))
+        closing.cancel()
         self.batcher.close()
         self.models.close()

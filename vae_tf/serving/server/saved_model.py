@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
+from grpc import StatusCode as Code
 from numpy.typing import NDArray
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from vae_tf.serving.server import tensors_proto
-from vae_tf.serving.server.status import Code, ServingError, invalid
+from vae_tf.serving.server.status import ServingError, invalid
 
 Arrays = dict[str, NDArray[Any]]
 DEFAULT = "serving_default"
@@ -29,7 +29,7 @@ class Spec:
 
     @property
     def has_batch_axis(self) -> bool:
-        return bool(self.shape) and self.shape[0] is None
+        return self.shape is not None and self.shape[:1] == (None,)
 
     def admits(self, shape: tuple[int, ...]) -> bool:
         return self.shape is None or (
@@ -38,7 +38,9 @@ class Spec:
         )
 
     def __str__(self) -> str:
-        return "[?]" if self.shape is None else f"[{','.join('?' if n is None else str(n) for n in self.shape)}]"
+        return (
+            "[?]" if self.shape is None else f"[{','.join('?' if n is None else str(n) for n in self.shape)}]"
+        )
 
 
 class Signature:
@@ -71,7 +73,9 @@ class Signature:
         for name, array in arrays.items():
             spec = self.inputs[name]
             if array.dtype != spec.dtype.as_numpy_dtype:
-                raise invalid(f'Expects input "{name}" to be {spec.dtype.name} but {array.dtype.name} is provided')
+                raise invalid(
+                    f'Expects input "{name}" to be {spec.dtype.name} but {array.dtype.name} is provided'
+                )
             if not spec.admits(array.shape):
                 shape = ",".join(map(str, array.shape))
                 raise invalid(f'Expects input "{name}" to have shape {spec} but [{shape}] is provided')
@@ -125,5 +129,7 @@ class LoadedModel:
         """Raises: ServingError: There is none of this name."""
         found = self.signatures.get(name or DEFAULT)
         if found is None:
-            raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name or DEFAULT}" not found.')
+            raise ServingError(
+                Code.FAILED_PRECONDITION, f'Serving signature key "{name or DEFAULT}" not found.'
+            )
         return found

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google.protobuf import any_pb2
+from grpc import StatusCode as Code
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from vae_tf.serving.server.batching import Batcher
 from vae_tf.serving.server.limits import Limits
 from vae_tf.serving.server.metrics import Metrics
 from vae_tf.serving.server.saved_model import DEFAULT, Arrays, Signature
-from vae_tf.serving.server.status import Code, ServingError, from_exception, invalid
+from vae_tf.serving.server.status import ServingError, from_exception, invalid
 from vae_tf.serving.server.versions import Models, Version
 
 logger = logging.getLogger("vae_tf.serving")

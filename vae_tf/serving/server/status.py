@@ -1,8 +1,6 @@
 """Errors as TF Serving tells them: one canonical code, which is a gRPC status and an HTTP status alike."""
 
-import grpc
-
-Code = grpc.StatusCode
+from grpc import StatusCode as Code
 
 HTTP_STATUS = {
     Code.OK: 200,

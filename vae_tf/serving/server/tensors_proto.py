@@ -24,7 +24,7 @@ VALUES = {
     np.dtype(np.uint64): "uint64_val",
     np.dtype(np.bool_): "bool_val",
 }
-# In a message, packed floats are the very bytes of the array: a tag (field number, length-delimited), a length, and they.
+# Packed floats of a message are the array's bytes, behind a tag (field number, length-delimited) and a length.
 PACKED = {np.dtype(np.float32): b"\x2a", np.dtype(np.float64): b"\x32"}
 
 
@@ -93,7 +93,9 @@ def encode(array: NDArray[Any], proto: Any) -> None:
     if dtype == tf.string:
         proto.string_val.extend(array.reshape(-1).tolist())
     elif array.dtype in PACKED:
-        proto.MergeFromString(PACKED[array.dtype] + varint(array.nbytes) + array.astype("<f%d" % array.itemsize).tobytes())
+        proto.MergeFromString(
+            PACKED[array.dtype] + varint(array.nbytes) + array.astype(array.dtype.newbyteorder("<")).tobytes()
+        )
     elif dtype in (tf.float16, tf.bfloat16):
         proto.half_val.extend(array.reshape(-1).view(np.uint16).tolist())
     elif array.dtype in VALUES:

@@ -1,4 +1,4 @@
-"""Versions of models: found on disk, loaded and warmed up in a thread, switched to, unloaded after their last request."""
+"""Versions of models: found on disk, loaded and warmed up in a thread, unloaded after their last request."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from grpc import StatusCode as Code
 from tensorflow_serving.apis import get_model_status_pb2
 
 from vae_tf.serving.server.config_files import ModelConfig, versions_in
 from vae_tf.serving.server.metrics import Metrics
 from vae_tf.serving.server.saved_model import LoadedModel
-from vae_tf.serving.server.status import Code, ServingError, from_exception, invalid
+from vae_tf.serving.server.status import ServingError, from_exception, invalid
 
 logger = logging.getLogger("vae_tf.serving")
 State = get_model_status_pb2.ModelVersionStatus.State
@@ -194,7 +195,11 @@ def load_error(error: Exception) -> ServingError:
 def fingerprint_of(folder: Path) -> tuple[int, int, int]:
     """Changes while files are still being copied: number, newest time of change, bytes."""
     found = [path.stat() for path in folder.rglob("*") if path.is_file()]
-    return len(found), max((stat.st_mtime_ns for stat in found), default=0), sum(stat.st_size for stat in found)
+    return (
+        len(found),
+        max((stat.st_mtime_ns for stat in found), default=0),
+        sum(stat.st_size for stat in found),
+    )
 
 
 class Models:
