@@ -20,6 +20,7 @@ from vae_tf.serving.server.saved_model import Arrays, Signature
 from vae_tf.serving.server.status import ServingError, from_exception
 
 FULL = "The batch scheduling queue to which this task was submitted is full"
+STOPPING = "The server is shutting down."
 
 
 class Task:
@@ -66,6 +67,7 @@ class Batcher:
         self.running: set[Task] = set()
         self.threads = ThreadPoolExecutor(parameters.num_batch_threads, thread_name_prefix="tensorflow")
         self.timer: asyncio.TimerHandle | None = None
+        self.is_closed = False
 
     async def run(self, model_name: str, signature: Signature, arrays: Arrays, deadline: float) -> Arrays:
         """The signature's outputs.
@@ -87,6 +89,8 @@ class Batcher:
             ) from None
 
     def add(self, model_name: str, signature: Signature, task: Task) -> None:
+        if self.is_closed:
+            raise ServingError(Code.UNAVAILABLE, STOPPING)
         is_joined = self.is_batching and signature.is_batchable and task.rows is not None
         shapes = (
             tuple((name, array.shape[1:]) for name, array in sorted(task.arrays.items())) if is_joined else ()
@@ -188,7 +192,8 @@ class Batcher:
         """Whoever still waits is told that the server is shutting down; what a thread computes is lost."""
         for task in [*self.running, *(task for lane in self.lanes.values() for task in lane.tasks)]:
             if not task.future.done():
-                task.future.set_exception(ServingError(Code.UNAVAILABLE, "The server is shutting down."))
+                task.future.set_exception(ServingError(Code.UNAVAILABLE, STOPPING))
+        self.is_closed = True
         self.lanes.clear()
         self.threads.shutdown(wait=False, cancel_futures=True)
 
