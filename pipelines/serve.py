@@ -51,8 +51,11 @@ def serve(text: str | None, options: ServeOptions) -> int:
         parameters = config_files.read_batching_parameters(folder / config_files.BATCHING)
     else:
         assert run is not None
-        models = [config_files.ModelConfig(run.name, export_of(run))]
-        parameters = config_files.BatchingParameters()
+        from pipelines.export import model_name
+
+        exported = export_of(run)
+        models = [config_files.ModelConfig(model_name(run), exported)]
+        parameters = config_files.read_batching_parameters(exported / config_files.BATCHING)
     return listen(models, settings_of(options, parameters), options.grace, folder)
 
 

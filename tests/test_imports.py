@@ -48,7 +48,8 @@ def reaches(names, *packages):
                           "vae_tf.model", "vae_tf.recipes", "vae_tf.serving")),
         ("vae_tf/data", ("vae_tf.model", "vae_tf.parts", "vae_tf.training", "vae_tf.artifacts", "vae_tf.evaluation")),
         ("vae_tf/serving/server", ("keras", "vae_tf.model", "vae_tf.parts", "vae_tf.recipes", "vae_tf.data",
-                                   "vae_tf.artifacts", "vae_tf.serving.export", "vae_tf.serving.pictures", "vae_tf.serving.text")),
+                                   "vae_tf.artifacts", "vae_tf.serving.export", "vae_tf.serving.pictures",
+                                   "vae_tf.serving.text")),
         ("vae_tf/evaluation", ("vae_tf.artifacts", "vae_tf.analysis", "vae_tf.training")),
     ],
 )  # fmt: skip

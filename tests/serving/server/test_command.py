@@ -16,7 +16,10 @@ import pytest
 
 import cli
 from vae_tf import recipes
-from vae_tf.serving.export import export
+from vae_tf.serving.decoding import Decoding
+from vae_tf.serving.export import write_saved_model
+from vae_tf.serving.pictures import PictureExport
+from vae_tf.serving.placing import place
 
 ROOT = Path(__file__).parents[3]
 
@@ -58,14 +61,9 @@ class Process:
 def exported(tmp_path_factory):
     """What `export --to` writes: exported/faces/1, with a models.config as TF Serving's container sees it."""
     model = recipes.build("conv", (16, 16, 3), 3)
-    folder = tmp_path_factory.mktemp("exported")
-    export(model, folder / "faces" / "1")
-    (folder / "models.config").write_text(
-        "model_config_list { config { name: 'faces' base_path: '/models/faces' model_platform: 'tensorflow' } }"
-    )
-    (folder / "batching_parameters.txt").write_text(
-        "max_batch_size { value: 8 } num_batch_threads { value: 1 }"
-    )
+    folder, version = tmp_path_factory.mktemp("exported"), tmp_path_factory.mktemp("stage") / "1"
+    write_saved_model(PictureExport(model, "uint8", Decoding((16, 16, 3), "crop")), version)
+    place(version, folder, "faces")
     return model, folder
 
 
@@ -110,7 +108,7 @@ def test_printed_curl_line_works(served, exported):
 
 
 def test_it_says_what_it_is(served):
-    assert "faces, version 1: decode, encode" in served.text
+    assert "faces, version 1: decode, decode_png, encode, encode_bytes" in served.text
     assert "development and small sites" in served.text
     assert ":/models tensorflow/serving --model_config_file=/models/models.config" in served.text
     assert "neither TLS" not in served.text, "that is said where other machines can reach it"
@@ -155,10 +153,8 @@ def test_run_is_served_under_its_name_and_ctrl_c_ends_it(exported, tmp_path):
     shutil.copytree(exported[1] / "faces" / "1", run / "export" / "1")
     process = Process(VAE_TF_RUNS=str(tmp_path))
     try:
-        assert "00001-faces-conv-z3, version 1" in process.text
-        assert (
-            f"{run / 'export'}:/models/00001-faces-conv-z3 -e MODEL_NAME=00001-faces-conv-z3" in process.text
-        )
+        assert "faces-conv-z3, version 1" in process.text
+        assert f"{run / 'export'}:/models/faces-conv-z3 -e MODEL_NAME=faces-conv-z3" in process.text
     finally:
         assert process.end(signal.SIGINT) == 130
     assert "Traceback" not in process.text

@@ -101,11 +101,16 @@ def read_models_config(path: Path) -> list[ModelConfig]:
 
 
 def folder_of(config: Any, path: Path) -> Path:
-    """`base_path`, or, where it names a place inside a container, the folder of that name beside the file."""
+    """`base_path`, or, where it names a place inside a container, the folder of that name beside the file.
+
+    The export of a run has its versions beside the file.
+    """
     tried = [Path(config.base_path), path.parent / config.name, path.parent / Path(config.base_path).name]
     for folder in tried:
         if config.base_path and folder.is_dir():
             return folder
+    if versions_in(path.parent):
+        return path.parent
     raise UserError(
         f"{path}: base_path {config.base_path!r} of model {config.name!r} does not exist.",
         f"Neither does {tried[1]}.",
