@@ -6,7 +6,7 @@
 Everything runs in one go on loopback, in rounds that visit every row, so that what else the machine does falls on all
 alike. The clients are processes of their own without TensorFlow, which share the machine's cores with the server.
 The model is `conv` with 64×64 RGB pictures and 30 latents, its weights untrained; `encode` takes floats, `encode_bytes`
-JPEG files.
+JPEG files, which it decodes, turns upright and resizes.
 """
 
 import argparse
@@ -84,32 +84,14 @@ def write_requests(folder: Path) -> None:
 
 
 def write_export(folder: Path) -> None:
-    import tensorflow as tf
-
     from vae_tf import recipes
+    from vae_tf.serving.decoding import Decoding
+    from vae_tf.serving.export import write_saved_model
+    from vae_tf.serving.pictures import PictureExport
 
-    model = recipes.build("conv", SHAPE, 30)
-    module = tf.Module()
-    module.model = model
-
-    def encode(given: Any) -> dict[str, Any]:
-        parameters = model.encode(given)
-        return {"mean": parameters["mean"], "log_variance": parameters["log_variance"]}
-
-    def decode(file: Any) -> Any:
-        shown = tf.io.decode_image(file, channels=3, expand_animations=False)
-        return tf.ensure_shape(tf.cast(shown, tf.float32) / 255.0, SHAPE)
-
-    @tf.function(input_signature=[tf.TensorSpec((None, *SHAPE), tf.float32, name="pictures")])
-    def from_floats(pictures: Any) -> dict[str, Any]:
-        return encode(pictures)
-
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")])
-    def from_bytes(image_bytes: Any) -> dict[str, Any]:
-        return encode(tf.map_fn(decode, image_bytes, fn_output_signature=tf.TensorSpec(SHAPE, tf.float32)))
-
-    signatures = {"serving_default": from_floats, "encode": from_floats, "encode_bytes": from_bytes}
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    write_saved_model(
+        PictureExport(recipes.build("conv", SHAPE, 30), "uint8", Decoding(SHAPE, "crop")), folder
+    )
 
 
 def plain_server(folder: Path, requests: Path, port: int) -> None:

@@ -1,5 +1,7 @@
 """The command as a person meets it: what it prints works, README's lines work, and signals end it decently."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import cli
 from vae_tf import recipes
@@ -131,15 +134,34 @@ def test_readmes_grpc_client(served, exported, readme):
     np.testing.assert_allclose(names["pictures"], expected, atol=1e-6)
 
 
-def test_rest_and_grpc_give_the_models_latents(served, exported, pictures):
+def test_rest_gives_the_models_latents(served, exported, pictures):
     floats = pictures[:5].astype(np.float32) / 255.0
-    body = json.dumps({"signature_name": "encode", "instances": floats.tolist()})
-    command = ["curl", "-sS", "-d", "@-", f"http://localhost:{served.rest}/v1/models/faces:predict"]
-    answer = json.loads(
-        subprocess.run(command, input=body, capture_output=True, text=True, check=True).stdout
-    )
+    answer = rest(served, {"signature_name": "encode", "instances": floats.tolist()})
     got = [row["mean"] for row in answer["predictions"]]
     np.testing.assert_allclose(got, exported[0].encode(pictures[:5])["mean"], atol=1e-5)
+
+
+def rest(served, document):
+    command = ["curl", "-sS", "-d", "@-", f"http://localhost:{served.rest}/v1/models/faces:predict"]
+    answer = subprocess.run(
+        command, input=json.dumps(document), capture_output=True, text=True, check=True
+    ).stdout
+    return json.loads(answer)
+
+
+def test_files_in_and_files_out_by_base64(served, exported, pictures):
+    rows = []
+    for picture in pictures[:3]:
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "PNG")
+        rows.append({"b64": base64.b64encode(file.getvalue()).decode()})
+    answer = rest(served, {"signature_name": "encode_bytes", "instances": rows})
+    expected = exported[0].encode(pictures[:3])["mean"]
+    np.testing.assert_allclose([row["mean"] for row in answer["predictions"]], expected, atol=1e-5)
+
+    [row] = rest(served, {"signature_name": "decode_png", "instances": [[0.5, 0, -1]]})["predictions"]
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(row["b64"]))))
+    np.testing.assert_allclose(shown / 255.0, exported[0].decode(np.float32([[0.5, 0, -1]]))[0], atol=1 / 255)
 
 
 def test_run_is_served_under_its_name_and_ctrl_c_ends_it(exported, tmp_path):
