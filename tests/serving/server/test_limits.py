@@ -25,7 +25,13 @@ from vae_tf.serving.server.limits import Limits
 HEAD = "POST /v1/models/toy:predict HTTP/1.1\r\nhost: here\r\n"
 BODY = '{"instances": [2.0]}'
 LIMITS = Limits(
-    body=100_000, headers_time=0.4, body_time=0.6, idle_time=1.5, request_time=2.0, connections=300
+    body=100_000,
+    queued=150_000,
+    headers_time=0.4,
+    body_time=0.6,
+    idle_time=1.5,
+    request_time=2.0,
+    connections=300,
 )
 
 
@@ -135,6 +141,15 @@ def test_idle_connection_is_closed(strict, sent):
             assert "200 OK" in answer_of(opened)
         began = time.monotonic()
         assert opened.recv(1) == b"" and 1.0 < time.monotonic() - began < 5.0
+
+
+def test_large_bodies_at_a_time_are_limited(strict):
+    """Each is within its limit, but not both together; what is refused or given up is free again."""
+    sent = HEAD + "content-length: 95000\r\n\r\n" + " " * 90_000
+    with connection(strict, sent), connection(strict, sent) as second:
+        answer = answer_of(second)
+    assert answer.startswith("HTTP/1.1 503") and "Too many large requests" in answer
+    assert is_well(strict)
 
 
 def test_200_idle_connections_hinder_nobody(strict):

@@ -128,7 +128,7 @@ class RestApi:
 
     @contextlib.asynccontextmanager
     async def body_of(self, scope: Any, receive: Any) -> AsyncIterator[bytes]:
-        """The body, counted as held until it has been read into tensors.
+        """The body, counted as held until it has been parsed.
 
         Raises:
             ServingError: It is longer than the limit (where its length was announced, before reading any of it), or all
