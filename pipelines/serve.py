@@ -9,6 +9,7 @@ import math
 import resource
 import shlex
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def serve(text: str | None, options: ServeOptions) -> int:
         exported = export_of(run)
         models = [config_files.ModelConfig(model_name(run), exported)]
         parameters = config_files.read_batching_parameters(exported / config_files.BATCHING)
-    return listen(models, settings_of(options, parameters), options.grace, folder)
+    return listen(models, settings_of(options, parameters), options.grace, folder, run)
 
 
 def artifacts_of(text: str) -> bool:
@@ -65,14 +66,14 @@ def artifacts_of(text: str) -> bool:
 
 
 def export_of(run: Run) -> Path:
-    """The folder of versions of a run's newest export, which is made where there is none."""
-    stage = run.newest("export")
-    if stage is None:
-        from pipelines.export import export
-        from pipelines.run_data import own_pictures
+    """The folder of versions of a run's export, made where there is none of what the run knows by now."""
+    from pipelines.export import export
+    from pipelines.run_data import own_pictures
 
-        say(f"{run.name} has no export yet: making one")
-        stage = export(own_pictures(run))
+    began = time.time()
+    stage = export(own_pictures(run))
+    if stage.record["finished"] >= began:
+        say(f"exported {run.name} first: {stage.folder}")
     return stage.folder
 
 
@@ -91,11 +92,13 @@ def settings_of(options: ServeOptions, parameters: Any) -> Any:
     )
 
 
-def listen(models: list[Any], settings: Any, grace: float, folder: Path | None) -> int:
+def listen(
+    models: list[Any], settings: Any, grace: float, folder: Path | None = None, run: Run | None = None
+) -> int:
     allow_many_files()
     gc.set_threshold(50_000, 20, 20)  # lists of a large JSON body are no garbage; see versions.collect
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(until_stopped(models, settings, grace, folder))
+        return runner.run(until_stopped(models, settings, grace, folder, run))
 
 
 def allow_many_files() -> None:
@@ -115,14 +118,17 @@ def loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-async def until_stopped(models: list[Any], settings: Any, grace: float, folder: Path | None) -> int:
+async def until_stopped(
+    models: list[Any], settings: Any, grace: float, folder: Path | None, run: Run | None
+) -> int:
     from vae_tf.serving.server.run import Server
 
     loop = asyncio.get_running_loop()
     signals: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, int(number))
-    server = Server(models, settings)
+    pages = run.report if run is not None and run.report.is_dir() else None
+    server = Server(models, settings, pages)
     starting, stopped = asyncio.create_task(server.start()), asyncio.create_task(signals.get())
     await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if starting.done():
@@ -143,6 +149,8 @@ def introduce(server: Any, folder: Path | None) -> None:
         signatures = ", ".join(sorted(newest(model).signatures))
         say(f"{model.name}, version {numbers}: {signatures}", style="bold")
     say(f"  REST http://{shown}:{server.rest_port}/v1/models/NAME   gRPC {shown}:{server.grpc_port}")
+    if server.pages is not None:
+        say(f"  pages http://{shown}:{server.rest_port}/", style="bold")
     say(f"  metrics http://{shown}:{server.rest_port}/monitoring/prometheus/metrics   also /health, /ready")
     if not server.settings.is_loopback:
         warn(f"{host} can be reached from other machines; there is neither TLS nor authentication.")

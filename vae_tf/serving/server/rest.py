@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,8 +14,10 @@ from google.protobuf import json_format
 from grpc import StatusCode as Code
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from vae_tf.serving.server import json_bodies
@@ -41,7 +44,16 @@ class ClientGone(ServingError):
         super().__init__(Code.CANCELLED, "The client has gone.")
 
 
-def application(service: Service) -> Starlette:
+def application(service: Service, pages: Path | None = None, hosts: Sequence[str] = ("*",)) -> Starlette:
+    """The API; and, under /, the files of a folder of pages.
+
+    Args:
+        service: What answers.
+        pages: A report, say, whose pages ask the API.
+        hosts: Under which names pages are given out: a stranger's site must not read them by a name that it makes
+            lead to this machine.
+    """
+
     async def alive(_: Any) -> Response:
         return JSONResponse({"status": "alive"})
 
@@ -57,12 +69,19 @@ def application(service: Service) -> Starlette:
             Route("/health", alive),
             Route("/ready", ready),
             Route(METRICS, metrics),
-            Route("/{path:path}", RestApi(service)),
+            *routes_of(RestApi(service), pages, hosts),
         ],
         exception_handlers={
             405: lambda request, error: error_response(405, f"Malformed request: {request.method}")
         },
     )
+
+
+def routes_of(api: "RestApi", pages: Path | None, hosts: Sequence[str]) -> list[BaseRoute]:
+    if pages is None:
+        return [Route("/{path:path}", api)]
+    files = StaticFiles(directory=pages, html=True)
+    return [Route("/v1/{path:path}", api), Mount("/", TrustedHostMiddleware(files, list(hosts)))]
 
 
 def error_response(status: int, message: str) -> Response:

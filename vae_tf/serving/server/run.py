@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import ipaddress
 import socket
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -20,6 +21,8 @@ from vae_tf.serving.server.service import Service
 from vae_tf.serving.server.versions import Models
 
 FAREWELL = 0.5  # seconds
+# What a browser on this machine calls it.
+LOOPBACK = ("localhost", "127.0.0.1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,13 +44,13 @@ class Settings:
 
 
 class Server:
-    """Serves models until `stop`; `start` and `stop` are called in one event loop.
+    """Serves models, and a folder of pages under /, until `stop`; `start` and `stop` are called in one event loop.
 
     After `start`, `rest_port` and `grpc_port` are those really listened on.
     """
 
-    def __init__(self, configs: list[ModelConfig], settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, configs: list[ModelConfig], settings: Settings, pages: Path | None = None) -> None:
+        self.settings, self.pages = settings, pages
         self.metrics = Metrics()
         self.models = Models(configs, self.metrics)
         self.batcher = Batcher(settings.batching, settings.is_batching, settings.limits.queued, self.metrics)
@@ -103,7 +106,7 @@ class Server:
         limits = self.settings.limits
         protocol: Any = functools.partial(TimedProtocol, limits=limits)
         config = uvicorn.Config(
-            rest.application(self.service),
+            rest.application(self.service, self.pages, LOOPBACK if self.settings.is_loopback else ("*",)),
             http=protocol,
             ws="none",
             lifespan="off",
