@@ -227,7 +227,7 @@ def explore(text: str | None, source: str | None) -> None:
     results = stage.record["results"]
     told(stage, f"{results['num_weights']:,} weights written down for the page", began)
     show_page(subject, "explore.html")
-    if results["why_served"]:
+    if results.get("why_served"):
         warn(results["why_served"])
         next_step(f"python cli.py serve {run.name}   (the page asks the server to draw)")
 
