@@ -36,8 +36,15 @@ def get(app, path, host="127.0.0.1:8501", method="GET"):
     return asyncio.run(ask())
 
 
-@pytest.mark.parametrize(("path", "text"), [("/", "<h1>Faces</h1>"), ("/index.html", "<h1>Faces</h1>"),
-                                            ("/assets/report.css", "h1 {}"), ("/health", '{"status":"alive"}')])  # fmt: skip
+GIVEN = {
+    "/": "<h1>Faces</h1>",
+    "/index.html": "<h1>Faces</h1>",
+    "/assets/report.css": "h1 {}",
+    "/health": '{"status":"alive"}',
+}
+
+
+@pytest.mark.parametrize(("path", "text"), GIVEN.items())
 def test_pages_are_given_out(pages, path, text):
     answer = get(application(Nothing(), pages, LOOPBACK), path)
     assert answer.status_code == 200 and answer.text == text
