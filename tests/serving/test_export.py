@@ -241,3 +241,22 @@ def test_every_recipe_is_exported_as_it_scores(recipe, pictures, files, tmp_path
     for function in tf.saved_model.load(str(tmp_path / "1")).signatures.values():
         graph = function.graph.as_graph_def()
         assert not [node.op for one in graph.library.function for node in one.node_def if "Random" in node.op]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("value_range", [None, (0.0, 4095.0)])
+def test_sixteen_bits_are_served_with_their_depth(value_range, tmp_path):
+    from vae_tf.pixels import rescale
+
+    raw = np.random.default_rng(0).integers(0, 4096 if value_range else 65536, (6, 12, 12, 1)).astype(np.uint16)
+    decoding = Decoding((12, 12, 1), "crop", "uint16", value_range)
+    made = PictureExport(recipes.build("conv", (12, 12, 1), 3), "uint16", decoding)
+    write_saved_model(made, tmp_path / "1")
+    questions = made.questions(rescale(raw, value_range), [png(picture[..., 0]) for picture in raw])
+    results = parity.check(made.signatures, tmp_path / "1", *questions)
+    assert {"encode_uint16", "encode_bytes", "preprocess_bytes"} <= {result.signature for result in results}
+
+
+def test_floats_have_no_files():
+    made = PictureExport(recipes.build("conv", (12, 12, 3), 3, settings=SMALL), "float32")
+    assert set(made.signatures) == {"serving_default", "encode", "reconstruct", "score", "decode", "decode_png"}
