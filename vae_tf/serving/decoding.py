@@ -6,6 +6,7 @@ Orientations that stand in XMP or in a PNG's text alone are not read. CMYK is wi
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -41,6 +42,11 @@ class Decoding:
     fit: str
     dtype: str = "uint8"
     value_range: tuple[float, float] | None = None
+
+    @functools.cached_property
+    def function(self) -> Any:
+        """`__call__` as one `tf.function`: every signature that decodes shares its graph."""
+        return tf.function(self, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
 
     def __call__(self, encoded: Any) -> Any:
         """Stored pixels [B, H, W, C] of JPEG or PNG strings [B].

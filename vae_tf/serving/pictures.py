@@ -82,7 +82,7 @@ class PictureExport:
             kinds.append((f"_{self.dtype}", "pictures", fact, self.model.pixels))
         if (decoding := self.decoding) is not None:
             fact = Fact(("batch",), "string", "JPEG or PNG files of any size and orientation")
-            kinds.append(("_bytes", BYTES, fact, lambda encoded: self.model.pixels(decoding(encoded))))
+            kinds.append(("_bytes", BYTES, fact, lambda encoded: self.model.pixels(decoding.function(encoded))))
         return kinds
 
     def _of_pictures(self) -> dict[str, Signature]:
@@ -225,7 +225,7 @@ class PictureExport:
             "files as the model sees them",
             {BYTES: takes},
             {"pictures": gives},
-            lambda image_bytes: {"pictures": decoding(image_bytes)},
+            lambda image_bytes: {"pictures": decoding.function(image_bytes)},
         )
 
     def questions(
