@@ -33,12 +33,11 @@ predicted expression, a linear probe on active features reads the expression (le
 the person (from four pictures each, of four others); chance is 0. Primary: separation, person less expression. Beside
 it: both; the person across expressions by 1-NN; only as many of the Gaussian's dimensions; a Gaussian with σ = 0.2.
 
-Measured by `--told`, seeds 0 to 5 (6 of the 15 planned, in order; the clock ended it): separation 0.19 against -0.10,
-paired +0.288 ± 0.072 (standard error), better in 6 of 6. Of it expression -0.402 ± 0.083, person -0.114 ± 0.013
-(across expressions -0.040 ± 0.009), ELBO -3.6 ± 1.6; 16 active against 40. Against as few of the Gaussian's
-dimensions +0.045 ± 0.054, better in 3. The Gaussian with σ = 0.2: development seeds 100, 101 only, 0.22 against 0.20,
-a tie. Fewer features hold less of what is told, and less identity: a Gaussian with σ = 0.28 was ahead (seeds 100,
-101: 0.25, 0.30 against 0.19, 0.21).
+Measured by `--told`, seeds 0 to 14: separation 0.14 against -0.11, paired +0.247 ± 0.044 (standard error), better in
+13 of 15. Of it expression -0.356 ± 0.045, person -0.109 ± 0.009 (across expressions -0.034 ± 0.006), ELBO +1.5 ± 1.9;
+17 active against 40. Against as few of the Gaussian's dimensions +0.045 ± 0.037, better in 9. The Gaussian with σ =
+0.2: development seeds 100, 101 only, 0.22 against 0.20, a tie. Fewer features hold less of what is told, and less
+identity: a Gaussian with σ = 0.28 was ahead (seeds 100, 101: 0.25, 0.30 against 0.19, 0.21).
 """
 
 import argparse
