@@ -273,10 +273,21 @@ def anomalies(
 
 @app.command(
     rich_help_panel="Chain",
-    epilog="Examples: export faces-conv-z30 · export --to models/ (models/NAME/1/, ready for TF Serving)",
+    epilog="Examples: export faces-conv-z30 · export --to models/ (models/NAME/1/, ready for TF Serving) · "
+    "export --format onnx --weights int8",
 )
 def export(
     run: RunArgument = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="saved-model, onnx (onnxruntime) or litert (telephones).", metavar="FORMAT"
+        ),
+    ] = "saved-model",
+    weights: Annotated[
+        str | None,
+        typer.Option(help="float32, float16 or int8, with --format onnx or litert.", metavar="TYPE"),
+    ] = None,
     to: Annotated[
         Path | None,
         typer.Option(help="Place a copy as DIR/NAME/N/, as TF Serving expects it.", metavar="DIR"),
@@ -288,10 +299,20 @@ def export(
         int | None, typer.Option(help="N; the next free number where left out.", metavar="N")
     ] = None,
 ) -> None:
-    """A SavedModel for TF Serving, with the proof that it gives the run's outputs."""
+    """A SavedModel for TF Serving, or ONNX or LiteRT, with the proof that it gives the run's outputs."""
     from pipelines import chain
 
-    chain.export(run, to, name, version)
+    if form == "saved-model":
+        if weights not in (None, "float32"):
+            raise UserError(
+                f"--weights {weights} goes with --format onnx or litert.",
+                f"python cli.py export --format onnx --weights {weights}",
+            )
+        chain.export(run, to, name, version)
+        return
+    if version is not None:
+        raise UserError("--version is for TF Serving, which reads SavedModels.", "Leave it out.")
+    chain.export_as(run, form, weights or "float32", to, name)
 
 
 @app.command(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import import_tensorflow_quietly, next_step, say, seconds, warn
-from reports.words import plural
+from reports.words import bytes_in_words, plural
 from vae_tf import artifacts
 from vae_tf.artifacts import Run, Stage
 
@@ -329,6 +329,41 @@ def export(
         served = placed.parent.resolve()
     show_page(subject, "export.html")
     next_step(f"docker run -p 8501:8501 -v {served}:/models/{name} -e MODEL_NAME={name} tensorflow/serving")
+
+
+def export_as(text: str | None, form: str, weights: str, directory: Path | None, name: str | None) -> None:
+    """The export in another format than a SavedModel."""
+    from vae_tf.serving.formats import check
+
+    title = check(form, weights).title
+    run, began = started_with(text), time.time()
+    from pipelines.other_formats import MODEL, export_as, place
+    from pipelines.run_data import own_pictures
+
+    subject = own_pictures(run)
+    stage = export_as(subject, form, weights)
+    results = stage.record["results"]
+    told(stage, f"{title} with {weights} weights in {stage.folder / MODEL}", began)
+    tolerance = results["tolerance"]
+    say(
+        f"  asked by {results['engine']} in a fresh process without TensorFlow, on {results['checked_on']}: largest "
+        f"difference {results['largest_difference']:.1e} of its scale (tolerance {tolerance['largest']:g}), "
+        f"mean {results['mean_difference']:.1e} (tolerance {tolerance['mean']:g})"
+    )
+    if results["squared_errors"]:
+        ours, theirs = results["squared_errors"]
+        say(f"  MSE of reconstructions {ours:.5f} → {theirs:.5f} ({theirs / ours - 1:+.2%})")
+    say(
+        f"  {bytes_in_words(results['num_bytes'])} (SavedModel {bytes_in_words(results['saved_model_bytes'])}); "
+        f"{subject.noun}s/s rebuilt on one thread: "
+        + "; ".join(
+            f"{size} at a time {one['format']:,.0f} (SavedModel {one['saved_model']:,.0f})"
+            for size, one in results["speeds"].items()
+        )
+    )
+    if directory is not None:
+        say(f"  placed as {place(stage, run, directory, name)}")
+    show_page(subject, "export.html")
 
 
 def report(text: str | None, source: str | None, single_file: bool, thumbnails: bool | None) -> None:

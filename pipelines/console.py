@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -160,6 +160,25 @@ class TrainingDisplay:
         return float((time.monotonic() - self.started) / done * max(self.num_steps - event["step"], 0))
 
 
+@contextlib.contextmanager
+def held_stderr() -> Iterator[IO[bytes]]:
+    """Keeps back what is written to standard error, by C++ too; gives the file that takes it."""
+    import os
+    import sys
+    import tempfile
+
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield held
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def import_tensorflow_quietly() -> None:
     """Imports TensorFlow without the lines that its C++ side prints before any log level is read.
 
@@ -167,26 +186,23 @@ def import_tensorflow_quietly() -> None:
     """
     import os
     import sys
-    import tempfile
 
     if "tensorflow" in sys.modules:
         return
     # Where there is no GPU, TensorFlow reports its failure to find one as an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if os.path.exists("/dev/nvidia0") else "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            import tensorflow as tf
+    lines = b""
+    try:
+        with held_stderr() as held:
+            try:
+                import tensorflow as tf
 
-            tf.constant(0)
-            # Its advice on retracing is for whoever writes the program, not for whoever runs it.
-            tf.get_logger().setLevel("ERROR")
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+                tf.constant(0)
+                # Its advice on retracing is for whoever writes the program, not for whoever runs it.
+                tf.get_logger().setLevel("ERROR")
+            except BaseException:
+                held.seek(0)
+                lines = held.read()
+                raise
+    finally:
+        os.write(2, lines)

@@ -118,22 +118,35 @@ def picture_export(
 ) -> Any:
     """The export, (questions, answers), and what the files were that it was asked about."""
     from vae_tf.serving.decoding import Decoding
-    from vae_tf.serving.pictures import Classes, PictureExport
 
     shape = pictures.shape
     decoding = (
         Decoding(shape.image_shape, shape.fit, shape.dtype, shape.value_range) if has_files(shape) else None
     )
+    made = picture_model(subject, model, pictures, decoding, anomalies, predictions)
+    stored = np.asarray(pictures.images[positions])
+    files, said = encoded_files(subject, pictures, positions) if decoding else ([], "")
+    recorded = recorded_scores(anomalies, positions) if anomalies and subject.is_own else None
+    return made, made.questions(stored, files, recorded), said
+
+
+def picture_model(
+    subject: Subject,
+    model: Any,
+    pictures: Pictures,
+    decoding: Any,
+    anomalies: Stage | None,
+    predictions: Stage | None,
+) -> Any:
+    """The signatures of a model of pictures, with what the run knows of oddness and of classes."""
+    from vae_tf.serving.pictures import Classes, PictureExport
+
     classes = None
     if hasattr(model, "classify"):
         temperature = predictions.record["results"]["temperature"] if predictions else 1.0
         classes = Classes(tuple(pictures.index.class_names), temperature)
     rule = rule_of(anomalies) if anomalies else None
-    made = PictureExport(model, shape.dtype, decoding, rule, classes)
-    stored = np.asarray(pictures.images[positions])
-    files, said = encoded_files(subject, pictures, positions) if decoding else ([], "")
-    recorded = recorded_scores(anomalies, positions) if anomalies and subject.is_own else None
-    return made, made.questions(stored, files, recorded), said
+    return PictureExport(model, pictures.shape.dtype, decoding, rule, classes)
 
 
 def has_files(shape: Shape) -> bool:

@@ -36,7 +36,8 @@ class Labelled:
 
     def predicted(self, x: Any) -> Any:
         """The likeliest class of each picture as a one-hot row [B, C]."""
-        return ops.one_hot(ops.argmax(self.log_class_probabilities(x), axis=-1), self.num_classes)
+        # Not Keras' argmax, which looks at the bits of floats: other engines than TensorFlow cannot.
+        return ops.one_hot(tf.argmax(self.log_class_probabilities(x), axis=-1), self.num_classes)
 
     def track_classes(self, log_q: Any, labels: Any) -> None:
         """Keeps the classification loss and the accuracy of the labelled pictures, where there are any."""

@@ -96,7 +96,7 @@ def judge(signatures: dict[str, Signature], answers: dict[str, Any], wanted: dic
     results = []
     for key, value in wanted.items():
         name, output = key.split("/")
-        results.append(compare(key, signatures[name].outputs[output], value, answers[key]))
+        results.append(compare(key, signatures[name].outputs[output], value, answers[key], relative))
     wrong = [result for result in results if not result.holds]
     if wrong:
         raise ParityError(
@@ -111,7 +111,9 @@ def largest_relative(results: list[Parity]) -> float:
     return max(result.relative for result in results if result.output not in STEPWISE)
 
 
-def compare(key: str, fact: Fact, wanted: NDArray[Any], answer: NDArray[Any]) -> Parity:
+def compare(
+    key: str, fact: Fact, wanted: NDArray[Any], answer: NDArray[Any], relative: float = TOLERANCE
+) -> Parity:
     """The difference of two arrays: of numbers, of pictures in files (in levels), or of texts (0 or 1)."""
     signature, output = key.split("/")
     if output == "png_bytes":
@@ -128,7 +130,7 @@ def compare(key: str, fact: Fact, wanted: NDArray[Any], answer: NDArray[Any]) ->
     if wanted.dtype.kind == "f" and fact.tolerance is None:
         # Latents and nats may be large; pictures lie in [0, 1].
         scale = max(1.0, float(np.abs(wanted).max()))
-        tolerance = TOLERANCE * scale
+        tolerance = relative * scale
     return Parity(signature, output, float(difference.max()), float(difference.mean()), tolerance, scale)
 
 
@@ -166,10 +168,20 @@ def answers_of(folder: Path, given: dict[str, Any]) -> dict[str, NDArray[Any]]:
         protos = {key: tf.make_tensor_proto(value).SerializeToString() for key, value in given.items()}
         arrays: dict[str, Any] = {key: np.frombuffer(proto, np.uint8) for key, proto in protos.items()}
         np.savez(inputs, **arrays)
-        command = [sys.executable, "-I", "-c", LOADER, str(folder.resolve()), str(inputs), str(outputs)]
-        process = subprocess.run(command, capture_output=True, text=True, check=False)
-        if process.returncode:
-            last = process.stderr.strip().splitlines()[-1:] or ["no message"]
-            raise ParityError(f"The export cannot be loaded in a fresh process: {last[0]}")
+        fresh_process("-c", LOADER, str(folder.resolve()), str(inputs), str(outputs))
         with np.load(outputs) as file:
             return {key: tf.make_ndarray(TensorProto.FromString(file[key].tobytes())) for key in file.files}
+
+
+def fresh_process(*arguments: str) -> str:
+    """What Python prints when it is started with these arguments, in a place where our modules cannot be found.
+
+    Raises:
+        ParityError: It ended with an error.
+    """
+    command = [sys.executable, "-I", *arguments]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        last = process.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise ParityError(f"The export cannot be loaded in a fresh process: {last[0]}")
+    return process.stdout

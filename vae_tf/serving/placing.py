@@ -51,19 +51,46 @@ def place(saved_model: Path, directory: Path, name: str, version: int | None = N
                 f"{model / str(number)} is there already, and a served version does not change.",
                 f"Choose another: --version {max(there) + 1}, or leave --version out for the next one.",
             )
-        # A name that is no number: TF Serving does not see it before it is whole.
-        partial = model / f".{number}.partial-{os.getpid()}"
-        try:
-            shutil.copytree(saved_model, partial)
-            partial.rename(model / str(number))
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        copy_whole(saved_model, model / str(number))
         write_configuration(directory)
     except OSError as error:
         raise UserError(
             f"--to {directory}: {error.strerror or error}.", "Give a folder that can be written."
         ) from None
     return model / str(number)
+
+
+def place_files(model: Path, directory: Path, name: str) -> Path:
+    """Copies a model that TF Serving does not serve to DIR/NAME, whole or not at all.
+
+    Raises:
+        UserError: Not a name, one that is taken, or a folder that cannot be written.
+    """
+    check_name(name)
+    target = directory / name
+    if target.exists():
+        raise UserError(f"{target} is there already.", "Choose another name: --name NAME, or remove it.")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        copy_whole(model, target)
+    except OSError as error:
+        raise UserError(f"--to {directory}: {error.strerror or error}.", "Give a folder that can be written.") from None
+    return target
+
+
+def check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.strip(".") == "":
+        raise UserError(f"--name {name}: not a model's name.", "Letters, digits, dots, dashes and underscores.")
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    # A name that is no number: TF Serving does not see it before it is whole.
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    try:
+        shutil.copytree(source, partial)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def versions_in(model: Path) -> list[int]:
