@@ -350,6 +350,8 @@ def export_as(text: str | None, form: str, weights: str, directory: Path | None,
         f"difference {results['largest_difference']:.1e} of its scale (tolerance {tolerance['largest']:g}), "
         f"mean {results['mean_difference']:.1e} (tolerance {tolerance['mean']:g})"
     )
+    for name, reason in results["left_out"].items():
+        warn(f"{name} was left out of the {title} files: {reason}.")
     if results["squared_errors"]:
         ours, theirs = results["squared_errors"]
         say(f"  MSE of reconstructions {ours:.5f} → {theirs:.5f} ({theirs / ours - 1:+.2%})")

@@ -64,7 +64,8 @@ def write_format(
     title = FORMATS[form].title
     try:
         with held_stderr():
-            engines.convert(form, saved_model, signatures, weights, calibration, folder)
+            left_out = engines.convert(form, saved_model, signatures, weights, calibration, folder)
+        given, wanted = without(left_out, given), without(left_out, wanted)
         proof = engines.prove(form, weights, signatures, folder, given, wanted)
         speeds = engines.speeds_of(form, folder, saved_model, given)
     except engines.ConversionError as error:
@@ -84,12 +85,18 @@ def write_format(
         "tolerance": dataclasses.asdict(engines.TOLERANCES[weights]),
         "squared_errors": proof.errors,
         "speeds": speeds,
+        "left_out": left_out,
         "num_bytes": size_of(folder),
         "saved_model_bytes": size_of(saved_model),
         "parity": [dataclasses.asdict(one) for one in proof.differences],
     }
     write_json(folder / "parity.json", {"run": subject.run.name, **facts})
     stage.results.update(facts)
+
+
+def without(left_out: dict[str, str], arrays: dict[str, Any]) -> dict[str, Any]:
+    """{"signature/name": array} of the signatures that are there."""
+    return {key: array for key, array in arrays.items() if key.split("/")[0] not in left_out}
 
 
 def asker(subject: Subject, model: Any, examples: Any) -> Any:

@@ -87,7 +87,7 @@ def named(form: str, signatures: dict[str, Signature]) -> dict[str, Signature]:
 
 def convert(
     form: str, saved_model: Path, signatures: dict[str, Signature], weights: str, given: Arrays, folder: Path
-) -> None:
+) -> dict[str, str]:
     """Writes a SavedModel's signatures in another format, with signatures.json beside them.
 
     Args:
@@ -97,6 +97,9 @@ def convert(
         weights: "float32", "float16" or "int8".
         given: {"signature/input": array}: examples, by which int8 chooses its ranges.
         folder: Where to; it exists.
+
+    Returns:
+        {name: reason} of the signatures that were left out.
 
     Raises:
         ConversionError: The converter refuses.
@@ -111,10 +114,12 @@ def convert(
         if weights == "int8"
     }
     try:
-        write(saved_model, signatures, weights, examples, folder)
+        left_out = write(saved_model, signatures, weights, examples, folder)
     except Exception as error:  # Converters raise what their insides do: ValueError, ConverterError, KeyError …
         raise ConversionError(in_a_line(str(error) or type(error).__name__)) from error
-    (folder / "signatures.json").write_text(to_text(signatures), encoding="utf-8")
+    kept = {name: signature for name, signature in signatures.items() if name not in left_out}
+    (folder / "signatures.json").write_text(to_text(kept), encoding="utf-8")
+    return left_out
 
 
 def in_a_line(message: str) -> str:

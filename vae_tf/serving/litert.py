@@ -18,8 +18,8 @@ def write(
     weights: str,
     examples: dict[str, dict[str, NDArray[Any]]],
     folder: Path,
-) -> None:
-    """Writes model.tflite.
+) -> dict[str, str]:
+    """Writes model.tflite, with nothing left out.
 
     Args:
         saved_model: What is converted.
@@ -37,6 +37,7 @@ def write(
     if weights == "int8":
         converter.representative_dataset = lambda: rows(examples)
     (folder / FILE).write_bytes(converter.convert())
+    return {}
 
 
 def rows(examples: dict[str, dict[str, NDArray[Any]]]) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:

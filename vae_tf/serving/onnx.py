@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from vae_tf.serving.formats import NETWORKS
 from vae_tf.serving.signatures import Signature
 
 # Read by onnxruntime 1.14 (2023) and later.
@@ -33,8 +34,8 @@ def write(
     weights: str,
     examples: dict[str, dict[str, NDArray[Any]]],
     folder: Path,
-) -> None:
-    """Writes NAME.onnx for every signature.
+) -> dict[str, str]:
+    """Writes NAME.onnx for every signature that ONNX has the operations for.
 
     Args:
         saved_model: What is converted.
@@ -43,20 +44,34 @@ def write(
             eight bits, too, their ranges being those of the examples.
         examples: {name: {input: array}}, for "int8".
         folder: Where to; it exists.
+
+    Returns:
+        {name: reason} of those left out.
+
+    Raises:
+        ValueError: One of the networks cannot be converted, without which the rest is of no use.
     """
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     # Its variables live as long as it does.
     loaded = tf.saved_model.load(str(saved_model))
+    left_out: dict[str, str] = {}
     for name, signature in signatures.items():
         model = converted(loaded.signatures[name], signature)
+        if unknown := unknown_operations(model.graph):
+            reason = f"it has no operation for {', '.join(sorted(unknown))}"
+            if name in NETWORKS:
+                raise ValueError(reason)
+            left_out[name] = reason
+            continue
         path = folder / f"{name}.onnx"
         if weights == "float16":
             model = convert_float_to_float16(model, keep_io_types=True)
         onnx.save(model, path)
         if weights == "int8":
             quantise(path, examples[name])
+    return left_out
 
 
 def converted(function: Any, signature: Signature) -> Any:
@@ -73,6 +88,15 @@ def converted(function: Any, signature: Signature) -> Any:
     # tf2onnx advises on every constant that it folds, by print and by log.
     traced = tf.function(call, input_signature=signature.specs, autograph=False)
     return from_function(traced, input_signature=signature.specs, opset=OPSET)[0]
+
+
+def unknown_operations(graph: Any) -> set[str]:
+    """What tf2onnx could not translate, and left as TensorFlow calls it; loops have graphs within."""
+    import onnx
+
+    found = {node.op_type for node in graph.node if not onnx.defs.has(node.op_type, domain=node.domain)}
+    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
+    return found.union(*(unknown_operations(one) for one in inner))
 
 
 def quantise(path: Path, examples: dict[str, NDArray[Any]]) -> None:

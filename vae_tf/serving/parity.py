@@ -88,8 +88,13 @@ def check(
     return judge(signatures, answers_of(folder, given), wanted)
 
 
-def judge(signatures: dict[str, Signature], answers: dict[str, Any], wanted: dict[str, Any]) -> list[Parity]:
-    """Compares {"signature/output": array} with the run's own; raises as `check` does."""
+def judge(
+    signatures: dict[str, Signature], answers: dict[str, Any], wanted: dict[str, Any], relative: float = TOLERANCE
+) -> list[Parity]:
+    """Compares {"signature/output": array} with the run's own; raises as `check` does.
+
+    `relative` is the tolerance of floats by their scale.
+    """
     missing = set(wanted) ^ set(answers)
     if missing:
         raise ParityError(f"Some outputs were not compared: {', '.join(sorted(missing))}.")
