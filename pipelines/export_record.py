@@ -3,9 +3,10 @@
 from typing import Any
 
 from pipelines.run_data import Examples, Subject
-from reports.records import Difference, ExportRecord, RunFacts, Signature, Tensor
+from reports.records import Difference, ExportRecord, OtherFormat, RunFacts, Signature, Tensor
 from vae_tf.artifacts import Stage
 from vae_tf.data.dataset import Pictures
+from vae_tf.serving.formats import FORMATS
 
 
 def export(subject: Subject, facts: RunFacts, examples: Examples) -> ExportRecord:
@@ -27,6 +28,30 @@ def export(subject: Subject, facts: RunFacts, examples: Examples) -> ExportRecor
             for path in sorted((stage.folder / "1").rglob("*"))
             if path.is_file()
         ],
+        formats=other_formats(subject, stage),
+    )
+
+
+def other_formats(subject: Subject, source: Stage) -> list[OtherFormat]:
+    """What was made of this SavedModel in other formats, each as it was made first."""
+    stages = [stage for name in FORMATS for stage in subject.run.stages(f"export-{name}")]
+    return [other_format(stage) for stage in stages if stage.record["inputs"]["export"] == source.hash]
+
+
+def other_format(stage: Stage) -> OtherFormat:
+    results = stage.record["results"]
+    errors, tolerance = results["squared_errors"], results["tolerance"]
+    return OtherFormat(
+        title=FORMATS[results["format"]].title,
+        weights=results["weights"],
+        location=f"{stage.folder.parent.name}/{stage.name}/model",
+        num_bytes=results["num_bytes"],
+        largest=results["largest_difference"],
+        mean=results["mean_difference"],
+        tolerances=(tolerance["largest"], tolerance["mean"]),
+        rise=errors and errors[1] / errors[0] - 1.0,
+        speeds=[(size, one["format"], one["saved_model"]) for size, one in results["speeds"].items()],
+        left_out=list(results["left_out"].items()),
     )
 
 

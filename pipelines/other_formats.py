@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.console import held_stderr
 from pipelines.evaluate import choose
-from pipelines.export import NUM_CHECKED, VERSION, export, model_name, picture_model, recorded_scores
+from pipelines.export import VERSION, checked, export, model_name, picture_model, recorded_scores
 from pipelines.run_data import Subject, load_examples_of, load_model
 from vae_tf.artifacts import Run, Stage, StageWriter, write_json
 from vae_tf.data.sentences import Sentences
@@ -52,8 +52,7 @@ def write_format(
     from vae_tf.serving.parity import ParityError
 
     examples, model = load_examples_of(subject), load_model(subject.run)
-    unseen = bool(len(examples.index.where("test")))
-    positions = choose(examples.index, "test" if unseen else "train", NUM_CHECKED)
+    positions, is_unseen = checked(examples.index)
     ask = asker(subject, model, examples)
     signatures, given, wanted = ask(positions, names, form)
     folder, saved_model = stage.folder / MODEL, source.folder / VERSION
@@ -70,7 +69,8 @@ def write_format(
         speeds = engines.speeds_of(form, folder, saved_model, given)
     except engines.ConversionError as error:
         raise UserError(
-            f"{title} cannot hold this model: {error}.", "Nothing was exported. The SavedModel holds every model."
+            f"{title} cannot hold this model: {error}.",
+            "Nothing was exported. The SavedModel holds every model.",
         ) from None
     except ParityError as error:
         other = "Try --weights float32." if weights != "float32" else "Please report this with run.json."
@@ -79,7 +79,7 @@ def write_format(
         "format": form,
         "weights": weights,
         "engine": FORMATS[form].engine,
-        "checked_on": f"{len(positions)} {'unseen' if unseen else 'trained-on'} {subject.noun}s",
+        "checked_on": f"{len(positions)} {'unseen' if is_unseen else 'trained-on'} {subject.noun}s",
         "largest_difference": proof.largest,
         "mean_difference": proof.mean,
         "tolerance": dataclasses.asdict(engines.TOLERANCES[weights]),

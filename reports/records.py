@@ -277,6 +277,31 @@ class Signature:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherFormat:
+    """The model in a format that is no SavedModel.
+
+    Args:
+        title, weights, location: "ONNX", "int8", "RUN/export-onnx/model".
+        num_bytes: Of the files.
+        largest, mean: Differences from the run's outputs by their scale; `tolerances` of both.
+        rise: Of the squared error of reconstructions, relative; None of sentences.
+        speeds: (batch size, reconstructions per second, those of the SavedModel) on one thread.
+        left_out: (signature, reason).
+    """
+
+    title: str
+    weights: str
+    location: str
+    num_bytes: int
+    largest: float
+    mean: float
+    tolerances: tuple[float, float]
+    rise: float | None
+    speeds: Sequence[tuple[str, float, float]]
+    left_out: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExportRecord:
     """The page of `export`; `examples` are (title, code) blocks, `sizes` are (file, bytes).
 
@@ -294,6 +319,7 @@ class ExportRecord:
     files: str = ""
     examples: Sequence[tuple[str, str]] = ()
     sizes: Sequence[tuple[str, int]] = ()
+    formats: Sequence[OtherFormat] = ()
     answer: str = ""
 
 

@@ -56,6 +56,7 @@ from reports.records import (
     InterpolationRecord,
     LatentsRecord,
     LineRecord,
+    OtherFormat,
     OverviewRecord,
     PageForm,
     PathBetween,
@@ -501,6 +502,21 @@ def export_record() -> ExportRecord:
         files="the source's own files",
         examples=[("With TensorFlow", "import tensorflow as tf\nmodel = tf.saved_model.load('export/1')")],
         sizes=[("saved_model.pb", 812_345), ("variables/variables.data-00000-of-00001", 17_123_456)],
+        formats=[
+            OtherFormat(
+                title="ONNX",
+                weights=weights,
+                location="runs/00042-shapes-conv-z6/export-onnx/model",
+                num_bytes=5_000_000,
+                largest=0.02,
+                mean=0.001,
+                tolerances=(0.25, 0.03),
+                rise=rise,
+                speeds=[("1", 661.0, 250.0), ("32", 735.0, 300.0)],
+                left_out=[("score", "it has no operation for Log1p")],
+            )
+            for weights, rise in (("int8", 0.0035), ("float32", None))
+        ],
     )
 
 

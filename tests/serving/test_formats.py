@@ -70,9 +70,13 @@ def test_float32_gives_the_runs_answers(form, model, folder, asked):
     signatures, given, wanted, left_out = converted(form, "float32", PictureExport(model), folder, asked)
     target = folder / f"{form}-float32"
     proof = engines.prove(form, "float32", signatures, target, given, wanted)
-    assert not left_out and {one.signature for one in proof.differences} == set(formats.FORMATS[form].pictures)
+    assert not left_out and {one.signature for one in proof.differences} == set(
+        formats.FORMATS[form].pictures
+    )
     assert proof.largest < 1e-5 and abs(proof.rise) < 1e-5
-    own = np.mean((given["reconstruct/pictures"] - np.asarray(model.reconstruct(given["reconstruct/pictures"]))) ** 2)
+    own = np.mean(
+        (given["reconstruct/pictures"] - np.asarray(model.reconstruct(given["reconstruct/pictures"]))) ** 2
+    )
     np.testing.assert_allclose(proof.errors, own, rtol=1e-4)
     described = json.loads((target / "signatures.json").read_text())
     assert list(described) == list(formats.FORMATS[form].pictures)
@@ -105,10 +109,14 @@ def test_worse_pictures_fail_though_each_pixel_is_near(monkeypatch, model, asked
     signatures = engines.named("litert", {"reconstruct": PictureExport(model).signatures["reconstruct"]})
     pictures = asked[0]["reconstruct/pictures"]
     near = {"reconstruct/pictures": pictures + np.float32(0.01)}
-    monkeypatch.setattr(engines, "answers_of", lambda *_: {"reconstruct/pictures": pictures + np.float32(0.02)})
+    monkeypatch.setattr(
+        engines, "answers_of", lambda *_: {"reconstruct/pictures": pictures + np.float32(0.02)}
+    )
     with pytest.raises(parity.ParityError, match=r"worse than the run: squared error \+300"):
         engines.prove("litert", "int8", signatures, None, {"reconstruct/pictures": pictures}, near)
-    monkeypatch.setattr(engines, "answers_of", lambda *_: {"reconstruct/pictures": pictures + np.float32(0.06)})
+    monkeypatch.setattr(
+        engines, "answers_of", lambda *_: {"reconstruct/pictures": pictures + np.float32(0.06)}
+    )
     with pytest.raises(parity.ParityError, match=r"by 0\.05 of its scale on average"):
         engines.prove("litert", "int8", signatures, None, {"reconstruct/pictures": pictures}, near)
 
@@ -152,7 +160,9 @@ def test_what_is_not_installed_is_named(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("form", "weights"), [("onnx", "float16"), ("litert", "float16"), ("litert", "int8")])
+@pytest.mark.parametrize(
+    ("form", "weights"), [("onnx", "float16"), ("litert", "float16"), ("litert", "int8")]
+)
 def test_smaller_weights_are_near(form, weights, model, tmp_path, asked):
     signatures, given, wanted, _ = converted(form, weights, PictureExport(model), tmp_path, asked)
     proof = engines.prove(form, weights, signatures, tmp_path / f"{form}-{weights}", given, wanted)
@@ -170,7 +180,9 @@ def test_speeds_are_of_both_engines(model, tmp_path, asked):
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", [name for name in recipes.RECIPES if name != "sentence"])
 def test_every_recipe_of_pictures_is_converted(recipe, pictures, tmp_path):
-    model = shaken(recipes.build(recipe, SHAPE, 3, **({"num_classes": 2} if recipe in ("m2", "m1-m2") else {})))
+    model = shaken(
+        recipes.build(recipe, SHAPE, 3, **({"num_classes": 2} if recipe in ("m2", "m1-m2") else {}))
+    )
     if hasattr(model.prior, "num_examples"):
         model.prior.num_examples = 100
     made = PictureExport(model)

@@ -53,7 +53,9 @@ def test_openvino_gives_the_models_outputs(exported, loaded, asked, name):
     compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = compiled({key: given[f"{name}/{key}"] for key in signature.inputs})
     # TensorFlow hands outputs over in the order of their names; OpenVINO renames one that is called as an input.
-    answers = dict(zip(sorted(signature.outputs), (found[output] for output in compiled.outputs), strict=True))
+    answers = dict(
+        zip(sorted(signature.outputs), (found[output] for output in compiled.outputs), strict=True)
+    )
     for key, answer in answers.items():
         own = wanted[f"{name}/{key}"]
         assert np.ptp(own) > 1e-4, "a constant would agree with anything"
@@ -62,7 +64,9 @@ def test_openvino_gives_the_models_outputs(exported, loaded, asked, name):
 
 def test_openvino_reads_the_folder_itself(exported, asked):
     given, wanted = asked
-    compiled = openvino.compile_model(openvino.convert_model(str(exported[1])), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino.compile_model(
+        openvino.convert_model(str(exported[1])), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
     found = compiled({"pictures": given["serving_default/pictures"]})
     np.testing.assert_allclose(found["mean"], wanted["serving_default/mean"], atol=1e-5)
     np.testing.assert_allclose(found["log_variance"], wanted["serving_default/log_variance"], atol=1e-5)

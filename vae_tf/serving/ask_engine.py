@@ -94,7 +94,7 @@ def main(task, form, folder, inputs, target):
 
 
 def speeds(ask, ask_saved_model, given):
-    """Examples per second, {batch size: {"format": …, "saved_model": …}}: medians of rounds in which both take turns."""
+    """Examples per second, {batch size: {"format": …, "saved_model": …}}: medians of rounds in which both ask in turn."""
     found = {}
     for size in BATCHES:
         arguments = {key: np.resize(rows, (size, *rows.shape[1:])) for key, rows in given.items()}

@@ -115,7 +115,9 @@ def convert(
     }
     try:
         left_out = write(saved_model, signatures, weights, examples, folder)
-    except Exception as error:  # Converters raise what their insides do: ValueError, ConverterError, KeyError …
+    except (
+        Exception
+    ) as error:  # Converters raise what their insides do: ValueError, ConverterError, KeyError …
         raise ConversionError(in_a_line(str(error) or type(error).__name__)) from error
     kept = {name: signature for name, signature in signatures.items() if name not in left_out}
     (folder / "signatures.json").write_text(to_text(kept), encoding="utf-8")
@@ -192,7 +194,9 @@ def speeds_of(form: str, folder: Path, saved_model: Path, given: Arrays) -> dict
 
 
 def ask(task: str, form: str, folder: Path, inputs: Path, target: Path) -> str:
-    return parity.fresh_process(ask_engine.__file__, task, form, str(folder.resolve()), str(inputs), str(target))
+    return parity.fresh_process(
+        ask_engine.__file__, task, form, str(folder.resolve()), str(inputs), str(target)
+    )
 
 
 def squared_error(a: NDArray[Any], b: NDArray[Any]) -> float:

@@ -50,14 +50,17 @@ def check(name: str, weights: str) -> Format:
         UserError: A format or weights that do not exist, or packages that are missing.
     """
     if name not in FORMATS:
-        raise UserError(f"--format {name}: no such format.", f"Choose one of saved-model, {', '.join(FORMATS)}.")
+        raise UserError(
+            f"--format {name}: no such format.", f"Choose one of saved-model, {', '.join(FORMATS)}."
+        )
     if weights not in WEIGHTS:
         raise UserError(f"--weights {weights}: no such weights.", f"Choose one of {', '.join(WEIGHTS)}.")
     chosen = FORMATS[name]
     missing = [package for package in chosen.packages if importlib.util.find_spec(package) is None]
     if missing:
         raise UserError(
-            f"--format {name} needs {', '.join(missing)}, not installed here.", f"pip install -r {REQUIREMENTS}"
+            f"--format {name} needs {', '.join(missing)}, not installed here.",
+            f"pip install -r {REQUIREMENTS}",
         )
     return chosen
 

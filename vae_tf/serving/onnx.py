@@ -1,4 +1,4 @@
-"""One ONNX file per signature, converted from the SavedModel by tf2onnx, with smaller weights by onnxruntime's tools."""
+"""One ONNX file per signature, made of the SavedModel by tf2onnx, with smaller weights by onnxruntime's tools."""
 
 import dataclasses
 import tempfile
@@ -23,7 +23,8 @@ ROWS_AT_ONCE = 8
 def named(signature: Signature) -> Signature:
     """The signature as ONNX can have it: no value has two names, so an output that is called as an input is renamed."""
     outputs = {
-        f"output_{name}" if name in signature.inputs else name: fact for name, fact in signature.outputs.items()
+        f"output_{name}" if name in signature.inputs else name: fact
+        for name, fact in signature.outputs.items()
     }
     return dataclasses.replace(signature, outputs=outputs)
 

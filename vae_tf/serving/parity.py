@@ -89,7 +89,10 @@ def check(
 
 
 def judge(
-    signatures: dict[str, Signature], answers: dict[str, Any], wanted: dict[str, Any], relative: float = TOLERANCE
+    signatures: dict[str, Signature],
+    answers: dict[str, Any],
+    wanted: dict[str, Any],
+    relative: float = TOLERANCE,
 ) -> list[Parity]:
     """Compares {"signature/output": array} with the run's own; raises as `check` does.
 

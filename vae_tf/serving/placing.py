@@ -74,13 +74,17 @@ def place_files(model: Path, directory: Path, name: str) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         copy_whole(model, target)
     except OSError as error:
-        raise UserError(f"--to {directory}: {error.strerror or error}.", "Give a folder that can be written.") from None
+        raise UserError(
+            f"--to {directory}: {error.strerror or error}.", "Give a folder that can be written."
+        ) from None
     return target
 
 
 def check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.strip(".") == "":
-        raise UserError(f"--name {name}: not a model's name.", "Letters, digits, dots, dashes and underscores.")
+        raise UserError(
+            f"--name {name}: not a model's name.", "Letters, digits, dots, dashes and underscores."
+        )
 
 
 def copy_whole(source: Path, target: Path) -> None:
