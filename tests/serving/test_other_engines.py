@@ -1,4 +1,4 @@
-"""The exported SavedModel by engines that are neither Python nor TensorFlow's loader: OpenVINO, and TensorFlow's C API."""
+"""The exported SavedModel without Python: by OpenVINO, an engine of its own, and by TensorFlow's C API."""
 
 import io
 import subprocess

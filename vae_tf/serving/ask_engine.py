@@ -11,6 +11,7 @@ import os
 import statistics
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
@@ -51,8 +52,6 @@ def litert_engine(folder):
             runners[name] = interpreter.get_signature_runner(name)
         return runners[name](**arguments)
 
-    # Runners do not keep their interpreter alive.
-    ask.interpreter = interpreter
     return ask
 
 
@@ -76,9 +75,10 @@ ENGINES = {"onnx": onnx_engine, "litert": litert_engine}
 
 def main(task, form, folder, inputs, target):
     hidden = ["keras", "tf_keras", "vae_tf"] + (["tensorflow"] if task == "answers" else [])
-    sys.modules.update(dict.fromkeys(hidden))
+    nothing: Any = None
+    sys.modules.update(dict.fromkeys(hidden, nothing))
     with np.load(inputs) as file:
-        given = {}
+        given: dict[str, Any] = {}
         for key in file.files:
             name, argument = key.split("/")
             given.setdefault(name, {})[argument] = file[key]
@@ -94,12 +94,12 @@ def main(task, form, folder, inputs, target):
 
 
 def speeds(ask, ask_saved_model, given):
-    """Examples per second, {batch size: {"format": …, "saved_model": …}}: medians of rounds in which both ask in turn."""
+    """Examples per second, {batch size: {"format": …, "saved_model": …}}: medians of rounds, the two in turn."""
     found = {}
     for size in BATCHES:
         arguments = {key: np.resize(rows, (size, *rows.shape[1:])) for key, rows in given.items()}
         engines = {"format": ask, "saved_model": ask_saved_model}
-        seconds = {name: [] for name in engines}
+        seconds: dict[str, list[float]] = {name: [] for name in engines}
         for one in engines.values():
             one(SIGNATURE, arguments)
         ends = time.perf_counter() + SECONDS

@@ -174,7 +174,8 @@ def answers_of(form: str, folder: Path, given: Arrays) -> Arrays:
     """{"signature/output": array} by the format's engine; raises ParityError where it cannot be loaded."""
     with tempfile.TemporaryDirectory() as temporary:
         inputs, outputs = Path(temporary, "inputs.npz"), Path(temporary, "outputs.npz")
-        np.savez(inputs, **given)
+        arrays: Any = given
+        np.savez(inputs, **arrays)
         ask("answers", form, folder, inputs, outputs)
         with np.load(outputs) as file:
             return dict(file)
@@ -187,7 +188,8 @@ def speeds_of(form: str, folder: Path, saved_model: Path, given: Arrays) -> dict
     """
     with tempfile.TemporaryDirectory() as temporary:
         inputs = Path(temporary, "inputs.npz")
-        np.savez(inputs, **{key: rows for key, rows in given.items() if key.startswith("reconstruct/")})
+        asked: Any = {key: rows for key, rows in given.items() if key.startswith("reconstruct/")}
+        np.savez(inputs, **asked)
         printed = ask("speed", form, folder, inputs, saved_model.resolve())
     found: dict[str, dict[str, float]] = json.loads(printed.splitlines()[-1])
     return found
