@@ -17,7 +17,7 @@ hypothesis.settings.load_profile("shared")
 
 # Their tests share one run, which takes half a minute to make.
 OF_ONE_RUN = {f"tests/pipelines/test_{name}.py" for name in (
-    "chain", "evaluation", "explore", "maps", "probe", "sources", "traversals",
+    "chain", "evaluation", "explore", "maps", "other_formats", "probe", "sources", "traversals",
 )}  # fmt: skip
 BY_SINGLE_TESTS = ("tests/conformance/", "tests/reports/")
 
