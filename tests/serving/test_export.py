@@ -248,7 +248,9 @@ def test_every_recipe_is_exported_as_it_scores(recipe, pictures, files, tmp_path
 def test_sixteen_bits_are_served_with_their_depth(value_range, tmp_path):
     from vae_tf.pixels import rescale
 
-    raw = np.random.default_rng(0).integers(0, 4096 if value_range else 65536, (6, 12, 12, 1)).astype(np.uint16)
+    raw = (
+        np.random.default_rng(0).integers(0, 4096 if value_range else 65536, (6, 12, 12, 1)).astype(np.uint16)
+    )
     decoding = Decoding((12, 12, 1), "crop", "uint16", value_range)
     made = PictureExport(recipes.build("conv", (12, 12, 1), 3), "uint16", decoding)
     write_saved_model(made, tmp_path / "1")
@@ -259,4 +261,11 @@ def test_sixteen_bits_are_served_with_their_depth(value_range, tmp_path):
 
 def test_floats_have_no_files():
     made = PictureExport(recipes.build("conv", (12, 12, 3), 3, settings=SMALL), "float32")
-    assert set(made.signatures) == {"serving_default", "encode", "reconstruct", "score", "decode", "decode_png"}
+    assert set(made.signatures) == {
+        "serving_default",
+        "encode",
+        "reconstruct",
+        "score",
+        "decode",
+        "decode_png",
+    }
