@@ -82,7 +82,9 @@ class PictureExport:
             kinds.append((f"_{self.dtype}", "pictures", fact, self.model.pixels))
         if (decoding := self.decoding) is not None:
             fact = Fact(("batch",), "string", "JPEG or PNG files of any size and orientation")
-            kinds.append(("_bytes", BYTES, fact, lambda encoded: self.model.pixels(decoding.function(encoded))))
+            kinds.append(
+                ("_bytes", BYTES, fact, lambda encoded: self.model.pixels(decoding.function(encoded)))
+            )
         return kinds
 
     def _of_pictures(self) -> dict[str, Signature]:
