@@ -9,7 +9,6 @@ import math
 import resource
 import shlex
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +65,18 @@ def artifacts_of(text: str) -> bool:
 
 
 def export_of(run: Run) -> Path:
-    """The folder of versions of a run's export, made where there is none of what the run knows by now."""
-    from pipelines.export import export
-    from pipelines.run_data import own_pictures
+    """The folder of versions of a run's newest export, which is made where there is none."""
+    stage = run.newest("export")
+    if stage is None:
+        from pipelines.export import export
+        from pipelines.run_data import own_pictures
 
-    began = time.time()
-    stage = export(own_pictures(run))
-    if stage.record["finished"] >= began:
-        say(f"exported {run.name} first: {stage.folder}")
+        say(f"{run.name} has no export yet: making one")
+        return export(own_pictures(run)).folder
+    for kind, what in {"anomalies": "its verdict on oddness", "predictions": "its calibration"}.items():
+        later = run.newest(kind)
+        if later is not None and later.record["finished"] > stage.record["finished"]:
+            warn(f"The export is older than the run's {kind}: python cli.py export {run.name} adds {what}.")
     return stage.folder
 
 

@@ -245,6 +245,7 @@ def test_hidden_labels_cannot_influence_training(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_stop_changes_nothing(tmp_path):
     images, labels, hidden = twelve()
     index = index_of(labels, hidden)

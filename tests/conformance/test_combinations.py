@@ -98,10 +98,13 @@ def pictures():
     return np.random.default_rng(0).integers(0, 256, (6, *SHAPE), dtype=np.uint8)
 
 
-# A likelihood sees pixels alone: what it meets in a pair matters less than what the latents' parts do to each other.
+# A likelihood sees pixels alone, and a prior meets an objective through its KL to a posterior: these pairs matter less.
+QUICK = ({"posterior", "prior"}, {"posterior", "objective"})
+
+
 @pytest.mark.parametrize(
     "pair",
-    [pytest.param(pair, marks=[pytest.mark.slow] if "likelihood" in pair else []) for pair in PAIRS],
+    [pytest.param(pair, marks=[] if set(pair) in QUICK else [pytest.mark.slow]) for pair in PAIRS],
     ids=lambda pair: "-".join(pair.values()),
 )
 def test_pair(pair):
@@ -111,7 +114,12 @@ def test_pair(pair):
         assert_refused("mlp", settings(pair))
 
 
-SINGLES = [(recipe, {axis: name}) for recipe in ADVERSARIAL for axis in AXES for name in AXES[axis]]
+SINGLES = [
+    pytest.param(recipe, {axis: name}, marks=[] if axis == "posterior" else [pytest.mark.slow])
+    for recipe in ADVERSARIAL
+    for axis in AXES
+    for name in AXES[axis]
+]
 
 
 @pytest.mark.parametrize(

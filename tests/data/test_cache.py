@@ -147,6 +147,7 @@ def test_a_build_that_comes_second_takes_the_first_ones_pixels(
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [second.fingerprint]
 
 
+@pytest.mark.slow
 def test_two_processes_building_at_once_both_succeed(source: FolderSource, tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import sys, time

@@ -123,6 +123,7 @@ def test_a_sweep_over_nonsense_is_refused(latents):
         variants(Config(data=DataConfig(source="faces")), latents, "conv", "0")
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_its_comparison(tmp_path, own_runs, capsys):
     folder = write_pictures(tmp_path / "bars", people=5)
     options = [word for word in QUICK if word not in ("--latent", "2", "--recipe", "mlp", "--epochs")]

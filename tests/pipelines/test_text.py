@@ -192,6 +192,7 @@ def test_runs_on_sentences_are_compared(text_run, tmp_path, monkeypatch, capsys)
     assert "No run is the best beyond noise" in said and "unseen sentences" in said
 
 
+@pytest.mark.slow
 def test_exact_resume(in_text_runs, tmp_path):
     """Two epochs, and one extended by one, end in the same weights."""
     source = write_sentences(tmp_path / "sentences.txt")

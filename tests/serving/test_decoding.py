@@ -79,7 +79,7 @@ def in_graph(data, *arguments):
     return graph_of(*arguments)(tf.constant([data]))[0].numpy()
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     kind=st.sampled_from(["JPEG", "PNG"]),
     data=st.data(),

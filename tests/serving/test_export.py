@@ -183,13 +183,10 @@ def test_odd_by_distance_and_by_pca(pictures):
     np.testing.assert_allclose(found, np.mean((rows - rebuilt) ** 2, axis=1), rtol=1e-4)
 
 
-def test_a_model_of_classes_says_them_by_name(tmp_path, pictures, files):
+def test_a_model_of_classes_says_them_by_name(pictures):
     model = recipes.build("m2", SHAPE, 3, settings=SMALL, num_classes=2)
     made = export_of(model, classes=Classes(("calm", "loud"), temperature=2.0))
-    write_saved_model(made, tmp_path / "1")
-    results = parity.check(made.signatures, tmp_path / "1", *made.questions(pictures, files))
-    names = {"classify", "classify_uint8", "classify_bytes", "decode_class"}
-    assert names <= {result.signature for result in results} and parity.largest_relative(results) < 1e-5
+    assert {"classify", "classify_uint8", "classify_bytes", "decode_class"} <= set(made.signatures)
     found = made.signatures["classify"].function(pictures=tf.constant(pictures / np.float32(255)))
     logits = np.asarray(model.log_class_probabilities(pictures)) / 2.0
     expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)

@@ -72,6 +72,7 @@ def test_openvino_reads_the_folder_itself(exported, asked):
     np.testing.assert_allclose(found["log_variance"], wanted["serving_default/log_variance"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_openvino_decodes_no_files_and_says_so(loaded):
     with pytest.raises(openvino.frontend.OpConversionFailure, match="DecodeJpeg"):
         openvino.convert_model(loaded.signatures["encode_bytes"])

@@ -55,6 +55,7 @@ def test_tokens_become_the_same_sentence(vocabulary, in_graph, data):
     assert said.decode() == vocabulary.decode(row)
 
 
+@pytest.mark.slow
 def test_a_sentence_vae_answers_to_text_in_a_fresh_process(tmp_path):
     words = Vocabulary.learn([tokenise(sentence, "words") for sentence in SENTENCES], "words")
     small = {f"{axis}.{name}": 12 for axis in ("encoder", "decoder") for name in ("width", "embedding")}

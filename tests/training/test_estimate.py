@@ -48,6 +48,7 @@ def test_nothing_is_said_before_a_second_was_timed():
     assert stopwatch.finish().seconds_per_epoch == pytest.approx(0.02)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_this_process():
     before = memory_held()
     held = bytearray(before + 50_000_000)

@@ -94,7 +94,12 @@ def three_epochs(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("precision", "jit_compile"), [("float32", False), ("mixed_bfloat16", False), ("float32", True)]
+    ("precision", "jit_compile"),
+    [
+        ("float32", False),
+        ("mixed_bfloat16", False),
+        pytest.param("float32", True, marks=pytest.mark.slow),
+    ],
 )
 def test_same_seed_same_weights(pictures, tmp_path, precision, jit_compile):
     first = train(pictures, tmp_path / "a", 2, precision, jit_compile=jit_compile)
@@ -102,6 +107,7 @@ def test_same_seed_same_weights(pictures, tmp_path, precision, jit_compile):
     assert_same_ending(first, second)
 
 
+@pytest.mark.slow
 def test_another_seed_has_other_weights(pictures, tmp_path, three_epochs):
     other = train(pictures, tmp_path, 3, seed=1)
     assert not np.array_equal(three_epochs(pictures)[0].trainable_weights[0], other[0].trainable_weights[0])
@@ -122,7 +128,8 @@ def test_interrupted_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypa
     assert_same_metrics(undisturbed_folder, tmp_path / "b", whole_epochs=stop_at % 2 == 0)
 
 
-@pytest.mark.parametrize("recipe", [pytest.param("factor", marks=pytest.mark.slow), "vae-gan"])
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["factor", "vae-gan"])
 def test_discriminators_resume_too(pictures, tmp_path, monkeypatch, recipe):
     monkeypatch.setattr(plan_module, "LARGEST_NUM_STEPS_PER_EXECUTION", 2)
     undisturbed = train(pictures, tmp_path / "a", 2, recipe=recipe)

@@ -1,8 +1,9 @@
 """A run's pages beside its model: what is given out under /, and to whom."""
 
 import asyncio
+import json
+from urllib.parse import unquote
 
-import httpx
 import pytest
 
 from vae_tf.serving.server.rest import application
@@ -26,14 +27,29 @@ def pages(tmp_path):
     return folder
 
 
-def get(app, path, host="127.0.0.1:8501", method="GET"):
-    async def ask():
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
-        ) as client:
-            return await client.request(method, path, headers={"Host": host})
+class Answer:
+    """What an ASGI application answers to one request."""
 
-    return asyncio.run(ask())
+    def __init__(self, app, path, host="127.0.0.1:8501", method="GET"):
+        self.body, self.was_sent = b"", False
+        scope = {"type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(), "root_path": "",
+                 "query_string": b"", "headers": [(b"host", host.encode())]}  # fmt: skip
+        asyncio.run(app(scope, self.receive, self.send))
+
+    async def receive(self):
+        if self.was_sent:
+            # The client stays until it is answered.
+            await asyncio.Event().wait()
+        self.was_sent = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(self, message):
+        self.status_code = message.get("status") or self.status_code
+        self.body += message.get("body", b"")
+
+    @property
+    def text(self):
+        return self.body.decode()
 
 
 GIVEN = {
@@ -46,7 +62,7 @@ GIVEN = {
 
 @pytest.mark.parametrize(("path", "text"), GIVEN.items())
 def test_pages_are_given_out(pages, path, text):
-    answer = get(application(Nothing(), pages, LOOPBACK), path)
+    answer = Answer(application(Nothing(), pages, LOOPBACK), path)
     assert answer.status_code == 200 and answer.text == text
 
 
@@ -54,24 +70,26 @@ def test_pages_are_given_out(pages, path, text):
     "path", ["/out/run.json", "/../run.json", "/%2e%2e/run.json", "/..%2frun.json", "/assets/", "/none"]
 )
 def test_nothing_else_is(pages, path):
-    answer = get(application(Nothing(), pages, LOOPBACK), path)
+    answer = Answer(application(Nothing(), pages, LOOPBACK), path)
     assert answer.status_code == 404 and "secret" not in answer.text
 
 
 def test_nor_to_a_name_that_only_leads_here(pages):
     app = application(Nothing(), pages, LOOPBACK)
-    assert get(app, "/", host="evil.example:8501").status_code == 400
-    assert get(app, "/", host="localhost:8501").status_code == 200
+    assert Answer(app, "/", host="evil.example:8501").status_code == 400
+    assert Answer(app, "/", host="localhost:8501").status_code == 200
 
 
 def test_pages_are_read_not_written(pages):
-    assert get(application(Nothing(), pages, LOOPBACK), "/index.html", method="POST").status_code == 405
+    assert Answer(application(Nothing(), pages, LOOPBACK), "/index.html", method="POST").status_code == 405
 
 
 def test_the_interface_keeps_its_own_errors(pages):
-    answer = get(application(Nothing(), pages, LOOPBACK), "/v1/nonsense")
-    assert answer.status_code == 400 and answer.json() == {"error": "Malformed request: GET /v1/nonsense"}
+    answer = Answer(application(Nothing(), pages, LOOPBACK), "/v1/nonsense")
+    assert answer.status_code == 400 and json.loads(answer.text) == {
+        "error": "Malformed request: GET /v1/nonsense"
+    }
 
 
 def test_without_pages_there_are_none():
-    assert get(application(Nothing()), "/").status_code == 404
+    assert Answer(application(Nothing()), "/").status_code == 404
