@@ -11,6 +11,7 @@ import keras
 from keras import ops
 from pydantic import PositiveInt
 
+from vae_tf.parts.activations import silu
 from vae_tf.parts.base import Activation, Part, SomeWidths, Widths, register
 from vae_tf.parts.layers import CentreCrop, DepthToSpace, Network, ResidualBlock
 from vae_tf.vocabulary import START
@@ -66,11 +67,11 @@ class ConvDecoder(Network):
         factor = 2 ** len(self.widths)
         base = (math.ceil(height / factor), math.ceil(width / factor), self.widths[0])
         doublings = [
-            keras.layers.Conv2DTranspose(w, 4, strides=2, padding="same", activation="silu", **policy)
+            keras.layers.Conv2DTranspose(w, 4, strides=2, padding="same", activation=silu, **policy)
             for w in self.widths[1:]
         ]
         return [
-            keras.layers.Dense(math.prod(base), activation="silu", **policy),
+            keras.layers.Dense(math.prod(base), activation=silu, **policy),
             keras.layers.Reshape(base, **policy),
             *doublings,
             keras.layers.Conv2DTranspose(channels, 4, strides=2, padding="same", **policy),
@@ -111,7 +112,7 @@ class PatchDecoder(Network):
             blocks.append(DepthToSpace(2, **policy))
             blocks.append(ResidualBlock(filters, **policy))
         return [
-            keras.layers.Dense(math.prod(base), activation="silu", **policy),
+            keras.layers.Dense(math.prod(base), activation=silu, **policy),
             keras.layers.Reshape(base, **policy),
             *blocks,
             keras.layers.Conv2D(channels * self.patch**2, 3, padding="same", **policy),

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 from pydantic import PositiveInt
 
+from vae_tf.parts.activations import silu
 from vae_tf.parts.base import Activation, Part, SomeWidths, Widths, register
 from vae_tf.parts.layers import Network, ResidualBlock
 from vae_tf.vocabulary import PAD
@@ -53,14 +54,14 @@ class ConvEncoder(Network):
 
     def layers(self, input_shape: Any) -> list[keras.layers.Layer]:
         convolutions = [
-            keras.layers.Conv2D(w, 4, strides=2, padding="same", activation="silu", **self.policy())
+            keras.layers.Conv2D(w, 4, strides=2, padding="same", activation=silu, **self.policy())
             for w in self.widths
         ]
         return [
             centred(),
             *convolutions,
             keras.layers.Flatten(**self.policy()),
-            keras.layers.Dense(self.features, activation="silu", **self.policy()),
+            keras.layers.Dense(self.features, activation=silu, **self.policy()),
         ]
 
 
@@ -96,7 +97,7 @@ class PatchEncoder(Network):
         for width in others:
             blocks.append(keras.layers.Conv2D(width, 3, strides=2, padding="same", **policy))
             blocks.append(ResidualBlock(width, **policy))
-        dense = keras.layers.Dense(self.features, activation="silu", **policy)
+        dense = keras.layers.Dense(self.features, activation=silu, **policy)
         return [centred(), stem, *blocks, keras.layers.Flatten(**policy), dense]
 
 

@@ -31,7 +31,10 @@ class WeightAverage:
         t = tf.cast(step, tf.float32)
         share = 1.0 - tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
         for average, variable in zip(self.averages, self.variables, strict=True):
-            average.assign_add(share * (variable.value - average.value))
+            # average −= share·(average − weight), the product and the sum in one pass over memory.
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=average.value.handle, alpha=share, delta=average.value - variable.value, use_locking=True
+            )
 
     def swap(self) -> None:
         """Exchanges weights and averages; call it again to swap back."""

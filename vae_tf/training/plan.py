@@ -133,15 +133,14 @@ def make_optimizer(plan: Plan, phases: Sequence[int] = ()) -> Any:
         phases: Steps at which another part of the model begins to learn: the schedule begins anew there, so that the
             part before ends as slowly as a model of its own would.
     """
-    import keras
-
+    from vae_tf.training.optimizer import Adam
     from vae_tf.training.schedules import Phases
 
     begins = [step for step in phases if 0 < step < plan.num_steps]
     lengths = np.diff([0, *begins, plan.num_steps])
     schedules = [learning_rate(plan, int(length)) for length in lengths]
     rate = Phases(schedules, begins) if begins else schedules[0]
-    return keras.optimizers.Adam(rate, beta_2=ADAM_BETA_2, global_clipnorm=CLIP_NORM)
+    return Adam(rate, beta_2=ADAM_BETA_2, global_clipnorm=CLIP_NORM)
 
 
 def learning_rate(plan: Plan, num_steps: int) -> Any:
