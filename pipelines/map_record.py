@@ -103,6 +103,8 @@ def map_note(settings: dict[str, Any]) -> str:
     if "variance_explained" in settings:
         explained = np.sum(np.asarray(settings["variance_explained"], dtype=np.float64))
         words.append(f"the two components explain {percent(explained)} of the variance")
+    if "landmarks" in settings:
+        words.append(f"{settings['landmarks']:,} pictures were mapped, {settings['placing']}")
     if "trustworthiness_pictures" in settings:
         words.append(f"trustworthiness from {settings['trustworthiness_pictures']:,} pictures")
     text = "; ".join([*words, f"seed {settings['seed']}"])

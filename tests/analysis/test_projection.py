@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from vae_tf.analysis import projection
 from vae_tf.analysis.projection import Method, project
 from vae_tf.errors import UserError
 
@@ -110,3 +111,20 @@ def test_mistakes_are_explained() -> None:
         project(two_clouds(5), "tsne", perplexity=0)
     with pytest.raises(UserError, match="num_neighbors is -2"):
         project(two_clouds(5), "umap", num_neighbors=-2)
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_of_very_many_pictures_the_others_lie_among_mapped_ones(
+    method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two clouds stay apart for pictures that were only placed, and the settings say how it was done."""
+    monkeypatch.setattr(projection, "LARGEST_MAPPED_WHOLE", 150)
+    monkeypatch.setattr(projection, "NUM_LANDMARKS", 100)
+    monkeypatch.setattr(projection, "_PLACED_AT_ONCE", 70)
+    latents, of_cloud = two_clouds(150), np.arange(300) // 150
+    found = project(latents, method)
+    assert found.points.shape == (300, 2)
+    assert found.settings["landmarks"] == 100
+    assert "median of their 5 nearest landmarks" in found.settings["placing"]
+    middles = np.stack([found.points[of_cloud == i].mean(axis=0) for i in (0, 1)])
+    np.testing.assert_array_equal(cdist(found.points, middles).argmin(axis=1), of_cloud)

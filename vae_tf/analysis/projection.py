@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_tf.analysis.features import Floats, as_features, principal_scores
+from vae_tf.analysis.neighbors import nearest_of
 from vae_tf.errors import UserError
 
 Method = Literal["tsne", "umap", "pca"]
@@ -23,6 +25,13 @@ _EXACT_NEIGHBORS_BELOW = 2_000
 _FFT_FROM = 5_000
 _SMALLEST_EMBEDDED = 4
 _TRUSTWORTHINESS_PICTURES = 2_000
+# Beyond, t-SNE and UMAP map so many landmarks, and the other pictures are placed among them. A mean of neighbours would
+# put many into the gaps between groups: of 12,000 digits, 4,000 of them landmarks, it had a trustworthiness of 0.910,
+# the median 0.962, and the map of all 0.982.
+LARGEST_MAPPED_WHOLE = 60_000
+NUM_LANDMARKS = 30_000
+_PLACING_NEIGHBORS = 5
+_PLACED_AT_ONCE = 100_000
 _TRUSTWORTHINESS_NEIGHBORS = 5
 
 
@@ -61,10 +70,13 @@ def project(
     start from the first two principal components, which keeps the large-scale layout (Kobak & Linderman
     2021), unless told to start at random.
 
+    Beyond 60,000 pictures t-SNE and UMAP map 30,000 of them, chosen by the seed, and place each other one at the median
+    of its five nearest of these (as openTSNE begins with points that it adds to a map).
+
     Args:
         latents: [N, d] numbers, N ≥ 1.
         method: "tsne", "umap" or "pca".
-        seed: Of the optimiser, of the start's jitter and of trustworthiness' subsample.
+        seed: Of the landmarks, the optimiser, of the start's jitter and of trustworthiness' subsample.
         perplexity: t-SNE's effective number of neighbours; 30 where None; always clipped to (N − 1)/3.
         num_neighbors: UMAP's number of neighbours; 15 where None; always clipped to N − 1.
         start: Where t-SNE and UMAP start from; "random" tells what of a map owes nothing to its start.
@@ -82,16 +94,43 @@ def project(
     scores = principal_scores(features)
     reason = _why_not_embedded(scores) if method != "pca" else None
     settings: dict[str, Any]
-    if method == "tsne" and reason is None:
-        points, settings = _tsne(scores, seed, perplexity, start)
-    elif method == "umap" and reason is None:
-        points, settings = _umap(scores, seed, num_neighbors, start)
+    if method != "pca" and reason is None:
+
+        def draw(chosen: Floats) -> tuple[Floats, dict[str, Any]]:
+            if method == "tsne":
+                return _tsne(chosen, seed, perplexity, start)
+            return _umap(chosen, seed, num_neighbors, start)
+
+        points, settings = (
+            draw(scores) if len(scores) <= LARGEST_MAPPED_WHOLE else _placed(scores, seed, draw)
+        )
     else:
         method, points = "pca", _plane(scores)
         settings = {"fallback": reason} if reason else {}
         settings["variance_explained"] = _explained(scores)
     trust, trust_settings = _trustworthiness(scores, points, seed)
     return Projection(method, points.astype(np.float32), {"seed": seed, **settings, **trust_settings}, trust)
+
+
+def _placed(
+    scores: Floats, seed: int, draw: Callable[[Floats], tuple[Floats, dict[str, Any]]]
+) -> tuple[Floats, dict[str, Any]]:
+    """The map of some pictures, and every other one at the median of its nearest of them."""
+    chosen = np.sort(np.random.default_rng(seed).choice(len(scores), NUM_LANDMARKS, replace=False))
+    drawn, settings = draw(scores[chosen])
+    points = np.empty((len(scores), 2))
+    points[chosen] = drawn
+    others = np.setdiff1d(np.arange(len(scores)), chosen, assume_unique=True)
+    landmarks = scores[chosen].astype(np.float32)
+    for start in range(0, len(others), _PLACED_AT_ONCE):
+        some = others[start : start + _PLACED_AT_ONCE]
+        nearest = nearest_of(landmarks, scores[some].astype(np.float32), _PLACING_NEIGHBORS)
+        points[some] = np.median(drawn[nearest], axis=1)
+    return points, {
+        **settings,
+        "landmarks": NUM_LANDMARKS,
+        "placing": f"the others at the median of their {_PLACING_NEIGHBORS} nearest landmarks",
+    }
 
 
 def _why_not_embedded(scores: Floats) -> str | None:

@@ -1,0 +1,138 @@
+"""Pictures per second of every contestant, visited in rounds, so that what else the machine does falls on all alike.
+
+    python -m benchmarks.speed.beside --seconds 3 --rounds 5
+
+Writes benchmarks/results/beside.json: for each workload, contestant and task the speeds of all rounds, of which
+`report.py` makes medians and ratios.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.machine import describe_machine
+from benchmarks.speed.workloads import WORKLOADS, Workload
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+TASKS = ("train", "forward", "embed")
+
+
+def contestants(workload: Workload) -> dict[str, list[str]]:
+    """Name to module and arguments."""
+    ours, torch = "benchmarks.speed.ours", "benchmarks.speed.hand_written"
+    found = {
+        "vae_tf": [ours, "auto"],
+        "vae_tf float32": [ours, "float32"],
+        "PyTorch": [torch, "eager"],
+        "PyTorch channels-last": [torch, "channels-last"],
+        "PyTorch channels-last bfloat16": [torch, "channels-last,bfloat16"],
+        "PyTorch compiled": [torch, "channels-last,compiled"],
+        "PyTorch compiled bfloat16": [torch, "channels-last,compiled,bfloat16"],
+        "pythae": ["benchmarks.speed.pythae_trainer"],
+        "Keras' example": ["benchmarks.speed.keras_example"],
+    }
+    if workload.kind == "mlp":
+        # A dense network has no layout of channels.
+        del found["PyTorch channels-last"]
+    if workload.kind == "patch":
+        # Its blocks are ours; Keras' example has none like them.
+        del found["Keras' example"]
+    return found
+
+
+class Contestant:
+    """A process that waits for orders; see `contestant.serve`."""
+
+    def __init__(self, workload: Workload, command: list[str]) -> None:
+        module, *arguments = command
+        self.batch_size = workload.batch_size
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, workload.name, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+        )
+        self.facts = self._answer()
+        self.batches: dict[str, int] = {}
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("@"):
+                answer: dict[str, Any] = json.loads(line[1:])
+                return answer
+        raise RuntimeError(f"{' '.join(map(str, self.process.args))} ended.")  # type: ignore[arg-type]
+
+    def order(self, task: str, batches: int) -> float:
+        """Seconds that so many batches of a task took."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"task": task, "batches": batches}) + "\n")
+        self.process.stdin.flush()
+        return float(self._answer()["seconds"])
+
+    def speed(self, task: str, seconds: float) -> float:
+        """Pictures per second over about so many seconds; the first time, compilation is left out."""
+        if task not in self.batches:
+            self.order(task, 16)
+            taken = self.order(task, 16)
+            self.batches[task] = max(16, 16 * round(seconds / max(taken, 1e-3)))
+            # A length that was not seen before may be compiled anew.
+            self.order(task, self.batches[task])
+        count = self.batches[task]
+        return count * self.batch_size / self.order(task, count)
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
+def measure(workload: Workload, seconds: float, rounds: int) -> dict[str, Any]:
+    """{contestant: {"weights", "speeds": {task: [pictures per second]}}}, and says them as they come."""
+    racing: dict[str, Contestant] = {}
+    found: dict[str, Any] = {}
+    for name, command in contestants(workload).items():
+        racing[name] = Contestant(workload, command)
+        found[name] = {"weights": racing[name].facts["weights"], "speeds": {task: [] for task in TASKS}}
+    for _ in range(rounds):
+        for task in TASKS:
+            for name, contestant in racing.items():
+                found[name]["speeds"][task].append(contestant.speed(task, seconds))
+    for name, contestant in racing.items():
+        contestant.stop()
+        medians = {task: statistics.median(found[name]["speeds"][task]) for task in TASKS}
+        print(
+            f"{workload.name:14} {name:32} {found[name]['weights']:>10,} weights "
+            + " ".join(f"{task} {speed:,.0f}/s" for task, speed in medians.items()),
+            flush=True,
+        )
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--workload", action="append", choices=list(WORKLOADS))
+    options = parser.parse_args()
+    document = {
+        "machine": describe_machine(),
+        "seconds": options.seconds,
+        "workloads": {
+            name: measure(WORKLOADS[name], options.seconds, options.rounds)
+            for name in options.workload or WORKLOADS
+        },
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "beside.json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

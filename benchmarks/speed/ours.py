@@ -1,0 +1,57 @@
+"""vae_tf as `train` and `embed` run it: its own input pipeline, loop, optimiser and average of the weights."""
+
+import sys
+
+import numpy as np
+
+from benchmarks.speed.contestant import serve
+from benchmarks.speed.workloads import LATENT, WORKLOADS
+from vae_tf import recipes
+
+
+def main(workload_name: str, precision: str) -> None:
+    import tensorflow as tf
+
+    from vae_tf.data.batches import ordered_batches, training_batches
+    from vae_tf.evaluation import latents
+    from vae_tf.training import loop
+    from vae_tf.training import precision as precisions
+    from vae_tf.training.plan import Plan
+
+    workload = WORKLOADS[workload_name]
+    recipe = "mlp" if workload.kind == "mlp" else "conv"
+    chosen = precisions.resolve(precision, recipe)
+    model = recipes.build(
+        recipe,
+        workload.image_shape,
+        LATENT,
+        precision=chosen.policy,
+        batch_size=workload.batch_size,
+        settings={} if recipe == "mlp" else workload.settings,
+    )
+    images = workload.pictures()
+    labels, indices = np.full(len(images), -1), np.arange(len(images))
+    plan = Plan(workload.batch_size, 16, 1, 1e-3, "constant", 16, None, 0)
+    loop.prepare(model, plan, chosen.jit_compile)
+    batches = training_batches(images, labels, indices, workload.batch_size, 0)
+
+    def train(num: int) -> None:
+        steps = plan.steps_per_execution * -(-num // plan.steps_per_execution)
+        model.fit(batches, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
+
+    forward_graph = tf.function(model.reconstruct)
+
+    def forward(num: int) -> None:
+        for i in range(num):
+            start = i * workload.batch_size % len(images)
+            forward_graph(images[start : start + workload.batch_size]).numpy()
+
+    def embed(num: int) -> None:
+        chosen_indices = np.arange(num * workload.batch_size) % len(images)
+        latents.embed(model, ordered_batches(images, labels, chosen_indices, workload.batch_size))
+
+    serve({"train": train, "forward": forward, "embed": embed}, {"weights": model.count_params()})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
