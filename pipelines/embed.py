@@ -13,8 +13,6 @@ from vae_tf.data.splits import PARTS
 from vae_tf.evaluation.latents import Embedding
 from vae_tf.pixels import to_uint8
 
-BATCH_SIZE = 128
-
 
 def embed(subject: Subject) -> Stage:
     """Encodes all pictures, trained-on and unseen, and writes latents.npz and latents.csv."""
@@ -46,9 +44,11 @@ def write_line(folder: Path, model: Any, embedding: Embedding) -> None:
 def encode_all(model: Any, pictures: Examples) -> Embedding:
     from vae_tf.data.batches import ordered_batches
     from vae_tf.evaluation import latents
+    from vae_tf.evaluation.reconstruction import batch_size_for
 
     indices = np.arange(len(pictures.examples))
-    batches = ordered_batches(pictures.examples, pictures.index.labels, indices, BATCH_SIZE)
+    batch_size = batch_size_for(pictures.examples.shape[1:])
+    batches = ordered_batches(pictures.examples, pictures.index.labels, indices, batch_size)
     return latents.embed(model, batches)
 
 

@@ -1,5 +1,6 @@
 """`VAE`: one part of each axis, and the training step that minimises their objective."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -185,6 +186,11 @@ class VAE(keras.Model):
     def reconstruct(self, x: Any) -> Any:
         """The pictures decoded from their posterior means, [B, H, W, C], float32 in [0, 1]."""
         return self.decode(self.encode(x)["mean"])
+
+    @functools.cached_property
+    def reconstruction_graph(self) -> Any:
+        """`reconstruct` as a graph, for very many pictures."""
+        return tf.function(self.reconstruct)
 
     def sample(self, num: int, seed: int = 0, temperature: float = 1.0) -> Any:
         """Mean pictures [num, H, W, C] of latents drawn from the prior; `temperature` scales the noise."""

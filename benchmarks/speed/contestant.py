@@ -1,7 +1,7 @@
 """What every contestant's process does: build, then carry out tasks as they are told, one line of JSON each.
 
-A contestant is a dictionary of tasks ("train", "forward", "embed"), each a function of how many batches to do. It runs in
-a process of its own, so that no two share threads or memory, and waits without computing while others are measured.
+A contestant is a dictionary of tasks ("train", "forward", "embed"), each a function of how many batches to do. It runs
+in a process of its own, so that no two share threads or memory, and waits without computing while others run.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Reconstruction quality against NumPy and scikit-image, and intervals against what they promise."""
 
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from vae_tf.evaluation.reconstruction import (
     reconstruct,
     standard_error,
 )
+from vae_tf.pixels import WHITE
 
 
 def pictures_and_reconstructions(
@@ -108,15 +109,24 @@ def test_nothing_to_score() -> None:
     assert len(result.mse) == len(result.ssim) == 0
 
 
-@pytest.mark.parametrize("count", [0, 1, 5, 12])
-def test_reconstruct_keeps_order_over_batches(count: int) -> None:
-    import tensorflow as tf
+@pytest.fixture(scope="module")
+def small_model() -> Any:
+    from vae_tf import recipes
 
-    model = SimpleNamespace(image_shape=(4, 4, 1), reconstruct=lambda x: 1.0 - tf.cast(x, tf.float32) / 255.0)
-    pictures = np.random.default_rng(0).integers(0, 256, (count, 4, 4, 1), dtype=np.uint8)
-    result = reconstruct(model, pictures, batch_size=5)
+    return recipes.build("conv", (8, 8, 1), 2)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("count", [0, 1, 5, 12])
+def test_reconstruct_keeps_order_over_batches(small_model: Any, count: int, dtype: str) -> None:
+    """Batches, in a graph or not, give what the model makes of all pictures at once."""
+    unit = np.random.default_rng(0).random((count, 8, 8, 1))
+    pictures = (unit * WHITE.get(dtype, 1.0)).astype(dtype)
+    result = reconstruct(small_model, pictures, batch_size=5)
     assert result.dtype == np.float32
-    np.testing.assert_allclose(result, 1.0 - pictures / 255.0, atol=1e-7)
+    assert result.shape == pictures.shape
+    if count:
+        np.testing.assert_allclose(result, np.array(small_model.reconstruct(pictures)), atol=1e-6)
 
 
 def test_the_interval_of_ungrouped_values_is_that_of_the_normal_mean() -> None:
