@@ -2,51 +2,27 @@
 
 import sys
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from benchmarks.speed.contestant import serve
 from benchmarks.speed.workloads import LATENT, WORKLOADS
 from vae_tf import recipes
 
 
-def main(workload_name: str) -> None:
-    import keras
-    import tensorflow as tf
+class Sampling(keras.layers.Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seed_generator = keras.random.SeedGenerator(1337)
 
-    workload = WORKLOADS[workload_name]
-    recipe = "mlp" if workload.kind == "mlp" else "conv"
-    # Only the layers: everything around them is the example's.
-    parts = recipes.build(
-        recipe, workload.image_shape, LATENT, settings={} if recipe == "mlp" else workload.settings
-    )
+    def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        mean, log_variance = inputs
+        epsilon = keras.random.normal(tf.shape(mean), seed=self.seed_generator)
+        return mean + tf.exp(0.5 * log_variance) * epsilon
 
-    def layers_of(network: keras.Sequential) -> keras.Sequential:
-        copies = []
-        for layer in network.layers:
-            config = layer.get_config()
-            if "silu" in str(config.get("activation")):
-                config["activation"] = "silu"
-            copies.append(type(layer).from_config(config))
-        return keras.Sequential(copies)
 
-    class Sampling(keras.layers.Layer):
-        def __init__(self) -> None:
-            super().__init__()
-            self.seed_generator = keras.random.SeedGenerator(1337)
-
-        def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            mean, log_variance = inputs
-            epsilon = keras.random.normal(tf.shape(mean), seed=self.seed_generator)
-            return mean + tf.exp(0.5 * log_variance) * epsilon
-
-    pictures = keras.Input(workload.image_shape)
-    features = layers_of(parts.encoder.network)(pictures)
-    mean, log_variance = keras.layers.Dense(LATENT)(features), keras.layers.Dense(LATENT)(features)
-    encoder = keras.Model(pictures, [mean, log_variance, Sampling()([mean, log_variance])])
-    latents = keras.Input((LATENT,))
-    output = layers_of(parts.decoder.network)(latents)
-    decoder = keras.Model(latents, keras.layers.Activation("sigmoid", dtype="float32")(output))
-
+def make_vae(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
     class VAE(keras.Model):
         def __init__(self) -> None:
             super().__init__()
@@ -72,7 +48,35 @@ def main(workload_name: str) -> None:
                 tracker.update_state(value)
             return {tracker.name: tracker.result() for tracker in self.trackers}
 
-    model = VAE()
+    return VAE()
+
+
+def main(workload_name: str) -> None:
+    workload = WORKLOADS[workload_name]
+    recipe = "mlp" if workload.kind == "mlp" else "conv"
+    # Only the layers: everything around them is the example's.
+    parts = recipes.build(
+        recipe, workload.image_shape, LATENT, settings={} if recipe == "mlp" else workload.settings
+    )
+
+    def layers_of(network: keras.Sequential) -> keras.Sequential:
+        copies = []
+        for layer in network.layers:
+            config = layer.get_config()
+            if "silu" in str(config.get("activation")):
+                config["activation"] = "silu"
+            copies.append(type(layer).from_config(config))
+        return keras.Sequential(copies)
+
+    pictures = keras.Input(workload.image_shape)
+    features = layers_of(parts.encoder.network)(pictures)
+    mean, log_variance = keras.layers.Dense(LATENT)(features), keras.layers.Dense(LATENT)(features)
+    encoder = keras.Model(pictures, [mean, log_variance, Sampling()([mean, log_variance])])
+    latents = keras.Input((LATENT,))
+    output = layers_of(parts.decoder.network)(latents)
+    decoder = keras.Model(latents, keras.layers.Activation("sigmoid", dtype="float32")(output))
+
+    model = make_vae(encoder, decoder)
     model.compile(optimizer=keras.optimizers.Adam())
     images = workload.pictures().astype("float32") / 255
 

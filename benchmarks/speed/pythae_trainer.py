@@ -2,22 +2,19 @@
 
 import sys
 import tempfile
+from typing import Any
 
 import torch
 
 from benchmarks.speed.contestant import serve
 from benchmarks.speed.torch_networks import FEATURES, MLP, decoder_layers, encoder_layers
-from benchmarks.speed.workloads import LATENT, WORKLOADS
+from benchmarks.speed.workloads import LATENT, WORKLOADS, Workload
 
 
-def main(workload_name: str) -> None:
-    from pythae.data.datasets import BaseDataset
-    from pythae.models import VAE, VAEConfig
+def networks(workload: Workload) -> tuple[Any, Any]:
+    """The workload's encoder and decoder as pythae wants them."""
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig
-
-    workload = WORKLOADS[workload_name]
 
     class Encoder(BaseEncoder):
         def __init__(self) -> None:
@@ -41,9 +38,19 @@ def main(workload_name: str) -> None:
         def forward(self, z: torch.Tensor) -> ModelOutput:
             return ModelOutput(reconstruction=torch.sigmoid(self.layers(z)))
 
+    return Encoder(), Decoder()
+
+
+def main(workload_name: str) -> None:
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    workload = WORKLOADS[workload_name]
     height, width, channels = workload.image_shape
     config = VAEConfig(input_dim=(channels, height, width), latent_dim=LATENT)
-    model = VAE(config, encoder=Encoder(), decoder=Decoder())
+    encoder, decoder = networks(workload)
+    model = VAE(config, encoder=encoder, decoder=decoder)
     images = torch.from_numpy(workload.pictures()).permute(0, 3, 1, 2).float().contiguous() / 255
     labels = torch.zeros(len(images))
 
