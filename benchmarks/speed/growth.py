@@ -1,10 +1,10 @@
-"""How time and memory grow with the number of pictures, their size and the number of latents, over two orders of magnitude.
+"""How time and memory grow with the number of pictures, their size and the number of latents.
 
     python -m benchmarks.speed.growth                     # about 10 minutes
 
-Runs the commands themselves, `train` (one epoch), `embed` and `cluster-report`, on made pictures; seconds are those of
-the stages as the run records them, memory is the largest that a command held. The exponent is that of the last step: how
-often the seconds multiply where the size does, log(t₂/t₁)/log(n₂/n₁); at small sizes constant costs hide it.
+Runs the commands themselves, `train` (one epoch), `embed` and `cluster-report`, on made pictures, over two orders of
+magnitude. Seconds are those of the stages as the run records them, memory is the largest that a command held. The
+exponent is that of the last step, log(t₂/t₁)/log(n₂/n₁): at small sizes constant costs hide it.
 """
 
 import json

@@ -4,8 +4,8 @@
     VAE_TF_DATA=../shared/data python -m benchmarks.speed.maps --million             # 10 more
 
 Latents are the first 20 principal components of MNIST's digits, and of copies moved by up to two pixels where more are
-asked for. 60,000 are mapped whole; a million by landmarks (`vae_tf.analysis.projection`), as are the 60,000 once more, so
-that both ways are judged on the same pictures: the trustworthiness of 5,000 of them among themselves.
+asked for. 60,000 are mapped whole; a million by landmarks (`vae_tf.analysis.projection`), as are the 60,000 once more,
+so that both ways are judged on the same pictures: the trustworthiness of 5,000 of them among themselves.
 """
 
 import argparse
