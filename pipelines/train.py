@@ -34,6 +34,7 @@ from vae_tf.data.sentences import SentenceFile, Sentences
 from vae_tf.data.sources import Source
 from vae_tf.errors import UserError
 from vae_tf.options import to_toml
+from vae_tf.places import is_remote
 
 NUM_LOOKED_AT = 200
 
@@ -137,7 +138,9 @@ def check_model(config: Config) -> None:
 
 def run_label(source: str) -> str:
     """The source's name for that of a run: without folders, and without the suffixes of a file."""
-    return short_name(source).split(".")[0] if Path(source).is_file() else short_name(source)
+    name = short_name(source)
+    is_file = Path(name).suffix != "" if is_remote(source) else Path(source).is_file()
+    return name.split(".")[0] if is_file else name
 
 
 def check_latent(latent: int, pictures: Pictures) -> None:

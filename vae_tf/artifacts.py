@@ -19,19 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_tf.errors import UserError
+from vae_tf.places import cache_root as cache_root
+from vae_tf.places import runs_root as runs_root
 from vae_tf.versions import versions
 
 SCHEMA_VERSION = 2
-
-
-def runs_root() -> Path:
-    """Folder of all runs: $VAE_TF_RUNS, or `runs` here."""
-    return Path(os.environ.get("VAE_TF_RUNS", "runs"))
-
-
-def cache_root() -> Path:
-    """Folder of decoded pictures: $VAE_TF_CACHE, or `cache` beside the runs."""
-    return Path(os.environ.get("VAE_TF_CACHE", runs_root() / "cache"))
 
 
 def write_text(path: Path, text: str) -> None:
