@@ -143,7 +143,16 @@ def resolved_data(config: DataConfig, shape: Shape, shares: tuple[float, ...] | 
 
 
 def absolute(source: str) -> str:
-    return source if is_name(source) or is_remote(source) else str(Path(source).expanduser().resolve())
+    if is_remote(source):
+        return source.rstrip("/")
+    return source if is_name(source) else str(Path(source).expanduser().resolve())
+
+
+def train_folder(run: Run) -> Path:
+    """The folder of the stage `train`: weights, checkpoints and metrics."""
+    stage = run.stage("train")
+    assert stage is not None, "find_run gives trained runs only"
+    return stage.folder
 
 
 def model_hash(run: Run) -> str:
@@ -244,7 +253,7 @@ def load_model(run: Run) -> Any:
     """The run's VAE, in float32, with its best averaged weights."""
     import keras
 
-    path = run.folder / "train" / "vae.keras"
+    path = train_folder(run) / "vae.keras"
     if not path.exists():
         raise UserError(
             f"{run.name} is damaged: train/vae.keras is missing.",

@@ -58,4 +58,3 @@ def fetched_root() -> Path:
 
 def key_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-

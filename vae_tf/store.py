@@ -1,13 +1,16 @@
 """Object stores (s3://, gs://) and web addresses, as fsspec reads and writes them; imported only where one is named."""
 
+import base64
 import contextlib
 import dataclasses
 import datetime
+import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from vae_tf.errors import UserError
@@ -167,16 +170,30 @@ class Store:
         with self._explained("cannot be written", path):
             self._files.put_file(str(file), self._full(path))
 
-    def upload_folder(self, folder: Path, below: str, last: Iterable[str] = ()) -> None:
+    def upload_folder(
+        self,
+        folder: Path,
+        below: str,
+        last: Iterable[str] = (),
+        before: Mapping[str, StoredObject] = MappingProxyType({}),
+    ) -> None:
         """Every file of a folder; those named `last` begin when all others are there, in their order.
 
+        Args:
+            folder: On this machine.
+            below: Where its files go.
+            last: Paths in the folder.
+            before: What is there already; files of equal checksum are not sent again.
+
         Raises:
-            StoreError: One cannot be written; those named `last` are then not there.
+            StoreError: One cannot be written; those named `last` are then not written.
         """
         files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
         late = [name for name in last if name in files]
+        changed = [name for name, file in files.items() if not is_same(file, before.get(name))]
         with ThreadPoolExecutor(NUM_TRANSFERS) as pool:
-            list(pool.map(lambda name: self.upload(files[name], f"{below}/{name}"), files.keys() - set(late)))
+            early = [name for name in changed if name not in late]
+            list(pool.map(lambda name: self.upload(files[name], f"{below}/{name}"), early))
         for name in late:
             self.upload(files[name], f"{below}/{name}")
 
@@ -186,7 +203,9 @@ class Store:
         for path in paths:
             # A key may be anything; no file may be written elsewhere.
             if path.startswith("/") or ".." in path.split("/"):
-                raise StoreError(f"{self.address}/{below} cannot be fetched", f"a key leads outside: {path!r}")
+                raise StoreError(
+                    f"{self.address}/{below} cannot be fetched", f"a key leads outside: {path!r}"
+                )
         with ThreadPoolExecutor(NUM_TRANSFERS) as pool:
             list(pool.map(lambda path: self.download(f"{below}/{path}", folder / path), paths))
 
@@ -219,7 +238,8 @@ def connect(scheme: str, address: str) -> tuple[Any, str]:
     """fsspec's file system of an address, and the path in it."""
     if scheme not in PACKAGES:
         raise UserError(
-            f"{address}: {scheme}:// is not read here.", f"Known are {', '.join(f'{s}://' for s in PACKAGES)}."
+            f"{address}: {scheme}:// is not read here.",
+            f"Known are {', '.join(f'{s}://' for s in PACKAGES)}.",
         )
     try:
         import fsspec
@@ -234,9 +254,18 @@ def connect(scheme: str, address: str) -> tuple[Any, str]:
     return files, root.rstrip("/")
 
 
+def is_same(file: Path, stored: StoredObject | None) -> bool:
+    """Whether an object holds the bytes of a file, where its version is their MD5 sum as S3 and GCS give it."""
+    if stored is None or stored.size != file.stat().st_size:
+        return False
+    with open(file, "rb") as opened:
+        digest = hashlib.file_digest(opened, "md5")
+    return stored.version in (digest.hexdigest(), base64.b64encode(digest.digest()).decode())
+
+
 def described(path: str, details: dict[str, Any]) -> StoredObject:
     """An object as each file system of fsspec tells of it, in one form."""
-    sums = ("ETag", "etag", "md5Hash", "Content-MD5", "Digest", "generation")
+    sums = ("md5Hash", "ETag", "etag", "Content-MD5", "Digest", "generation")
     times = ("LastModified", "updated", "mtime", "Last-Modified", "created")
     checksum = next((str(details[name]) for name in sums if details.get(name)), "")
     changed = next((details[name] for name in times if details.get(name)), "")

@@ -86,7 +86,9 @@ class RemoteFolderSource(PictureFiles):
     def _read_ahead(self, paths: list[str], frames: str) -> None:
         """Reads at once what will be looked at one by one: the first looks are a few hundred waits otherwise."""
         several = [file for file, path in enumerate(paths) if suffix(path) in FRAME_SUFFIXES]
-        looked_at = set(several) if frames == "all" else {several[i] for i in spread(len(several), NUM_FRAME_PROBES)}
+        looked_at = (
+            set(several) if frames == "all" else {several[i] for i in spread(len(several), NUM_FRAME_PROBES)}
+        )
         for number in (NUM_SHAPE_PROBES, NUM_DEPTH_PROBES):
             looked_at.update(spread(len(paths), number))
 
