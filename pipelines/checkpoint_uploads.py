@@ -1,4 +1,4 @@
-"""The state of a training that goes on, given to the store of its run now and then, so that a lost machine costs minutes."""
+"""The state of a training, given to the store of its run now and then, so that a lost machine costs minutes."""
 
 import os
 import shutil

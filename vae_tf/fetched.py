@@ -1,4 +1,4 @@
-"""Copies of remote files that can only be read whole, such as archives, arrays and tables: fetched once into the cache."""
+"""Copies of remote files that can only be read whole (archives, arrays, tables): fetched once into the cache."""
 
 import hashlib
 import shutil
