@@ -18,6 +18,7 @@ def train(
 ) -> Run | None:
     from pipelines.text_data import open_for
 
+    artifacts.check_runs()
     # A wrong folder, or a recipe for another kind, is told before TensorFlow's seconds of import.
     source = open_for(config)
     import_tensorflow_quietly()

@@ -346,6 +346,16 @@ def publish(path: Path) -> None:
         mirror.remember(path.parent.name, path.name, path / RECORD)
 
 
+def check_runs() -> None:
+    """Finds out whether runs can be kept, before minutes of work.
+
+    Raises:
+        UserError: Their store does not answer.
+    """
+    if (mirror := mirror_of(runs_root())) is not None:
+        mirror.store.folders()
+
+
 def address_of(path: Path) -> str:
     """Where a path below the runs is kept: in the store, where they are in one."""
     mirror = mirror_of(runs_root())

@@ -77,9 +77,8 @@ class Mirror:
         for item in items:
             if not (known / f"{item}.json").exists():
                 self.store.download(f"{name}/{item}/{record}", known / f"{item}.json")
-        for file in known.glob("*.json"):
-            if file.stem not in items and file.name != LISTING:
-                file.unlink(missing_ok=True)
+        for gone in set(self.known_items(name)) - items:
+            self.known(name, gone).unlink(missing_ok=True)
         folders = sorted({path.split("/")[0] for path in objects if "/" in path})
         self._note(name, {"num_bytes": sum(item.size for item in objects.values()), "folders": folders})
         return True

@@ -75,7 +75,6 @@ def test_a_process_says_nothing_but_its_own_lines(places):
 def test_a_bucket_of_runs_that_is_not_there_is_one_error(s3, monkeypatch, capsys, command, tmp_path):
     monkeypatch.setenv("VAE_TF_RUNS", "s3://no-such-bucket/runs")
     monkeypatch.setenv("VAE_TF_CACHE", str(tmp_path))
-    monkeypatch.setattr("vae_tf.data.faces.NUM_PEOPLE", 2, raising=False)
     assert cli.main(command) == 2
     error = capsys.readouterr().err
     assert "there is no such bucket" in error and "Traceback" not in error
