@@ -289,7 +289,7 @@ def export(
         typer.Option(help="float32, float16 or int8, with --format onnx or litert.", metavar="TYPE"),
     ] = None,
     to: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Place a copy as DIR/NAME/N/, as TF Serving expects it.", metavar="DIR"),
     ] = None,
     name: Annotated[

@@ -8,6 +8,7 @@ from pipelines.console import import_tensorflow_quietly, next_step, say, seconds
 from reports.words import bytes_in_words, plural
 from vae_tf import artifacts
 from vae_tf.artifacts import Run, Stage
+from vae_tf.places import is_remote
 
 NUM_LINES_SAID = 10
 
@@ -17,6 +18,7 @@ def train(
 ) -> Run | None:
     from pipelines.text_data import open_for
 
+    artifacts.check_runs()
     # A wrong folder, or a recipe for another kind, is told before TensorFlow's seconds of import.
     source = open_for(config)
     import_tensorflow_quietly()
@@ -94,6 +96,8 @@ def show_page(subject: Any, page: str, single_file: bool = False) -> None:
 
     index = write_report(subject, single_file)
     say(f"  page: {index.parent / page}", style="bold")
+    if subject.run.mirror is not None:
+        say(f"  also at {artifacts.address_of(index.parent)}/")
 
 
 def started_with(text: str | None) -> Run:
@@ -307,8 +311,9 @@ def anomalies(
 
 
 def export(
-    text: str | None, directory: Path | None = None, name: str | None = None, version: int | None = None
+    text: str | None, directory: str | None = None, name: str | None = None, version: int | None = None
 ) -> None:
+    check_place(directory)
     run, began = started_with(text), time.time()
     from pipelines.export import export as work
     from pipelines.export import model_name, place
@@ -325,17 +330,36 @@ def export(
     served, name = stage.folder.resolve(), name or model_name(run)
     if directory is not None:
         placed = place(stage, run, directory, name, version)
-        say(f"  placed as {placed}, with {directory / 'models.config'}")
-        served = placed.parent.resolve()
+        say(f"  placed as {placed}, with {directory.rstrip('/')}/models.config")
     show_page(subject, "export.html")
+    if directory is not None and is_remote(directory):
+        next_step(
+            f"tensorflow_model_server --model_config_file=models.config   ({directory.rstrip('/')}/models.config)"
+        )
+        return
+    if directory is not None:
+        served = Path(placed).parent.resolve()
     next_step(f"docker run -p 8501:8501 -v {served}:/models/{name} -e MODEL_NAME={name} tensorflow/serving")
 
 
-def export_as(text: str | None, form: str, weights: str, directory: Path | None, name: str | None) -> None:
+def check_place(directory: str | None) -> None:
+    """Finds out whether a store can be reached before minutes of work.
+
+    Raises:
+        UserError: It cannot.
+    """
+    if directory is not None and is_remote(directory):
+        from vae_tf.store import Store
+
+        Store(directory).folders()
+
+
+def export_as(text: str | None, form: str, weights: str, directory: str | None, name: str | None) -> None:
     """The export in another format than a SavedModel."""
     from vae_tf.serving.formats import check
 
     title = check(form, weights).title
+    check_place(directory)
     run, began = started_with(text), time.time()
     from pipelines.other_formats import MODEL, export_as, place
     from pipelines.run_data import own_pictures
@@ -419,11 +443,13 @@ def sample(text: str | None, num: int, temperature: float, seed: int, to: Path |
 
     if own_pictures(run).is_text:
         path, lines = text_commands.sample(run, num, temperature, seed, to)
+        artifacts.publish(path)
         for line in lines[:NUM_LINES_SAID]:
             say(f"  {line}")
         say(f"  {num} sentences drawn from the prior: {path}")
         return
     path = pictures.sample(run, num, temperature, seed, to)
+    artifacts.publish(path)
     say(f"  {num} pictures drawn from the prior: {path}")
 
 
@@ -434,6 +460,7 @@ def reconstruct(text: str | None, files: list[Path], to: Path | None) -> None:
 
     if own_pictures(run).is_text:
         path, pairs, problems = text_commands.reconstruct(run, [str(file) for file in files], to)
+        artifacts.publish(path)
         for problem in problems:
             warn(problem)
         for sentence, rebuilt in pairs[:NUM_LINES_SAID]:
@@ -441,6 +468,7 @@ def reconstruct(text: str | None, files: list[Path], to: Path | None) -> None:
         say(f"  sentences and their reconstructions: {path}")
         return
     path, problems = pictures.reconstruct(run, files, to)
+    artifacts.publish(path)
     for problem in problems:
         warn(problem)
     say(f"  originals above reconstructions: {path}")

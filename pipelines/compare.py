@@ -165,6 +165,7 @@ def write_page(rows: list[Row], of_kind: Any) -> Path:
     try:
         write_compare(partial, record)
         artifacts.replace_folder(partial, folder)
+        artifacts.publish(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder / "compare.html"

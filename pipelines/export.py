@@ -16,6 +16,7 @@ from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.sentences import Sentences
 from vae_tf.data.sources import open_source
 from vae_tf.errors import UserError
+from vae_tf.places import is_remote
 
 NUM_CHECKED = 16
 VERSION = "1"
@@ -38,11 +39,14 @@ def export(subject: Subject) -> Stage:
     )
 
 
-def place(stage: Stage, run: Run, directory: Path, name: str | None, version: int | None) -> Path:
-    """Copies a finished export to DIR/NAME/N, see `vae_tf.serving.placing.place`."""
-    from vae_tf.serving import placing
+def place(stage: Stage, run: Run, directory: str, name: str | None, version: int | None) -> str:
+    """Copies a finished export to DIR/NAME/N, see `placing.place`; DIR may be an address in a store."""
+    from vae_tf.serving import placing, remote_placing
 
-    return placing.place(stage.folder / VERSION, directory, name or model_name(run), version)
+    model = stage.folder / VERSION
+    if is_remote(directory):
+        return remote_placing.place(model, directory, name or model_name(run), version)
+    return str(placing.place(model, Path(directory), name or model_name(run), version))
 
 
 def model_name(run: Run) -> str:

@@ -11,6 +11,7 @@ from pipelines.run_data import Subject, load_examples_of, load_model
 from vae_tf.artifacts import Run, Stage, StageWriter, write_json
 from vae_tf.data.sentences import Sentences
 from vae_tf.errors import UserError
+from vae_tf.places import is_remote
 from vae_tf.serving.formats import FORMATS, check, offered
 
 MODEL = "model"
@@ -34,15 +35,18 @@ def export_as(subject: Subject, form: str, weights: str) -> Stage:
     )
 
 
-def place(stage: Stage, run: Run, directory: Path, name: str | None) -> Path:
+def place(stage: Stage, run: Run, directory: str, name: str | None) -> str:
     """Copies a finished export to DIR/NAME-FORMAT, with the weights' type where that is not float32."""
-    from vae_tf.serving import placing
+    from vae_tf.serving import placing, remote_placing
 
     results = stage.record["results"]
     parts = [name or model_name(run), results["format"]]
     if results["weights"] != "float32":
         parts.append(results["weights"])
-    return placing.place_files(stage.folder / MODEL, directory, "-".join(parts))
+    model, called = stage.folder / MODEL, "-".join(parts)
+    if is_remote(directory):
+        return remote_placing.place_files(model, directory, called)
+    return str(placing.place_files(model, Path(directory), called))
 
 
 def write_format(

@@ -7,7 +7,7 @@ import numpy as np
 from pipelines.classes import newest_headline
 from pipelines.console import seconds
 from pipelines.evaluate import MEASURES, pca_is_better, verdict
-from pipelines.run_data import Subject, config_of, own_pictures
+from pipelines.run_data import Subject, config_of, own_pictures, train_folder
 from reports.records import CurveSegment, OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
 from vae_tf.artifacts import Run, all_runs, load_arrays
 from vae_tf.data.dataset import Index, Pictures
@@ -281,7 +281,7 @@ def curves(run: Run, hidden: set[str], all_parts: bool = False) -> list[CurveSeg
 def read_lines(run: Run) -> list[dict[str, Any]]:
     import json
 
-    path = run.folder / "train" / "metrics.jsonl"
+    path = train_folder(run) / "metrics.jsonl"
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 

@@ -13,7 +13,7 @@ from pipelines.methods import methods_of
 from pipelines.run_data import Subject, load_examples_of
 from reports.records import PageForm, RunFacts
 from reports.words import without_folders
-from vae_tf.artifacts import Run, read_json, replace_folder, write_json
+from vae_tf.artifacts import Run, publish, read_json, replace_folder, write_json
 
 KINDS = {
     "latents": "embed",
@@ -48,6 +48,7 @@ def write_report(subject: Subject, single_file: bool = False) -> Path:
             writer, record = (TEXT_PAGES if subject.is_text and page in TEXT_PAGES else PAGES)[page]()
             writer(partial, record(subject, facts, pictures))
         replace_folder(partial, folder)
+        publish(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder / "index.html"
@@ -77,6 +78,7 @@ def choose_pictures(run: Run, pictures: bool | None) -> None:
     """Keeps the choice for this and for every later report of the run."""
     if pictures is not None:
         write_json(run.folder / "report.json", {"pictures": pictures})
+        publish(run.folder / "report.json")
 
 
 def run_facts(subject: Subject, form: PageForm) -> RunFacts:

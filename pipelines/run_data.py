@@ -16,6 +16,8 @@ from vae_tf.data.inspection import Inspection
 from vae_tf.data.sentences import Sentences
 from vae_tf.data.sources import open_source
 from vae_tf.errors import UserError
+from vae_tf.fetched import remote_name
+from vae_tf.places import is_remote
 
 # What a run may be about.
 Examples = Pictures | Sentences
@@ -116,6 +118,8 @@ def parse_data_config(document: dict[str, Any]) -> DataConfig:
 
 def short_name(source: str) -> str:
     """A source without the folders that lead to it: `faces` for /home/anna/faces."""
+    if is_remote(source):
+        return remote_name(source)
     return source if is_name(source) else Path(source).name or "pictures"
 
 
@@ -139,7 +143,16 @@ def resolved_data(config: DataConfig, shape: Shape, shares: tuple[float, ...] | 
 
 
 def absolute(source: str) -> str:
+    if is_remote(source):
+        return source.rstrip("/")
     return source if is_name(source) else str(Path(source).expanduser().resolve())
+
+
+def train_folder(run: Run) -> Path:
+    """The folder of the stage `train`: weights, checkpoints and metrics."""
+    stage = run.stage("train")
+    assert stage is not None, "find_run gives trained runs only"
+    return stage.folder
 
 
 def model_hash(run: Run) -> str:
@@ -240,7 +253,7 @@ def load_model(run: Run) -> Any:
     """The run's VAE, in float32, with its best averaged weights."""
     import keras
 
-    path = run.folder / "train" / "vae.keras"
+    path = train_folder(run) / "vae.keras"
     if not path.exists():
         raise UserError(
             f"{run.name} is damaged: train/vae.keras is missing.",

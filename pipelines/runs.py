@@ -17,7 +17,9 @@ def list_runs() -> None:
 
     runs = artifacts.all_runs()
     if not runs:
-        say(f"There is no run in {artifacts.runs_root()}/ yet. Begin with: python cli.py demo")
+        say(
+            f"There is no run in {artifacts.address_of(artifacts.runs_root())}/ yet. Begin with: python cli.py demo"
+        )
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("run", "made", "recipe", "latent", "state", "stages"):
@@ -48,7 +50,7 @@ def state(run: Run) -> str:
         return "trained"
     if run.is_training:
         return "training"
-    return "interrupted" if run.partial_train.exists() else "not trained"
+    return "interrupted" if run.has_begun else "not trained"
 
 
 def show(text: str | None, toml: bool) -> None:
@@ -63,7 +65,9 @@ def show(text: str | None, toml: bool) -> None:
         return
     record = run.record
     say(run.name, style="bold")
-    say(f"  {state(run)}, made {made(run)}, {bytes_in_words(size_of(run))} in {run.folder}")
+    say(
+        f"  {state(run)}, made {made(run)}, {bytes_in_words(size_of(run))} in {artifacts.address_of(run.folder)}"
+    )
     say(f"  command: {record['command']}")
     if record["parent"]:
         say(f"  goes on from: {record['parent']}")
@@ -132,6 +136,8 @@ def source_of(run: Run, stage: Stage) -> str:
 
 
 def size_of(run: Run) -> int:
+    if run.mirror is not None:
+        return int(run.mirror.listing(run.name)["num_bytes"])
     return sum(
         path.stat().st_size for path in run.folder.rglob("*") if path.is_file() and not path.is_symlink()
     )
@@ -142,6 +148,7 @@ def open_report(text: str | None) -> None:
     import webbrowser
 
     run = artifacts.find_run(text)
+    run.take_report()
     page = run.report / "index.html"
     if not page.exists():
         raise UserError(f"{run.name} has no report.", f"Write it: python cli.py report {run.name}")
@@ -183,8 +190,10 @@ def delete(names: list[str], yes: bool) -> None:
     if not yes and not ask("Delete for good?"):
         say("Nothing was deleted.")
         return
-    for folder in [*(run.folder for run in runs), *caches]:
-        artifacts.delete_folder(folder)
+    for run in runs:
+        artifacts.delete_run(run)
+    for cache in caches:
+        artifacts.delete_folder(cache)
     say(f"deleted {len(runs)} {'run' if len(runs) == 1 else 'runs'}")
 
 

@@ -15,6 +15,7 @@ from vae_tf.data.sentences import SentenceFile, Sentences
 from vae_tf.data.sources import Source, open_source
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
+from vae_tf.places import is_remote
 from vae_tf.vocabulary import SPECIAL, Vocabulary
 
 
@@ -28,7 +29,8 @@ def open_for(config: Config) -> Source | SentenceFile:
         recipes.check_kind(config.model.recipe, "sentences", short_name(config.data.source))
         return texts.open_sentences(config.data)
     texts.check_no_text_options(config.data)
-    if config.data.source.startswith(("demo:", "tfds:")) or Path(config.data.source).expanduser().exists():
+    source = config.data.source
+    if source.startswith(("demo:", "tfds:")) or is_remote(source) or Path(source).expanduser().exists():
         recipes.check_kind(config.model.recipe, "pictures", short_name(config.data.source))
     return open_source(config.data)
 

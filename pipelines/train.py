@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipelines.checkpoint_uploads import CheckpointUploads
 from pipelines.console import TrainingDisplay, counting, next_step, say, seconds, warn
 from pipelines.describe import describe_data, inspect_pictures
 from pipelines.run_data import (
@@ -22,6 +23,7 @@ from pipelines.run_data import (
     resolved_data,
     save_pictures,
     short_name,
+    train_folder,
 )
 from pipelines.text_data import prepare_text, resolved_text, save_sentences
 from reports.words import bytes_in_words, plural
@@ -34,6 +36,7 @@ from vae_tf.data.sentences import SentenceFile, Sentences
 from vae_tf.data.sources import Source
 from vae_tf.errors import UserError
 from vae_tf.options import to_toml
+from vae_tf.places import is_remote
 
 NUM_LOOKED_AT = 200
 
@@ -137,7 +140,9 @@ def check_model(config: Config) -> None:
 
 def run_label(source: str) -> str:
     """The source's name for that of a run: without folders, and without the suffixes of a file."""
-    return short_name(source).split(".")[0] if Path(source).is_file() else short_name(source)
+    name = short_name(source)
+    is_file = Path(name).suffix != "" if is_remote(source) else Path(source).is_file()
+    return name.split(".")[0] if is_file else name
 
 
 def check_latent(latent: int, pictures: Pictures) -> None:
@@ -248,6 +253,7 @@ def resume(text: str, tensorboard: bool = False) -> Run:
             f"To train it further: python cli.py train --extend {run.name} --epochs 100",
         )
     pictures = load_examples_of(own_pictures(run))
+    run.take_checkpoints()
     say(f"run {run.name} goes on", style="bold")
     model = build_model(config_of(run), run.record["machine"])
     return work(run, model, pictures, tensorboard)
@@ -267,8 +273,9 @@ def extend(text: str, epochs: int, name: str | None, tensorboard: bool = False) 
     inspection = None if subject.is_text else read_inspection(subject)
     run = create_run(label, resolved, machine, pictures, inspection, parent.name)
     run.partial_train.mkdir()
-    shutil.copytree(parent.folder / "train" / "checkpoints", run.partial_train / "checkpoints")
-    shutil.copy2(parent.folder / "train" / "metrics.jsonl", run.partial_train / "metrics.jsonl")
+    trained = train_folder(parent)
+    shutil.copytree(trained / "checkpoints", run.partial_train / "checkpoints")
+    shutil.copy2(trained / "metrics.jsonl", run.partial_train / "metrics.jsonl")
     return work(run, build_model(resolved, machine), pictures, tensorboard)
 
 
@@ -351,6 +358,7 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool) -> Run:
             plan.epochs, plan.num_steps, stopwatch, own_pictures(run).noun, model.has_kl
         ) as display,
         stop_on_signals() as wants_stop,
+        CheckpointUploads(run) as uploads,
     ):
         outcome, best = loop.fit(
             model,
@@ -359,11 +367,12 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool) -> Run:
             validation_batches(pictures, plan),
             folder,
             jit_compile=machine["precision"]["jit_compile"],
-            listener=display,
+            listener=uploads.after(display),
             wants_stop=wants_stop,
             callbacks=tensorboard_callbacks(folder) if tensorboard else None,
         )
     if outcome.status != "finished":
+        uploads.give_now()
         explain_stop(run, outcome)
         raise TrainingStopped(run, 130 if outcome.status == "interrupted" else 1)
     save_best(config, machine, best, folder / "vae.keras")
@@ -421,8 +430,7 @@ def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any
         "parent": run.record["parent"],
     }
     results = {**facts, "model": artifacts.hash_of_file(run.partial_train / "vae.keras")}
-    artifacts.finish_stage(run.partial_train, "train", inputs, started, results)
-    artifacts.replace_folder(run.partial_train, run.folder / "train")
+    run.finish_training(inputs, started, results)
     say(
         f"trained in {seconds(facts['seconds'])}: best at epoch {facts['best_epoch']} of {facts['epoch']}"
         + (f", validation {facts['best_value']:,.1f} nats" if facts["best_value"] < float("inf") else ""),

@@ -10,6 +10,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tests.object_stores import bucket, gs, gs_endpoint, memory, s3, s3_endpoint  # noqa: F401
+
 # The first example pays for tracing a graph; deadlines would make the machine's load a test result.
 hypothesis.settings.register_profile("shared", deadline=None, max_examples=30, derandomize=True)
 hypothesis.settings.load_profile("shared")

@@ -114,6 +114,21 @@ def test_analysis_loads_no_tensorflow():
     assert not loaded & (HEAVY - {"numpy"})
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import cli; cli.main(['runs'])",
+        "import cli; cli.main(['show'])",
+        "from vae_tf.config import DataConfig; from vae_tf.data.sources import open_source; "
+        "open_source(DataConfig(source='demo:faces'))",
+        "from vae_tf import artifacts; artifacts.new_run('faces', {}).compute('embed', {}, lambda stage: None)",
+    ],
+)
+def test_without_a_remote_path_nothing_remote_is_loaded(code):
+    remote = {"fsspec", "s3fs", "gcsfs", "aiohttp", "botocore"}
+    assert not modules_of(code) & remote
+
+
 def test_wrong_folder_is_told_before_tensorflow_is_loaded():
     loaded = modules_of("import cli; cli.main(['train', 'no-such-folder'])")
     assert "tensorflow" not in loaded and "keras" not in loaded

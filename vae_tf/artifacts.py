@@ -19,19 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_tf.errors import UserError
+from vae_tf.mirror import Mirror, kept_here, mirror_of
+from vae_tf.places import cache_root as cache_root
+from vae_tf.places import runs_root as runs_root
 from vae_tf.versions import versions
 
 SCHEMA_VERSION = 2
-
-
-def runs_root() -> Path:
-    """Folder of all runs: $VAE_TF_RUNS, or `runs` here."""
-    return Path(os.environ.get("VAE_TF_RUNS", "runs"))
-
-
-def cache_root() -> Path:
-    """Folder of decoded pictures: $VAE_TF_CACHE, or `cache` beside the runs."""
-    return Path(os.environ.get("VAE_TF_CACHE", runs_root() / "cache"))
+# What makes a folder a finished stage; a run's own files, the one that makes it a run first; and of a training's state
+# what must be as new as the file before the last.
+RECORD = "stage.json"
+FILES = ("run.json", "report.json")
+CHECKPOINTS = ("checkpoints/best.npz", "metrics.jsonl", "checkpoints/last.npz")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -94,14 +92,21 @@ def hash_of_file(path: Path) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One finished stage of a run: its folder and what `stage.json` says."""
+    """One finished stage of a run: where its folder is and what `stage.json` says."""
 
-    folder: Path
+    place: Path
     record: dict[str, Any]
 
     @property
+    def folder(self) -> Path:
+        """Its folder; that of a run in a store is fetched when it is first asked for."""
+        if not self.place.exists() and (mirror := mirror_of(self.place.parent.parent)) is not None:
+            mirror.take(self.place.parent.name, self.name)
+        return self.place
+
+    @property
     def name(self) -> str:
-        return self.folder.name
+        return self.place.name
 
     @property
     def hash(self) -> str:
@@ -166,17 +171,39 @@ class Run:
         return self.folder / "report"
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a training of it was begun, here or on another machine, and has not ended."""
+        begun = (
+            self.mirror is not None and self.partial_train.name in self.mirror.listing(self.name)["folders"]
+        )
+        return begun or self.partial_train.exists()
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """The store that the run is kept in; None where it is kept in its folder."""
+        return mirror_of(self.folder.parent)
+
+    @property
     def is_trained(self) -> bool:
-        return (self.folder / "train" / "stage.json").exists()
+        return self._record_of("train") is not None
 
     def stage(self, name: str) -> Stage | None:
         """The finished stage called `name`, or None."""
-        path = self.folder / name / "stage.json"
-        return Stage(path.parent, read_json(path)) if path.exists() else None
+        path = self._record_of(name)
+        return None if path is None else Stage(self.folder / name, read_json(path))
+
+    def _record_of(self, name: str) -> Path | None:
+        """stage.json of a finished stage, which may not have been fetched yet."""
+        paths = [self.folder / name / "stage.json"]
+        if self.mirror is not None:
+            paths.append(self.mirror.known(self.name, name))
+        return next((path for path in paths if path.exists()), None)
 
     def stage_names(self) -> list[str]:
         """Names of all finished stages."""
-        names = [path.parent.name for path in self.folder.glob("*/stage.json")]
+        names = {path.parent.name for path in self.folder.glob("*/stage.json")}
+        if self.mirror is not None:
+            names |= set(self.mirror.known_items(self.name))
         return sorted(name for name in names if not name.startswith(".") and not name.endswith(".partial"))
 
     def stages(self, kind: str) -> list[Stage]:
@@ -230,11 +257,51 @@ class Run:
         try:
             yield writer
             finish_stage(partial, kind, inputs, started, writer.results)
+            if self.mirror is not None:
+                self.mirror.refresh_one(self.name, FILES, RECORD)
+            target = self.folder / kind
             # Refused where the name is taken, even by a process that finished a moment ago.
-            if not (plain_name and renamed(partial, self.folder / kind)):
-                replace_folder(partial, self.folder / f"{kind}-{hash_of(inputs)}")
+            if not (plain_name and kind not in self.stage_names() and renamed(partial, target)):
+                target = self.folder / f"{kind}-{hash_of(inputs)}"
+                replace_folder(partial, target)
+            publish(target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+    def finish_training(self, inputs: Mapping[str, Any], started: float, results: Mapping[str, Any]) -> None:
+        """Makes `train.partial` the stage `train`."""
+        finish_stage(self.partial_train, "train", inputs, started, results)
+        replace_folder(self.partial_train, self.folder / "train")
+        publish(self.folder / "train")
+        if self.mirror is not None:
+            self.mirror.drop(f"{self.name}/{self.partial_train.name}")
+
+    def give_checkpoints(self, snapshot: Path) -> None:
+        """Uploads a copy of `train.partial`, its last state at the end: it counts on what goes before it."""
+        if self.mirror is not None:
+            self.mirror.give(self.name, snapshot, CHECKPOINTS, self.partial_train.name)
+
+    def take_checkpoints(self) -> None:
+        """Fetches the state of a training that another machine left, where it is newer than that of this one."""
+        if self.mirror is None or self.is_trained:
+            return
+        last = self.mirror.store.find(f"{self.name}/{self.partial_train.name}/{CHECKPOINTS[-1]}")
+        here = self.partial_train / CHECKPOINTS[-1]
+        if last is not None and not (here.exists() and here.stat().st_mtime >= last.modified):
+            shutil.rmtree(self.partial_train, ignore_errors=True)
+            self.mirror.take(self.name, self.partial_train.name)
+
+    def take_report(self) -> None:
+        """Fetches the pages of a run in a store, which other machines may have written anew."""
+        if self.mirror is not None and self.report.name in self.mirror.listing(self.name)["folders"]:
+            shutil.rmtree(self.report, ignore_errors=True)
+            self.mirror.take(self.name, self.report.name)
+
+    def give_what_is_missing(self) -> None:
+        """Uploads stages that are whole here and not in the store, as after an upload that failed."""
+        if self.mirror is not None:
+            for name in set(self.stage_names()) - set(self.mirror.known_items(self.name)):
+                publish(self.folder / name)
 
 
 @dataclasses.dataclass
@@ -259,6 +326,44 @@ def finish_stage(
         "versions": versions(),
     }
     write_json(folder / "stage.json", record)
+
+
+def publish(path: Path) -> None:
+    """Gives what lies at a path to the store of its runs; nothing where they are kept in a folder.
+
+    Raises:
+        UserError: The store cannot be written; what was made stays on this machine.
+    """
+    root = runs_root()
+    mirror = mirror_of(root)
+    if mirror is None or not path.is_relative_to(root):
+        return
+    try:
+        mirror.give(path.parent.relative_to(root).as_posix().removeprefix("."), path, (RECORD,))
+    except UserError as error:
+        raise kept_here(error, path) from None
+    if (path / RECORD).exists():
+        mirror.remember(path.parent.name, path.name, path / RECORD)
+
+
+def check_runs() -> None:
+    """Finds out whether runs can be kept, before minutes of work.
+
+    Raises:
+        UserError: Their store does not answer.
+    """
+    if (mirror := mirror_of(runs_root())) is not None:
+        mirror.store.folders()
+
+
+def address_of(path: Path) -> str:
+    """Where a path below the runs is kept: in the store, where they are in one."""
+    mirror = mirror_of(runs_root())
+    return (
+        f"{mirror.store}/{path.relative_to(runs_root()).as_posix()}".removesuffix("/.")
+        if mirror is not None and path.is_relative_to(runs_root())
+        else str(path)
+    )
 
 
 def renamed(new: Path, target: Path) -> bool:
@@ -286,6 +391,13 @@ def delete_folder(folder: Path) -> None:
     shutil.rmtree(doomed)
 
 
+def delete_run(run: Run) -> None:
+    """Deletes a run here and in its store, where run.json goes first, so that nothing half there counts."""
+    if run.mirror is not None:
+        run.mirror.drop(run.name, "run.json")
+    delete_folder(run.folder)
+
+
 def rename_run(run: Run, name: str) -> Run:
     """The run under another name and its old number.
 
@@ -299,6 +411,8 @@ def rename_run(run: Run, name: str) -> Run:
     with run.training_lock():
         folder = run.folder.with_name(f"{run.name[:5]}-{slug(name)}")
         if folder != run.folder:
+            if run.mirror is not None:
+                run.mirror.move(run.name, folder.name, "run.json")
             run.folder.rename(folder)
     return Run(folder)
 
@@ -322,6 +436,7 @@ def new_run(name: str, record: Mapping[str, Any], root: Path | None = None) -> R
         **record,
     }
     write_json(folder / "run.json", document)
+    publish(folder / "run.json")
     return Run(folder)
 
 
@@ -333,7 +448,7 @@ def command_line(arguments: list[str]) -> str:
 @contextlib.contextmanager
 def next_number(root: Path) -> Iterator[int]:
     """A number that no run has, and that no other process gets while the block makes the run's folder."""
-    number = 0
+    number, mirror = 0, mirror_of(root)
     while True:
         number = max([number, *(int(run.name[:5]) for run in all_runs(root, any_state=True))]) + 1
         claim = root / f".{number:05d}"
@@ -342,7 +457,8 @@ def next_number(root: Path) -> Iterator[int]:
         except FileExistsError:
             continue
         try:
-            if not any(root.glob(f"{number:05d}-*")):
+            free = not any(root.glob(f"{number:05d}-*"))
+            if free and (mirror is None or mirror.claim(f"{number:05d}")):
                 yield number
                 return
         finally:
@@ -352,9 +468,13 @@ def next_number(root: Path) -> Iterator[int]:
 def all_runs(root: Path | None = None, any_state: bool = False) -> list[Run]:
     """Runs in the order of their numbers; those without a run.json only with `any_state`."""
     root = root or runs_root()
+    mirror = mirror_of(root)
+    kept = None if mirror is None else mirror.refresh(FILES, RECORD)
     if not root.is_dir():
         return []
     folders = sorted(path for path in root.iterdir() if re.match(r"\d{5}-", path.name))
+    if kept is not None:
+        folders = [path for path in folders if path.name in kept]
     return [Run(path) for path in folders if any_state or (path / "run.json").exists()]
 
 
@@ -365,14 +485,15 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
         UserError: None fits, several fit, or it has not finished training.
     """
     root = root or runs_root()
-    runs = all_runs(root)
+    runs, where = all_runs(root), address_of(root)
     if text is None:
         runs = [run for run in runs if run.is_trained or not trained]
         if not runs:
             raise UserError(
-                f"There is no trained run in {root}/.",
+                f"There is no trained run in {where}/.",
                 "Train one first: python cli.py train faces/ --latent 30",
             )
+        runs[-1].give_what_is_missing()
         return runs[-1]
     if (Path(text) / "run.json").exists():
         matches = [Run(Path(text))]
@@ -385,10 +506,11 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
     if len(matches) != 1:
         found = ", ".join(run.name for run in (matches or runs)[-8:]) or "none"
         many = "Several runs match" if matches else "There is no run"
-        raise UserError(f"{many} {text!r} in {root}/.", f"Runs: {found}.")
+        raise UserError(f"{many} {text!r} in {where}/.", f"Runs: {found}.")
     if trained and not matches[0].is_trained:
         raise UserError(
             f"{matches[0].name} has not finished training.",
             f"Go on with: python cli.py train --resume {matches[0].name}",
         )
+    matches[0].give_what_is_missing()
     return matches[0]

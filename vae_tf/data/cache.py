@@ -242,7 +242,7 @@ def write_cache(
     with (
         open(folder / PIXELS, "wb") as pixels,
         open(folder / HASHES, "wb") as hashes,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(getattr(source, "num_readers", None) or os.cpu_count()) as pool,
     ):
         for start in range(0, total, 256):
             block = range(start, min(start + 256, total))

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from vae_tf.data.columns import (
 from vae_tf.data.matching import Match, PictureNames
 from vae_tf.data.tables import Table, as_fact, as_text, read_table
 from vae_tf.errors import UserError
+from vae_tf.fetched import local_file
 
 if TYPE_CHECKING:
     # The sources import this module.
@@ -47,7 +47,7 @@ def apply_labels(main: "Source", config: DataConfig, test: "Source | None" = Non
         refuse_columns_without_file(config)
         return
     paths = [entry.path for entry in main.entries]
-    table = with_header(read_table(Path(config.labels).expanduser()), paths)
+    table = with_header(read_table(local_file(config.labels)), paths)
     for role in ("file", "label", "group", "split"):
         check_column(table, role, getattr(config, f"{role}_column"))
     file_column, match = choose_file_column(table, paths, config.file_column)

@@ -14,6 +14,8 @@ from vae_tf.config import DataConfig, option_of
 from vae_tf.data.dataset import Index, encode_names
 from vae_tf.data.splits import PARTS, SMALLEST_NUM_PICTURES, split
 from vae_tf.errors import UserError
+from vae_tf.fetched import local_file, remote_name
+from vae_tf.places import is_remote
 from vae_tf.vocabulary import Vocabulary, join, tokenise
 
 # What is longer than this is left out where the user does not decide it; the LSTMs would forget its beginning.
@@ -23,6 +25,7 @@ SMALLEST_COUNT = {"words": 2, "characters": 1}
 OF_TEXT = ("tokens", "longest", "min_count")
 SHARED = (*OF_TEXT, "source", "split")
 NUM_BYTES_LOOKED_AT = 4096
+TEXT_SUFFIXES = (".txt", ".text", ".tsv")
 SHORTEST_CLASS = 2
 
 
@@ -78,10 +81,13 @@ class Sentences:
 
 def is_text(source: str) -> bool:
     """Whether a source is a file of text: a suffix that says so, or bytes that are no picture, archive or array."""
+    if is_remote(source):
+        # Nothing is fetched to find out what it is.
+        return remote_name(source).lower().endswith(TEXT_SUFFIXES)
     path = Path(source).expanduser()
     if not path.is_file():
         return False
-    if path.suffix.lower() in (".txt", ".text", ".tsv"):
+    if path.suffix.lower() in TEXT_SUFFIXES:
         return True
     with open(path, "rb") as file:
         head = file.read(NUM_BYTES_LOOKED_AT)
@@ -102,7 +108,7 @@ def open_sentences(config: DataConfig) -> SentenceFile:
         UserError: No UTF-8, nothing in it, or an option that only pictures have.
     """
     check_options(config)
-    path = Path(config.source).expanduser()
+    path = local_file(config.source)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

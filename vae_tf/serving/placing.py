@@ -35,22 +35,11 @@ def place(saved_model: Path, directory: Path, name: str, version: int | None = N
         UserError: A name that TF Serving's addresses cannot hold, a version that is there already or is none, or a
             folder that cannot be written.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.strip(".") == "":
-        raise UserError(
-            f"--name {name}: not a model's name.", "Letters, digits, dots, dashes and underscores."
-        )
-    if version is not None and version < 1:
-        raise UserError(f"--version {version}: not a version.", "Versions are whole numbers from 1 on.")
+    check_name(name)
     model = directory / name
     try:
         model.mkdir(parents=True, exist_ok=True)
-        there = versions_in(model)
-        number = version if version is not None else max(there, default=0) + 1
-        if number in there:
-            raise UserError(
-                f"{model / str(number)} is there already, and a served version does not change.",
-                f"Choose another: --version {max(there) + 1}, or leave --version out for the next one.",
-            )
+        number = choose_version(model, versions_in(model), version)
         copy_whole(saved_model, model / str(number))
         write_configuration(directory)
     except OSError as error:
@@ -87,6 +76,23 @@ def check_name(name: str) -> None:
         )
 
 
+def choose_version(model: Path | str, there: list[int], version: int | None) -> int:
+    """The version that was asked for, or the next free one.
+
+    Raises:
+        UserError: It is there already, or is none.
+    """
+    if version is not None and version < 1:
+        raise UserError(f"--version {version}: not a version.", "Versions are whole numbers from 1 on.")
+    number = version if version is not None else max(there, default=0) + 1
+    if number in there:
+        raise UserError(
+            f"{model}/{number} is there already, and a served version does not change.",
+            f"Choose another: --version {max(there) + 1}, or leave --version out for the next one.",
+        )
+    return number
+
+
 def copy_whole(source: Path, target: Path) -> None:
     # A name that is no number: TF Serving does not see it before it is whole.
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
@@ -104,16 +110,26 @@ def versions_in(model: Path) -> list[int]:
 
 def write_configuration(directory: Path, names: list[str] | None = None) -> None:
     """models.config of every model in a folder, and batching_parameters.txt where there is none yet."""
+    if names is None:
+        names = sorted(path.name for path in directory.iterdir() if path.is_dir() and versions_in(path))
+    write_text(directory / CONFIG, configuration(names, IN_CONTAINER))
+    if not (directory / BATCHING).exists():
+        write_text(directory / BATCHING, parameters())
+
+
+def configuration(names: list[str], base: str) -> str:
+    """The text of models.config for models that a server finds at BASE/NAME."""
     from google.protobuf import text_format
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-    if names is None:
-        names = sorted(path.name for path in directory.iterdir() if path.is_dir() and versions_in(path))
     document = ModelServerConfig()
     for name in names:
         document.model_config_list.config.add(
-            name=name, base_path=f"{IN_CONTAINER}/{name}", model_platform="tensorflow"
+            name=name, base_path=f"{base}/{name}", model_platform="tensorflow"
         )
-    write_text(directory / CONFIG, text_format.MessageToString(document))
-    if not (directory / BATCHING).exists():
-        write_text(directory / BATCHING, PARAMETERS % (os.cpu_count() or 1))
+    return str(text_format.MessageToString(document))
+
+
+def parameters() -> str:
+    """The text of batching_parameters.txt for this machine."""
+    return PARAMETERS % (os.cpu_count() or 1)

@@ -8,6 +8,8 @@ from vae_tf.data.sources.base import Entry, Source
 from vae_tf.data.sources.demo import DEMO_FACES, DemoFaces
 from vae_tf.data.sources.folder import FolderSource
 from vae_tf.errors import UserError
+from vae_tf.fetched import local_file, remote_name
+from vae_tf.places import is_remote
 
 __all__ = ["Entry", "Source", "open_source"]
 
@@ -39,6 +41,8 @@ def open_one(text: str, config: DataConfig) -> Source:
         return TfdsSource(text, config)
     if text.startswith("demo:"):
         raise UserError(f"There is no source {text!r}.", f"The embedded source is {DEMO_FACES}.")
+    if is_remote(text):
+        return open_remote(text, config)
     path = Path(text).expanduser()
     if not path.exists():
         raise UserError(
@@ -47,6 +51,23 @@ def open_one(text: str, config: DataConfig) -> Source:
             f"or write them out first: python cli.py make-faces {text}",
         )
     return open_path(path, config)
+
+
+def open_remote(address: str, config: DataConfig) -> Source:
+    """A folder of pictures in a store, read object by object; archives and arrays are fetched whole."""
+    from vae_tf.data.sources import archive, arrays, idx
+
+    name = Path(remote_name(address))
+    if idx.is_idx_file(name):
+        raise UserError(
+            f"{address}: IDX files come in pairs, and are read from this machine only.",
+            "Fetch their folder first, or save pictures and classes in one .npz.",
+        )
+    if archive.is_archive(name) or arrays.is_array_file(name):
+        return open_path(local_file(address), config)
+    from vae_tf.data.sources.remote_folder import RemoteFolderSource
+
+    return RemoteFolderSource(address, config.group_by, config.frames)
 
 
 def open_path(path: Path, config: DataConfig) -> Source:

@@ -23,6 +23,7 @@ from vae_tf.data.sources.files import (
     suffix,
 )
 from vae_tf.errors import UserError
+from vae_tf.fetched import identity
 
 SINGLE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst")
 DOUBLE_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -76,8 +77,7 @@ class ArchiveSource(PictureFiles):
         self.notes = [*notes, *note_others(others), *self.notes]
 
     def fingerprint(self) -> str:
-        status = self.path.stat()
-        text = f"{self.path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n{self._how_read()}"
+        text = f"{identity(self.path)}\n{self._how_read()}"
         return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
     def encoded(self, file: int) -> bytes:

@@ -32,6 +32,7 @@ from vae_tf.data.sources.array_values import (
     to_dtype,
 )
 from vae_tf.errors import UserError
+from vae_tf.fetched import identity
 
 LARGEST_COLUMN = 1 << 28
 
@@ -105,10 +106,7 @@ class ArraySource:
     def fingerprint(self) -> str:
         digest = hashlib.sha256(repr([(s.key, s.layout) for s in self._stacks]).encode())
         for path in self._paths:
-            stat = path.stat()
-            digest.update(
-                f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape")
-            )
+            digest.update(f"{identity(path)}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def read(self, position: int) -> NDArray[Any]:

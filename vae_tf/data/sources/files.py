@@ -221,7 +221,7 @@ def note_others(others: list[str]) -> list[str]:
     )
 
 
-def no_pictures(place: Path, others: list[str]) -> UserError:
+def no_pictures(place: Path | str, others: list[str]) -> UserError:
     """The error of a place without pictures; it names a file in it that may have been meant."""
     hint = f"Formats read here: {', '.join(PICTURE_SUFFIXES)}, in any subfolder."
     meant = next((path for path in sorted(others) if suffix(path) in OTHER_SOURCES), None)

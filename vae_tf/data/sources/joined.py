@@ -145,10 +145,15 @@ def refuse_shared_files(main: Source, test: Source) -> None:
         )
 
 
-def files_of(source: Source) -> dict[tuple[int, int], str]:
-    """Device and number of the file of each picture in a folder, and its path; nothing for other sources."""
+def files_of(source: Source) -> dict[Any, str]:
+    """What is the same for the same file of a picture, and its path; nothing for sources that are no folder.
+
+    It is device and number on a disk, and the address in a store.
+    """
     root: Path | None = getattr(source, "root", None)
-    found: dict[tuple[int, int], str] = {}
+    found: dict[Any, str] = {}
+    if hasattr(source, "addresses"):
+        return dict(source.addresses())
     if root is None:
         return found
     for entry in source.entries:
