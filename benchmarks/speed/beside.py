@@ -11,11 +11,12 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.machine import describe_machine
-from benchmarks.speed.workloads import WORKLOADS, Workload
+from benchmarks.speed.workloads import CPU_WORKLOADS, GPU_WORKLOADS, WORKLOADS, Workload
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -94,13 +95,34 @@ class Contestant:
         self.process.wait(30)
 
 
-def measure(workload: Workload, seconds: float, rounds: int) -> dict[str, Any]:
+def peaks() -> dict[str, float]:
+    """Operations per second of a product of square matrices, the best of ten, in this machine's fastest hands."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    size = 8192 if device == "cuda" else 2048
+    found = {}
+    for name in ("float32", "bfloat16"):
+        a = torch.randn(size, size, device=device, dtype=getattr(torch, name))
+        best = 0.0
+        for _ in range(10):
+            began = time.perf_counter()
+            # Summed, so that the product must be there.
+            (a @ a).float().sum().item()
+            best = max(best, 2 * size**3 / (time.perf_counter() - began))
+        found[name] = best
+    return found
+
+
+def measure(workload: Workload, seconds: float, rounds: int, gpu: bool = False) -> dict[str, Any]:
     """{contestant: {"weights", "speeds": {task: [pictures per second]}}}, and says them as they come."""
     racing: dict[str, Contestant] = {}
     found: dict[str, Any] = {}
     for name, command in contestants(workload).items():
+        if gpu and (name == "pythae" or "float32" in name or name.startswith("Keras")):
+            continue
         racing[name] = Contestant(workload, command)
-        found[name] = {"weights": racing[name].facts["weights"], "speeds": {task: [] for task in TASKS}}
+        found[name] = {**racing[name].facts, "speeds": {task: [] for task in TASKS}}
     for _ in range(rounds):
         for task in TASKS:
             for name, contestant in racing.items():
@@ -121,17 +143,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workload", action="append", choices=list(WORKLOADS))
+    parser.add_argument("--gpu", action="store_true", help="only who runs on a GPU, and larger pictures")
     options = parser.parse_args()
+    names = options.workload or (GPU_WORKLOADS if options.gpu else CPU_WORKLOADS)
     document = {
         "machine": describe_machine(),
         "seconds": options.seconds,
         "workloads": {
-            name: measure(WORKLOADS[name], options.seconds, options.rounds)
-            for name in options.workload or WORKLOADS
+            name: measure(WORKLOADS[name], options.seconds, options.rounds, options.gpu) for name in names
         },
+        "peak": peaks(),
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "beside.json").write_text(json.dumps(document, indent=1) + "\n")
+    (RESULTS / ("gpu.json" if options.gpu else "beside.json")).write_text(
+        json.dumps(document, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":

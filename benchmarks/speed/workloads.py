@@ -43,5 +43,8 @@ WORKLOADS = {
         Workload("conv 64×64", (64, 64, 3), 64, "conv"),
         Workload("conv 128×128", (128, 128, 3), 64, "conv"),
         Workload("patch 128×128", (128, 128, 3), 64, "patch"),
+        Workload("patch 256×256", (256, 256, 3), 64, "patch"),
     )
 }
+CPU_WORKLOADS = ("mlp 28×28", "conv 64×64", "conv 128×128", "patch 128×128")
+GPU_WORKLOADS = ("conv 64×64", "patch 128×128", "patch 256×256")

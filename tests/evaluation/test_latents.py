@@ -32,7 +32,10 @@ def fake_model(means: NDArray[np.float32], log_variances: NDArray[np.float32]) -
 
     latent_dim = means.shape[1]
     return SimpleNamespace(
-        encode=encode, posterior=DiagonalPosterior(latent_dim), prior=StandardNormalPrior(latent_dim)
+        encode=encode,
+        posterior=DiagonalPosterior(latent_dim),
+        prior=StandardNormalPrior(latent_dim),
+        graphs={},
     )
 
 

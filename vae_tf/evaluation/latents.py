@@ -1,7 +1,7 @@
 """Posterior means and standard deviations of many pictures, and which latent dimensions are in use."""
 
 import dataclasses
-from functools import cached_property
+import functools
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class Embedding:
         """Mean KL of each dimension [d], nats."""
         return self.kl.mean(axis=0, dtype=np.float64)
 
-    @cached_property
+    @functools.cached_property
     def information(self) -> NDArray[np.float64] | None:
         """I(x; z_i) [d] in nats, at most the KL; None where codes are points, or may be exactly 0 (`on` in `kept`)."""
         if np.isnan(self.kl).any() or "on" in self.kept:
@@ -62,6 +62,18 @@ class Embedding:
         return np.asarray(told > SMALLEST_INFORMATION)
 
 
+def posteriors(model: Any, x: Any) -> tuple[Any, ...]:
+    """Mean, standard deviation, KL and what the posterior keeps, [B, d] each, as in `Embedding`."""
+    parameters = model.encode(x)
+    kept = [parameters[name] for name in model.posterior.kept]
+    marginal = Normal(parameters["mean"], parameters["log_variance"])
+    if model.posterior.is_deterministic:
+        nothing = tf.fill(tf.shape(marginal.mean), np.float32("nan"))
+        return marginal.mean, tf.zeros_like(marginal.mean), nothing, *kept
+    kl = dimension_kl(model.prior, model.posterior, parameters)
+    return marginal.mean, marginal.standard_deviation, kl, *kept
+
+
 def embed(model: Any, batches: Any) -> Embedding:
     """Encodes every batch of a dataset, in order.
 
@@ -69,26 +81,8 @@ def embed(model: Any, batches: Any) -> Embedding:
         model: A `VAE`.
         batches: Dataset of batch dictionaries.
     """
-
-    @tf.function(input_signature=[batches.element_spec["x"]])
-    def step(x: Any) -> tuple[Any, ...]:
-        parameters = model.encode(x)
-        kept = [parameters[name] for name in model.posterior.kept]
-        marginal = Normal(parameters["mean"], parameters["log_variance"])
-        if model.posterior.is_deterministic:
-            return (
-                marginal.mean,
-                tf.zeros_like(marginal.mean),
-                tf.fill(tf.shape(marginal.mean), np.float32("nan")),
-                *kept,
-            )
-        return (
-            marginal.mean,
-            marginal.standard_deviation,
-            dimension_kl(model.prior, model.posterior, parameters),
-            *kept,
-        )
-
+    graph = model.graphs.setdefault("embed", tf.function(functools.partial(posteriors, model)))
+    step = graph.get_concrete_function(batches.element_spec["x"])
     pieces = [[value.numpy() for value in step(batch["x"])] for batch in batches]
     mean, deviation, kl, *kept = (np.concatenate(column) for column in zip(*pieces, strict=True))
     return Embedding(mean, deviation, kl, dict(zip(model.posterior.kept, kept, strict=True)))

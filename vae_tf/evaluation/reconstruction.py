@@ -63,7 +63,8 @@ def reconstruct(model: Any, pictures: NDArray[Any], batch_size: int | None = Non
     if len(pictures) <= batch_size:
         return np.asarray(model.reconstruct(pictures))
     signature = tf.TensorSpec((None, *model.image_shape), pictures.dtype)
-    step = model.reconstruction_graph.get_concrete_function(signature)
+    graph = model.graphs.setdefault("reconstruct", tf.function(model.reconstruct))
+    step = graph.get_concrete_function(signature)
     starts = range(0, len(pictures), batch_size)
     return np.concatenate(
         [step(tf.constant(pictures[start : start + batch_size])).numpy() for start in starts]

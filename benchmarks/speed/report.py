@@ -1,0 +1,232 @@
+"""docs/performance.md: its tables and plots, from what `make bench` measured; the text between them is written by hand.
+
+A table stands between `<!-- NAME -->` and `<!-- end -->` in the page, and is written anew from benchmarks/results/.
+"""
+
+import json
+import re
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.speed.growth import exponent
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS, PAGE, IMAGES = (
+    ROOT / "benchmarks" / "results",
+    ROOT / "docs" / "performance.md",
+    ROOT / "docs" / "images",
+)
+TASKS = {"train": "training step", "forward": "forward", "embed": "embedding"}
+NAMES = {"ours": "vae_tf", "pythae": "pythae", "keras": "Keras' example"}
+
+
+def load(name: str) -> Any:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---", *["--:" for _ in header[1:]]], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def machine_in_words(machine: dict[str, Any]) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    amx = " with AMX" if machine["amx"] else ""
+    return (
+        f"{machine['cores']} cores{amx} ({machine['cpu']}), {machine['memory_gb']} GB; "
+        f"Python {machine['python']}, {packages}; load {machine['load']:.1f} at the end."
+    )
+
+
+def speeds(name: str) -> str | None:
+    """Pictures per second and the ratio to ours, for every workload and contestant."""
+    document = load(name)
+    if document is None:
+        return None
+    pieces = [machine_in_words(document["machine"])]
+    for workload, contestants in document["workloads"].items():
+        medians = {
+            contestant: {task: statistics.median(values) for task, values in found["speeds"].items()}
+            for contestant, found in contestants.items()
+        }
+        flops = next((found["flops"] for found in contestants.values() if "flops" in found), None)
+        rows = []
+        for contestant, median in medians.items():
+            cells = [f"{median[t]:,.0f} ({median[t] / medians['vae_tf'][t]:.2f})" for t in TASKS]
+            rows.append([f"**{contestant}**" if contestant == "vae_tf" else contestant, *cells])
+            if flops is not None:
+                share = median["train"] * flops / document["peak"]["bfloat16"]
+                rows[-1].append(f"{share:.0%}")
+        header = [workload, *TASKS.values(), *(["of the peak"] if flops is not None else [])]
+        pieces.append(table(header, rows))
+    peak = document["peak"]
+    pieces.append(
+        f"Pictures per second, median; in brackets the ratio to vae_tf. The peak is a product of matrices: "
+        f"{peak['bfloat16'] / 1e12:.2f} TFLOP/s in bfloat16, {peak['float32'] / 1e12:.2f} in float32; its share is that "
+        "of the training step, in bfloat16's terms for all."
+    )
+    return "\n\n".join(pieces)
+
+
+def quality() -> str | None:
+    """How soon ours is where the others end."""
+    rows = []
+    for task in ("mnist", "london", "orl"):
+        document = load(f"quality-{task}")
+        if document is None:
+            continue
+        courses = document["courses"]
+        for rival in ("pythae", "keras"):
+            seconds, value = courses[rival][-1]
+            ours = next((at for at, reached in courses["ours"] if reached <= value), None)
+            sooner = "—" if ours is None else f"{ours:.1f}"
+            ratio = "—" if ours is None else f"{seconds / ours:.1f}"
+            rows.append([f"{task}: {NAMES[rival]}", f"{value:.4g}", f"{seconds:.0f}", sooner, ratio])
+        rows.append(
+            [f"{task}: vae_tf", f"{courses['ours'][-1][1]:.4g}", f"{courses['ours'][-1][0]:.0f}", "", ""]
+        )
+    header = ["", "at its end", "seconds", "vae_tf is there after", "times sooner"]
+    return table(header, rows) if rows else None
+
+
+def growth() -> str | None:
+    document = load("growth")
+    if document is None:
+        return None
+    rows = []
+    for what, series in document["series"].items():
+        sizes = tuple(series["sizes"])
+        for stage in series["rows"][0]:
+            seconds = [row[stage]["seconds"] for row in series["rows"]]
+            megabytes = [row[stage]["megabytes"] for row in series["rows"]]
+            rows.append(
+                [
+                    f"{stage}, {what} {' → '.join(f'{s:,}' for s in sizes)}",
+                    " → ".join(f"{s:.1f}" for s in seconds),
+                    f"{exponent(sizes, seconds):.2f}",
+                    " → ".join(f"{m:,.0f}" for m in megabytes),
+                ]
+            )
+    return table(["", "seconds", "exponent", "MB at most"], rows)
+
+
+def maps() -> str | None:
+    document = load("maps")
+    if document is None:
+        return None
+    rows = [
+        [
+            f"{row['method']}, {row['pictures']:,}",
+            f"{row['landmarks']:,}" if row["landmarks"] else "all",
+            f"{row['seconds']:.0f}",
+            f"{row['trustworthiness']:.3f}",
+        ]
+        for row in document["rows"]
+    ]
+    return table(["", "mapped", "seconds", "trustworthiness"], rows)
+
+
+def pipeline() -> str | None:
+    document = load("input")
+    if document is None:
+        return None
+    cost, training, embedding = document["cost"], document["training"], document["embedding"]
+    extra = cost["cache"] / cost["resident"] - 1
+    above = (training["highest"] - training["before"]) / 1e9
+    return "\n".join(
+        [
+            f"- 64 steps of 128 pictures of 64×64 out of 200,000: {cost['cache']:.2f} s from the cache, "
+            f"{cost['resident']:.2f} s from one batch that lies in memory: {extra:+.1%}.",
+            f"- Anonymous memory while 200,000 pictures of 64×64 ({training['pictures'] / 1e9:.1f} GB) train: "
+            f"{above:.2f} GB above that of the same model after a few pictures.",
+            "- Anonymous memory after embedding "
+            + ", ".join(f"{int(count):,} pictures: {held / 1e9:.2f} GB" for count, held in embedding.items())
+            + ".",
+        ]
+    )
+
+
+def draw_speeds(path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    document = load("beside")
+    if document is None:
+        return
+    sns.set_theme(style="whitegrid", context="notebook")
+    figure, axes = plt.subplots(1, len(document["workloads"]), figsize=(15, 3.8), sharey=False)
+    for axis, (workload, contestants) in zip(np.ravel(axes), document["workloads"].items(), strict=True):
+        names = list(contestants)
+        values = [statistics.median(contestants[name]["speeds"]["train"]) for name in names]
+        colours = ["#1b6ca8" if name.startswith("vae_tf") else "#b9c4cc" for name in names]
+        axis.barh(names, values, color=colours)
+        axis.invert_yaxis()
+        axis.set_title(workload)
+        axis.set_xlabel("pictures/s, training")
+    figure.tight_layout()
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def draw_growth(path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    document = load("growth")
+    if document is None:
+        return
+    sns.set_theme(style="whitegrid", context="notebook")
+    figure, axes = plt.subplots(2, len(document["series"]), figsize=(13, 6.5))
+    for column, (what, series) in enumerate(document["series"].items()):
+        for stage in series["rows"][0]:
+            for row, name in enumerate(("seconds", "megabytes")):
+                values = [found[stage][name] for found in series["rows"]]
+                axes[row, column].loglog(series["sizes"], values, marker="o", label=stage)
+        axes[1, column].set_xlabel(f"number of {what}s" if what == "latent" else what)
+    axes[0, 0].set_ylabel("seconds")
+    axes[1, 0].set_ylabel("MB held at most")
+    axes[0, 0].legend()
+    figure.tight_layout()
+    figure.savefig(path)
+    plt.close(figure)
+
+
+TABLES: dict[str, Callable[[], str | None]] = {
+    "speeds": lambda: speeds("beside"),
+    "gpu": lambda: speeds("gpu"),
+    "quality": quality,
+    "growth": growth,
+    "maps": maps,
+    "input": pipeline,
+}
+
+
+def main() -> None:
+    text = PAGE.read_text()
+    for name, make in TABLES.items():
+        found = make()
+        if found is not None:
+            text = re.sub(
+                rf"(<!-- {name} -->\n).*?(<!-- end -->)",
+                lambda match, found=found: f"{match[1]}\n{found}\n\n{match[2]}",
+                text,
+                flags=re.DOTALL,
+            )
+    PAGE.write_text(text)
+    draw_speeds(IMAGES / "performance-speeds.svg")
+    draw_growth(IMAGES / "performance-growth.svg")
+
+
+if __name__ == "__main__":
+    main()
