@@ -64,11 +64,11 @@ def speeds(name: str) -> str | None:
                 rows[-1].append(f"{share:.0%}")
         header = [workload, *TASKS.values(), *(["of the peak"] if flops is not None else [])]
         pieces.append(table(header, rows))
-    peak = document["peak"]
+    half, single = (document["peak"][name] / 1e12 for name in ("bfloat16", "float32"))
     pieces.append(
-        f"Pictures per second, median; in brackets the ratio to vae_tf. The peak is a product of matrices: "
-        f"{peak['bfloat16'] / 1e12:.2f} TFLOP/s in bfloat16, {peak['float32'] / 1e12:.2f} in float32; its share is that "
-        "of the training step, in bfloat16's terms for all."
+        "Pictures per second, median; in brackets the ratio to vae_tf. The peak is a product of matrices: "
+        f"{half:.2f} TFLOP/s in bfloat16, {single:.2f} in float32; its share is that of the training step, in "
+        "bfloat16's terms for all."
     )
     return "\n\n".join(pieces)
 
