@@ -82,6 +82,14 @@ def train(
         str | None,
         typer.Option(help="Train this finished run for --epochs more, as a child run.", metavar="RUN"),
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes on this machine that share each batch. Several machines: see docs/scaling.md.",
+            min=1,
+            max=64,
+        ),
+    ] = 1,
 ) -> None:
     """Train a VAE on pictures and write its report."""
     modes = [value for value in (source, resume, extend) if value is not None]
@@ -97,18 +105,20 @@ def train(
         )
     if source is None:
         allowed = (
-            ("resume", "tensorboard") if resume is not None else ("extend", "epochs", "name", "tensorboard")
+            ("resume", "tensorboard", "workers")
+            if resume is not None
+            else ("extend", "epochs", "name", "tensorboard", "workers")
         )
         refuse_other_options(context, allowed)
     wanted = None if source is None else configuration({"source": source, **options})
     from pipelines import chain
 
     if wanted is not None:
-        chain.train(wanted, name, options["thumbnails"], dry_run, tensorboard)
+        chain.train(wanted, name, options["thumbnails"], dry_run, tensorboard, workers)
     elif resume is not None:
-        chain.resume(resume, tensorboard)
+        chain.resume(resume, tensorboard, workers)
     else:
-        chain.extend(str(extend), epochs, name, tensorboard)
+        chain.extend(str(extend), epochs, name, tensorboard, workers)
 
 
 @app.command(

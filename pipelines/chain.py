@@ -8,37 +8,90 @@ from pipelines.console import import_tensorflow_quietly, next_step, say, seconds
 from reports.words import bytes_in_words, plural
 from vae_tf import artifacts
 from vae_tf.artifacts import Run, Stage
+from vae_tf.errors import UserError
 from vae_tf.places import is_remote
 
 NUM_LINES_SAID = 10
 
 
 def train(
-    config: Any, name: str | None, thumbnails: bool | None, dry_run: bool, tensorboard: bool
+    config: Any,
+    name: str | None,
+    thumbnails: bool | None,
+    dry_run: bool,
+    tensorboard: bool,
+    workers: int = 1,
 ) -> Run | None:
     from pipelines.text_data import open_for
 
     artifacts.check_runs()
     # A wrong folder, or a recipe for another kind, is told before TensorFlow's seconds of import.
     source = open_for(config)
-    import_tensorflow_quietly()
+    cluster = None if dry_run else place_among(workers)
+    return train_together(
+        lambda stage, distribution: stage.start(config, source, name, dry_run, tensorboard, distribution),
+        cluster,
+        thumbnails,
+    )
+
+
+def resume(run: str, tensorboard: bool, workers: int = 1) -> None:
+    cluster = place_among(workers)
+    train_together(lambda stage, distribution: stage.resume(run, tensorboard, distribution), cluster)
+
+
+def extend(run: str, epochs: int, name: str | None, tensorboard: bool, workers: int = 1) -> None:
+    cluster = place_among(workers)
+    train_together(
+        lambda stage, distribution: stage.extend(run, epochs, name, tensorboard, distribution), cluster
+    )
+
+
+def place_among(workers: int) -> Any:
+    """This process's place in a cluster; None where it trains alone.
+
+    Raises:
+        Stopped: Training is not for this process: it has been done by others that were started here, or this one is
+            an evaluator.
+        UserError: The environment or `workers` make no cluster.
+    """
+    from pipelines.workers import found_cluster, launch
+
+    cluster = found_cluster(workers)
+    if cluster is None and workers > 1:
+        raise Stopped(launch(workers))
+    if cluster is not None and cluster.rank is None:
+        say("An evaluator has nothing to do: the workers validate after each epoch.")
+        raise Stopped(0)
+    return cluster
+
+
+def train_together(work: Any, cluster: Any, thumbnails: bool | None = None) -> Run | None:
+    """Trains and reports; a job that was started again goes on with what it had begun."""
+    from pipelines.workers import begin, follow, losing_workers
+
+    began = None if cluster is None else artifacts.run_of_job(cluster.job)
+    if began is not None and began.is_trained:
+        if cluster.is_unique and cluster.rank != 0:
+            raise Stopped(0)
+        if cluster.is_unique:
+            import_tensorflow_quietly()
+            return finish_training(lambda: began, thumbnails)
+        began = None
+    distribution = begin(cluster)
     from pipelines import train as stage
 
-    return finish_training(lambda: stage.start(config, source, name, dry_run, tensorboard), thumbnails)
-
-
-def resume(run: str, tensorboard: bool) -> None:
-    import_tensorflow_quietly()
-    from pipelines import train as stage
-
-    finish_training(lambda: stage.resume(run, tensorboard))
-
-
-def extend(run: str, epochs: int, name: str | None, tensorboard: bool) -> None:
-    import_tensorflow_quietly()
-    from pipelines import train as stage
-
-    finish_training(lambda: stage.extend(run, epochs, name, tensorboard))
+    if not distribution.is_chief:
+        follow(distribution)
+    with losing_workers(distribution):
+        return finish_training(
+            lambda: (
+                work(stage, distribution)
+                if began is None
+                else stage.resume(began.name, distribution=distribution)
+            ),
+            thumbnails,
+        )
 
 
 def finish_training(work: Any, thumbnails: bool | None = None) -> Run | None:
@@ -431,7 +484,13 @@ def compare(names: list[str]) -> None:
 def sweep(config: Any, latents: str, recipes: str, seeds: str, thumbnails: bool | None) -> None:
     """Trains every combination, then compares them."""
     from pipelines.sweep import train_all, variants
+    from pipelines.workers import found_cluster
 
+    if (cluster := found_cluster(1)) is not None:
+        raise UserError(
+            f"A sweep is for one machine, and {cluster.origin} names {len(cluster.addresses)}.",
+            "Start one `train` on all of them for each combination.",
+        )
     configs = variants(config, latents, recipes, seeds)
     compare(train_all(configs, lambda variant: train(variant, None, thumbnails, False, False)))
 

@@ -179,16 +179,19 @@ def held_stderr() -> Iterator[IO[bytes]]:
             os.close(kept)
 
 
-def import_tensorflow_quietly() -> None:
+def import_tensorflow_quietly(begin: Callable[[], Any] | None = None) -> Any:
     """Imports TensorFlow without the lines that its C++ side prints before any log level is read.
 
     They would meet every user on every command; where the import fails they are shown.
+
+    Args:
+        begin: What is to be done before any operation; its result is returned.
     """
     import os
     import sys
 
     if "tensorflow" in sys.modules:
-        return
+        return begin() if begin else None
     # Where there is no GPU, TensorFlow reports its failure to find one as an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if os.path.exists("/dev/nvidia0") else "3")
     lines = b""
@@ -197,7 +200,7 @@ def import_tensorflow_quietly() -> None:
             try:
                 import tensorflow as tf
 
-                tf.constant(0)
+                begun = begin() if begin else tf.constant(0)
                 # Its advice on retracing is for whoever writes the program, not for whoever runs it.
                 tf.get_logger().setLevel("ERROR")
             except BaseException:
@@ -206,3 +209,4 @@ def import_tensorflow_quietly() -> None:
                 raise
     finally:
         os.write(2, lines)
+    return begun if begin else None

@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ from vae_tf.places import is_remote
 NUM_LOOKED_AT = 200
 
 
+class ChiefStopped(Exception):
+    """The chief ended before training began, and has said why."""
+
+
 class TrainingStopped(Exception):
     """Training ended before its plan was done; `exit_code` is the command's."""
 
@@ -58,7 +62,9 @@ def prepare_data(config: Config, source: Source) -> Pictures:
     return pictures
 
 
-def resolve(config: Config, pictures: Examples, first_epoch: int = 0) -> tuple[Config, dict[str, Any]]:
+def resolve(
+    config: Config, pictures: Examples, distribution: Any, first_epoch: int = 0
+) -> tuple[Config, dict[str, Any]]:
     """The configuration with every open choice filled in, and the choices that only this machine decides."""
     from vae_tf.training import plan as plans
     from vae_tf.training import precision
@@ -71,8 +77,13 @@ def resolve(config: Config, pictures: Examples, first_epoch: int = 0) -> tuple[C
         image_shape = pictures.shape.image_shape
     learns_classes = "labels" in recipes.find_recipe(config.model.recipe).needs
     num_examples = len(pictures.index.where("train"))
-    plan = plans.make_plan(config.training, num_examples, image_shape, first_epoch, learns_classes)
     chosen = precision.resolve(config.training.precision, config.model.recipe)
+    distribution = distribution.for_recipe(config.model.recipe, chosen.policy)
+    if distribution.num_replicas > 1:
+        chosen = precision.without_xla(chosen)
+    plan = plans.make_plan(
+        config.training, num_examples, image_shape, first_epoch, learns_classes, distribution.num_replicas
+    )
     training = config.training.model_copy(
         update={"epochs": plan.epochs - first_epoch, "batch_size": plan.batch_size}
     )
@@ -80,6 +91,7 @@ def resolve(config: Config, pictures: Examples, first_epoch: int = 0) -> tuple[C
     machine = {
         "plan": dataclasses.asdict(plan),
         "precision": dataclasses.asdict(chosen),
+        "distribution": distribution.describe(plan.batch_size),
         "num_examples": num_examples,
         "num_classes": len(pictures.index.class_names),
         "num_tokens": num_tokens,
@@ -94,23 +106,54 @@ def start(
     name: str | None,
     dry_run: bool = False,
     tensorboard: bool = False,
+    distribution: Any = None,
 ) -> Run | None:
     """Trains a new run on an opened source; with `dry_run` says only what it would do, and writes the data page."""
-    check_model(config)
-    pictures, inspection = prepare(config, source)
-    recipes.check_data(config.model.recipe, classes_to_learn(pictures), pictures.index.class_names)
-    resolved, machine = resolve(config, pictures)
-    model = build_model(resolved, machine)
-    describe_plan(resolved, machine, model)
-    sample = pictures.examples[:: max(1, len(pictures.examples) // NUM_LOOKED_AT)]
-    if (warning := model.likelihood.warning_for(sample)) is not None:
-        warn(warning)
-    if dry_run:
-        preview(resolved, machine, model, pictures, inspection)
-        return None
-    label = name or f"{run_label(resolved.data.source)}-{config.model.recipe}-z{config.model.latent}"
-    run = create_run(label, resolved, machine, pictures, inspection)
-    return work(run, model, pictures, tensorboard)
+    distribution = distribution or alone()
+    with distribution.preparing():
+        check_model(config)
+        pictures, inspection = prepare(config, source)
+        recipes.check_data(config.model.recipe, classes_to_learn(pictures), pictures.index.class_names)
+        resolved, machine = resolve(config, pictures, distribution)
+        model = build_model(resolved, machine)
+        describe_plan(resolved, machine, model)
+        sample = pictures.examples[:: max(1, len(pictures.examples) // NUM_LOOKED_AT)]
+        if (warning := model.likelihood.warning_for(sample)) is not None:
+            warn(warning)
+        if dry_run:
+            preview(resolved, machine, model, pictures, inspection)
+            return None
+        label = name or f"{run_label(resolved.data.source)}-{config.model.recipe}-z{config.model.latent}"
+        run = create_run(label, resolved, machine, pictures, inspection, job=distribution.job)
+    return work(run, model, pictures, tensorboard, distribution)
+
+
+def alone() -> Any:
+    from vae_tf.training.distribution import Distribution
+
+    return Distribution()
+
+
+def join(distribution: Any) -> Run:
+    """Trains with the chief the run that it names, in `start`, `resume` or `extend`.
+
+    Raises:
+        ChiefStopped: There is nothing to train.
+        TrainingStopped: Ctrl-C, or a loss that is not finite.
+        UserError: The run's folder cannot be seen from here.
+    """
+    told = distribution.tell()
+    if "run" not in told:
+        raise ChiefStopped
+    run = Run(artifacts.runs_root() / told["run"])
+    if run not in artifacts.all_runs():
+        raise UserError(
+            f"The chief trains {told['run']}, which is not in {artifacts.runs_root()}/ of worker {distribution.rank}.",
+            "All workers must see the same folder of runs: a shared file system, named by VAE_TF_RUNS.",
+        )
+    pictures = load_examples_of(own_pictures(run))
+    run.take_checkpoints()
+    return work(run, None, pictures, False, distribution)
 
 
 def prepare(config: Config, source: Source | SentenceFile) -> tuple[Examples, Inspection | None]:
@@ -202,7 +245,7 @@ def estimate_training(config: Config, machine: dict[str, Any], model: Any, pictu
         loop.fit(
             model,
             plan,
-            batch_maker(pictures, plan),
+            batch_maker(pictures, plan, alone()),
             None,
             Path(folder),
             jit_compile=machine["precision"]["jit_compile"],
@@ -225,6 +268,7 @@ def create_run(
     pictures: Examples,
     inspection: Inspection | None,
     parent: str | None = None,
+    job: str | None = None,
 ) -> Run:
     record = {
         "config": config.to_json(),
@@ -233,6 +277,7 @@ def create_run(
         "fingerprint": pictures.fingerprint,
         "parent": parent,
         "versions": versions(),
+        **({} if job is None else {"job": job}),
     }
     run = artifacts.new_run(label, record)
     if isinstance(pictures, Sentences):
@@ -244,39 +289,53 @@ def create_run(
     return run
 
 
-def resume(text: str, tensorboard: bool = False) -> Run:
+def resume(text: str, tensorboard: bool = False, distribution: Any = None) -> Run:
     """Finishes an interrupted run's plan, in the precision that was resolved at its start."""
-    run = artifacts.find_run(text, trained=False)
-    if run.is_trained:
-        raise UserError(
-            f"{run.name} has finished its training.",
-            f"To train it further: python cli.py train --extend {run.name} --epochs 100",
-        )
-    pictures = load_examples_of(own_pictures(run))
-    run.take_checkpoints()
-    say(f"run {run.name} goes on", style="bold")
-    model = build_model(config_of(run), run.record["machine"])
-    return work(run, model, pictures, tensorboard)
+    distribution = distribution or alone()
+    with distribution.preparing():
+        run = artifacts.find_run(text, trained=False)
+        if run.is_trained:
+            raise UserError(
+                f"{run.name} has finished its training.",
+                f"To train it further: python cli.py train --extend {run.name} --epochs 100",
+            )
+        pictures = load_examples_of(own_pictures(run))
+        run.take_checkpoints()
+        say(f"run {run.name} goes on", style="bold")
+        model = build_model(config_of(run), run.record["machine"])
+    return work(run, model, pictures, tensorboard, distribution)
 
 
-def extend(text: str, epochs: int, name: str | None, tensorboard: bool = False) -> Run:
+def extend(
+    text: str, epochs: int, name: str | None, tensorboard: bool = False, distribution: Any = None
+) -> Run:
     """A child run that goes on from the last state of a finished one for `epochs` more."""
-    parent = artifacts.find_run(text)
-    subject = own_pictures(parent)
-    pictures = load_examples_of(subject)
-    config = config_of(parent)
+    distribution = distribution or alone()
+    with distribution.preparing():
+        parent = artifacts.find_run(text)
+        subject = own_pictures(parent)
+        pictures = load_examples_of(subject)
+        resolved, machine = resolve_extension(parent, pictures, epochs, distribution)
+        inspection = None if subject.is_text else read_inspection(subject)
+        label = name or f"{parent.name[6:]}-extended"
+        run = create_run(label, resolved, machine, pictures, inspection, parent.name, distribution.job)
+        run.partial_train.mkdir()
+        trained = train_folder(parent)
+        shutil.copytree(trained / "checkpoints", run.partial_train / "checkpoints")
+        shutil.copy2(trained / "metrics.jsonl", run.partial_train / "metrics.jsonl")
+        model = build_model(resolved, machine)
+    return work(run, model, pictures, tensorboard, distribution)
+
+
+def resolve_extension(
+    parent: Run, pictures: Examples, epochs: int, distribution: Any
+) -> tuple[Config, dict[str, Any]]:
+    """As `resolve`, of the parent's configuration for `epochs` more, in the parent's precision."""
+    config, before = config_of(parent), parent.record["machine"]
     training = config.training.model_copy(update={"epochs": epochs})
-    first_epoch = parent.record["machine"]["plan"]["epochs"]
-    resolved, machine = resolve(config.model_copy(update={"training": training}), pictures, first_epoch)
-    machine |= {name: parent.record["machine"][name] for name in ("precision", "m1_steps")}
-    label = name or f"{parent.name[6:]}-extended"
-    inspection = None if subject.is_text else read_inspection(subject)
-    run = create_run(label, resolved, machine, pictures, inspection, parent.name)
-    run.partial_train.mkdir()
-    trained = train_folder(parent)
-    shutil.copytree(trained / "checkpoints", run.partial_train / "checkpoints")
-    shutil.copy2(trained / "metrics.jsonl", run.partial_train / "metrics.jsonl")
-    return work(run, build_model(resolved, machine), pictures, tensorboard)
+    longer = config.model_copy(update={"training": training})
+    resolved, machine = resolve(longer, pictures, distribution, before["plan"]["epochs"])
+    return resolved, {**machine, **{name: before[name] for name in ("precision", "m1_steps")}}
 
 
 def build_model(config: Config, machine: dict[str, Any], precision: str | None = None) -> Any:
@@ -328,8 +387,19 @@ def describe_plan(config: Config, machine: dict[str, Any], model: Any) -> None:
         f"learning rate {plan['learning_rate']:g} {plan['schedule']}, seed {plan['seed']}",
         style="dim",
     )
-    for note in plan["notes"]:
+    for note in [*plan["notes"], *describe_distribution(machine["distribution"], plan)]:
         say(f"  {note}", style="dim")
+
+
+def describe_distribution(distribution: dict[str, Any], plan: dict[str, Any]) -> list[str]:
+    """Who computes what, in a line; nothing where one device does all, and there is but one."""
+    if distribution["replicas"] == 1:
+        return [] if distribution["reason"] == "one device" else [f"Trained on {distribution['reason']}."]
+    return [
+        f"{distribution['strategy']} ({distribution['reason']}): {distribution['replicas']} replicas take "
+        f"{distribution['batch_size_per_replica']} pictures each of every batch of {plan['batch_size']}, "
+        f"at learning rate {plan['learning_rate']:g}."
+    ]
 
 
 def describe_objective(model: Any) -> str:
@@ -338,8 +408,8 @@ def describe_objective(model: Any) -> str:
     return ", ".join(f"{name} {value}" for name, value in arguments) or "no further arguments"
 
 
-def work(run: Run, model: Any, pictures: Examples, tensorboard: bool) -> Run:
-    """Runs the plan in `train.partial/` and makes it the stage `train`.
+def work(run: Run, model: Any, pictures: Examples, tensorboard: bool, distribution: Any) -> Run:
+    """Runs the plan in `train.partial/` and makes it the stage `train`; of several workers, the chief does.
 
     Raises:
         TrainingStopped: Ctrl-C, or a loss that is not finite; both states are on disk.
@@ -349,11 +419,18 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool) -> Run:
 
     config, machine = config_of(run), run.record["machine"]
     plan = plan_of(machine)
+    if distribution.is_chief and distribution.num_workers > 1:
+        # The others may fetch the run from a store.
+        CheckpointUploads(run).give_now()
+        distribution.tell({"run": run.name})
+    distribution = distribution.for_recipe(config.model.recipe, machine["precision"]["policy"])
+    if distribution.strategy is not None:
+        model = distribution.build(lambda: build_model(config, machine))
     stopwatch = Stopwatch(plan, len(pictures.index.where("validation")))
     folder = run.partial_train
     started = time.time()
     with (
-        run.training_lock(),
+        run.training_lock() if distribution.is_chief else nullcontext(),
         TrainingDisplay(
             plan.epochs, plan.num_steps, stopwatch, own_pictures(run).noun, model.has_kl
         ) as display,
@@ -363,24 +440,28 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool) -> Run:
         outcome, best = loop.fit(
             model,
             plan,
-            batch_maker(pictures, plan),
-            validation_batches(pictures, plan),
+            batch_maker(pictures, plan, distribution),
+            validation_batches(pictures, plan, distribution),
             folder,
             jit_compile=machine["precision"]["jit_compile"],
-            listener=uploads.after(display),
+            listener=uploads.after(display) if distribution.is_chief else display,
             wants_stop=wants_stop,
             callbacks=tensorboard_callbacks(folder) if tensorboard else None,
+            distribution=distribution,
         )
     if outcome.status != "finished":
-        uploads.give_now()
+        if distribution.is_chief:
+            uploads.give_now()
         explain_stop(run, outcome)
         raise TrainingStopped(run, 130 if outcome.status == "interrupted" else 1)
+    if not distribution.is_chief:
+        return run
     save_best(config, machine, best, folder / "vae.keras")
     finish(run, pictures, outcome, started, plan)
     return run
 
 
-def batch_maker(pictures: Examples, plan: Any) -> Callable[[int], Any]:
+def batch_maker(pictures: Examples, plan: Any, distribution: Any) -> Callable[[int], Any]:
     from vae_tf.data import batches
 
     index = pictures.index
@@ -392,17 +473,19 @@ def batch_maker(pictures: Examples, plan: Any) -> Callable[[int], Any]:
         plan.seed,
         first_step,
         plan.num_labelled,
+        distribution.replicas,
     )
 
 
-def validation_batches(pictures: Examples, plan: Any) -> Any:
+def validation_batches(pictures: Examples, plan: Any, distribution: Any) -> Any:
     from vae_tf.data import batches
 
     indices = pictures.index.where("validation")
     if not len(indices):
         return None
+    size = max(64, plan.batch_size)
     return batches.ordered_batches(
-        pictures.examples, pictures.index.labels, indices, max(64, plan.batch_size)
+        pictures.examples, pictures.index.labels, indices, size, distribution.replicas
     )
 
 

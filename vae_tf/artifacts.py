@@ -478,6 +478,15 @@ def all_runs(root: Path | None = None, any_state: bool = False) -> list[Run]:
     return [Run(path) for path in folders if any_state or (path / "run.json").exists()]
 
 
+def run_of_job(job: str, root: Path | None = None) -> Run | None:
+    """The newest run that a job on several machines began by the same command; None if it began none."""
+    for run in reversed(all_runs(root)):
+        record = read_json(run.folder / "run.json")
+        if record.get("job") == job and record["command"] == command_line(sys.argv):
+            return run
+    return None
+
+
 def find_run(text: str | None, root: Path | None = None, trained: bool = True) -> Run:
     """The run that a user named by path, name, number or a part of its name; without one, the newest.
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from vae_tf import random
+from vae_tf import random, replicas
 from vae_tf.errors import UserError
 from vae_tf.monitor import Average, Health
 from vae_tf.parts import ElboTerms, objectives
@@ -273,7 +273,7 @@ class VAE(keras.Model):
     def noise_for(self, x: Any, step: Any, purpose: str, num_samples: int = 1) -> Any:
         """Posterior noise [K, B, d], keyed by (seed, step, purpose)."""
         shape = self.posterior.noise_shape(num_samples, ops.shape(x)[0])
-        return random.normal(shape, self.seed, step, purpose)
+        return random.normal(shape, self.seed, step, purpose, rows=1)
 
     def call(self, x: Any) -> Any:
         return self.reconstruct(x["x"] if isinstance(x, dict) else x)
@@ -292,13 +292,17 @@ class VAE(keras.Model):
         with tf.GradientTape() as tape:
             terms, loss = self.training_loss(batch, step)
             scaled_loss = self.optimizer.scale_loss(loss)
-        update = (self.optimizer, tape.gradient(scaled_loss, variables), variables)
+        gradients = replicas.summed(tape.gradient(scaled_loss, variables))
+        update = (self.optimizer, gradients, variables)
         self._apply_if_finite(terms, [update], step)
         return figures(terms, loss)
 
     def training_loss(self, batch: dict[str, Any], step: Any) -> tuple[ElboTerms, Any]:
-        """What step `step` minimises of a batch whose pixels are floats: the terms to track, and the mean loss."""
-        terms = self.training_terms(batch["x"], step)
+        """What step `step` minimises of a batch whose pixels are floats: the terms to track, and the mean loss.
+
+        Where replicas share the batch, both are of the whole of it.
+        """
+        terms = replicas.whole_terms(self.training_terms(batch["x"], step))
         return terms, ops.mean(self.objective(terms, step))
 
     def training_pixels(self, x: Any, step: Any) -> Any:
@@ -363,12 +367,13 @@ class VAE(keras.Model):
     def test_step(self, data: Any) -> dict[str, Any]:
         """The objective at its final weights, with noise that is the same in every epoch."""
         batch = as_batch(data)
-        key = batch["index"][0] if "index" in batch else 0
+        key = batch["key"] if "key" in batch else batch["index"][0] if "index" in batch else 0
         x = self.target(batch["x"], key, "binarise validation")
         terms, loss = self.validation_loss({**batch, "x": x}, key)
         if self.has_kl:
             kl = terms.kl_per_dimension
-            kl = dimension_kl(self.prior, self.posterior, self.encode(x)) if kl is None else kl
+            if kl is None:
+                kl = replicas.whole(dimension_kl(self.prior, self.posterior, self.encode(x)))
             self.validation_kl.record(ops.mean(kl, axis=0), ops.shape(kl)[0])
         return self._track(figures(terms, loss))
 
@@ -377,6 +382,7 @@ class VAE(keras.Model):
         x = batch["x"]
         noise = self.noise_for(x, key, "validation", self.objective.num_samples)
         terms = self.elbo_terms(x, noise, prior_noise=self.prior_noise_for(x, key, "prior validation"))
+        terms = replicas.whole_terms(terms)
         return terms, ops.mean(self.objective.final(terms))
 
     def _track(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,8 @@ class Health:
 
     def failure(self) -> tuple[int, str] | None:
         """(step, term) of the first non-finite loss, or None."""
-        step = int(self.first_bad_step)
-        return None if step < 0 else (step, TERMS[int(self.first_bad_term)])
+        step = int(self.first_bad_step.numpy())
+        return None if step < 0 else (step, TERMS[int(self.first_bad_term.numpy())])
 
 
 class Average:
@@ -58,5 +58,5 @@ class Average:
     @property
     def mean(self) -> Any:
         """None where nothing was recorded."""
-        count = float(self.count)
+        count = float(self.count.numpy())
         return None if count == 0.0 else self.total.numpy() / count

@@ -29,15 +29,30 @@ def tensor_key(seed: int, step: Any, purpose: str) -> Any:
     return tf.stack([first, tf.cast(step, tf.int64)])
 
 
-def normal(shape: Sequence[Any], seed: int, step: Any, purpose: str) -> Any:
-    """Standard normal float32 noise of `shape`, a pure function of (seed, step, purpose)."""
+def normal(shape: Sequence[Any], seed: int, step: Any, purpose: str, rows: int = 0) -> Any:
+    """Standard normal float32 noise of `shape`, a pure function of (seed, step, purpose).
+
+    Where replicas share a batch, each draws the noise of the whole and takes its own rows, along the axis `rows`.
+    """
     import tensorflow as tf
 
-    return tf.random.stateless_normal(shape, tensor_key(seed, step, purpose), alg="philox")
+    return _of_own_rows(tf.random.stateless_normal, shape, tensor_key(seed, step, purpose), rows)
 
 
-def uniform(shape: Sequence[Any], seed: int, step: Any, purpose: str) -> Any:
-    """Float32 in [0, 1) of `shape`, a pure function of (seed, step, purpose)."""
+def uniform(shape: Sequence[Any], seed: int, step: Any, purpose: str, rows: int = 0) -> Any:
+    """Float32 in [0, 1) of `shape`, a pure function of (seed, step, purpose); rows as in `normal`."""
     import tensorflow as tf
 
-    return tf.random.stateless_uniform(shape, tensor_key(seed, step, purpose), alg="philox")
+    return _of_own_rows(tf.random.stateless_uniform, shape, tensor_key(seed, step, purpose), rows)
+
+
+def _of_own_rows(draw: Any, shape: Sequence[Any], key: Any, axis: int) -> Any:
+    import tensorflow as tf
+
+    from vae_tf import replicas
+
+    own = replicas.own_rows()
+    if own is None:
+        return draw(shape, key, alg="philox")
+    whole = [*shape[:axis], own.total, *shape[axis + 1 :]]
+    return tf.gather(draw(whole, key, alg="philox"), own.positions, axis=axis)

@@ -3,6 +3,7 @@
 "Semi-supervised learning with deep generative models", NIPS 2014; equations are numbered as there.
 """
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from vae_tf import random
+from vae_tf import random, replicas
 from vae_tf.errors import UserError
 from vae_tf.model import VAE
 from vae_tf.parts import ElboTerms, build_part
@@ -181,6 +182,8 @@ class M2(Labelled, VAE):
 
     def loss_of(self, classes: ElboTerms, log_q: Any, labels: Any, objective: Any) -> tuple[ElboTerms, Any]:
         """U's terms, and the loss of eq. 9 divided by the number of pictures."""
+        if replicas.own_rows() is not None:
+            classes, log_q, labels = whole_classes(classes, log_q, labels)
         self.track_classes(log_q, labels)
         loss = ops.mean(objective(marginal(classes, log_q, labels)))
         return marginal(classes, log_q), loss + self.alpha * classification_loss(log_q, labels)
@@ -354,6 +357,14 @@ def marginal(classes: ElboTerms, log_q: Any, labels: Any = None) -> ElboTerms:
         log_pz=classes.log_pz,
         kl=ops.sum(weights * divergence, axis=0) + negative_entropy + ops.log(float(num_classes)),
     )
+
+
+def whole_classes(classes: ElboTerms, log_q: Any, labels: Any) -> tuple[ElboTerms, Any, Any]:
+    """What `M2.loss_of` needs of the pictures of the whole batch, where replicas share one."""
+    # What the posterior was read from lies under every class, and nothing asks for it.
+    classes = dataclasses.replace(classes, posterior={})
+    classes = replicas.whole_terms(classes, (*replicas.ROWS_COME_SECOND, "kl"))
+    return classes, replicas.whole(log_q), ops.cast(replicas.whole(labels), "int64")
 
 
 def mean_of_drawn(values: Any, batch: dict[str, Any]) -> Any:

@@ -29,7 +29,7 @@ class Augmentation:
             flip = random.uniform((size, 1, 1, 1), seed, step, "mirror") < 0.5
             x = tf.where(flip, tf.reverse(x, [2]), x)
         if self.shift:
-            moves = random.uniform((2, size, 1), seed, step, "shift")
+            moves = random.uniform((2, size, 1), seed, step, "shift", rows=1)
             moves = tf.cast(tf.floor(moves * (2 * self.shift + 1)), tf.int32) - self.shift
             rows = tf.clip_by_value(tf.range(height)[None] + moves[0], 0, height - 1)
             columns = tf.clip_by_value(tf.range(width)[None] + moves[1], 0, width - 1)

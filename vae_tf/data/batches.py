@@ -1,5 +1,6 @@
 """Batches from a memory map: indices first, then one gather per batch, stored pixels to the device."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -40,8 +41,33 @@ def position_stream(
     return positions
 
 
-def gather(images: NDArray[Any], labels: NDArray[np.int64]) -> Callable[[Any], dict[str, Any]]:
-    """A tf.data function from indices [B] to a batch dictionary."""
+@dataclasses.dataclass(frozen=True)
+class Replicas:
+    """Which of the replicas that share each batch this process feeds: `local` of `total`, from `first` on."""
+
+    total: int
+    first: int
+    local: int
+
+    def split(self, indices: Any) -> dict[str, Any]:
+        """From the indices of a whole batch [B] to those of own rows.
+
+        Replica r takes rows r·m to (r + 1)·m, m = ⌈B / total⌉. Missing ones are padded by the last row again.
+
+        Returns:
+            index [local, m], `total`: B, and `key`: the first index of the whole batch.
+        """
+        size = indices.shape[0] or tf.shape(indices)[0]
+        count = (size + self.total - 1) // self.total
+        positions = tf.minimum(tf.range(self.first * count, (self.first + self.local) * count), size - 1)
+        index = tf.reshape(tf.gather(indices, positions), (self.local, count))
+        return {"index": index, "total": tf.convert_to_tensor(size), "key": indices[0]}
+
+
+def gather(
+    images: NDArray[Any], labels: NDArray[np.int64], replicas: Replicas | None = None
+) -> Callable[[Any], dict[str, Any]]:
+    """A tf.data function from indices [B] to a batch dictionary, or to own rows of it ([local, m, …])."""
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
         return np.ascontiguousarray(images[indices])
@@ -50,10 +76,15 @@ def gather(images: NDArray[Any], labels: NDArray[np.int64]) -> Callable[[Any], d
 
     def batch(indices: Any) -> dict[str, Any]:
         x = tf.numpy_function(read, [indices], images.dtype, stateful=False)
-        x = tf.ensure_shape(x, (indices.shape[0], *images.shape[1:]))
+        x = tf.ensure_shape(x, (*indices.shape, *images.shape[1:]))
         return {"x": x, "label": tf.gather(constant_labels, indices), "index": indices}
 
-    return batch
+    def own_rows(indices: Any) -> dict[str, Any]:
+        assert replicas is not None, "see below"
+        split = replicas.split(indices)
+        return {**batch(split["index"]), **split}
+
+    return batch if replicas is None else own_rows
 
 
 def training_batches(
@@ -64,6 +95,7 @@ def training_batches(
     seed: int,
     first_step: int = 0,
     num_labelled: int = 0,
+    replicas: Replicas | None = None,
 ) -> tf.data.Dataset:
     """An endless stream of shuffled batches, beginning at `first_step`.
 
@@ -78,6 +110,7 @@ def training_batches(
         seed: Key of the order.
         first_step: Step of the first batch.
         num_labelled: Labelled pictures added to each batch, unless all or none have a class.
+        replicas: Whose rows to read, where several share each batch.
     """
     positions = position_stream(len(indices), batch_size, seed)
     labelled = indices[labels[indices] >= 0]
@@ -95,17 +128,22 @@ def training_batches(
         )
 
     steps = tf.data.Dataset.counter(start=first_step, dtype=tf.int64)
-    found = steps.map(select).map(gather(images, labels), num_parallel_calls=2)
-    if num_added:
+    found = steps.map(select).map(gather(images, labels, replicas), num_parallel_calls=2)
+    # Only M1+M2 asks which rows were added, and it is not trained by several replicas.
+    if num_added and replicas is None:
         added_rows = np.arange(batch_size + num_added) >= batch_size
         found = found.map(lambda batch: {**batch, "added": added_rows})
     return found.prefetch(4)
 
 
 def ordered_batches(
-    images: NDArray[Any], labels: NDArray[np.int64], indices: NDArray[np.int64], batch_size: int
+    images: NDArray[Any],
+    labels: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    batch_size: int,
+    replicas: Replicas | None = None,
 ) -> tf.data.Dataset:
     """The pictures at `indices` once, in order; the last batch may be smaller."""
     dataset = tf.data.Dataset.from_tensor_slices(np.asarray(indices, dtype=np.int64))
-    dataset = dataset.batch(batch_size).map(gather(images, labels), num_parallel_calls=2)
+    dataset = dataset.batch(batch_size).map(gather(images, labels, replicas), num_parallel_calls=2)
     return dataset.prefetch(2)

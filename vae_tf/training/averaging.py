@@ -3,9 +3,7 @@
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from keras import ops
 
 
 class WeightAverage:
@@ -22,9 +20,7 @@ class WeightAverage:
     def __init__(self, variables: list[Any], decay: float = 0.998) -> None:
         self.decay = decay
         self.variables = variables
-        self.averages = [
-            keras.Variable(ops.convert_to_numpy(v.value), dtype="float32", trainable=False) for v in variables
-        ]
+        self.averages = [keras.Variable(v.numpy(), dtype="float32", trainable=False) for v in variables]
 
     def update(self, step: Any) -> None:
         """Takes the weights after step `step` (from 0) into the average; runs inside the graph."""
@@ -50,4 +46,4 @@ class WeightAverage:
     def weights_of(self, model: Any) -> list[Any]:
         """The model's weights as NumPy arrays, in the order of `set_weights`, averages in the place of weights."""
         averages = {id(v): average for v, average in zip(self.variables, self.averages, strict=True)}
-        return [np.array(averages.get(id(weight), weight)) for weight in model.weights]
+        return [averages.get(id(weight), weight).numpy() for weight in model.weights]

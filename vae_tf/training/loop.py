@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from vae_tf.training.averaging import WeightAverage
+from vae_tf.training.distribution import Distribution, ReplicatedAdam
 from vae_tf.training.plan import AVERAGE_DECAY, Plan, make_optimizer
 from vae_tf.training.state import load_state, load_weights, save_state, save_weights
 
@@ -43,6 +44,7 @@ class Loop(keras.callbacks.Callback):
         wants_stop: Asked at each execution boundary.
         facts: Where an earlier part of this training ended.
         best: Weights that an earlier part found best.
+        distribution: Of all who train this model, the chief alone writes.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class Loop(keras.callbacks.Callback):
         wants_stop: Callable[[], bool],
         facts: dict[str, Any],
         best: list[Any] | None,
+        distribution: Distribution,
     ) -> None:
         super().__init__()
+        self.distribution = distribution
         self.plan, self.folder, self.listener, self.wants_stop = plan, folder, listener, wants_stop
         self.facts, self.best = facts, best
         self.best_is_saved = best is not None
@@ -66,7 +70,7 @@ class Loop(keras.callbacks.Callback):
 
     @property
     def step(self) -> int:
-        return int(self.model.steps_taken.value)
+        return int(self.model.steps_taken.numpy())
 
     @property
     def seconds(self) -> float:
@@ -75,7 +79,7 @@ class Loop(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self.model.health.failure() is not None:
             self.status = "not finite"
-        elif self.wants_stop():
+        elif self.distribution.anyone(self.wants_stop()):
             self.status = "interrupted"
         if self.status != "finished":
             self.model.stop_training = True
@@ -110,8 +114,9 @@ class Loop(keras.callbacks.Callback):
             record["scale"] = float(self.model.likelihood.standard_deviation)
         record |= self.watched()
         record["is_best"] = self.keep_if_best(record)
-        with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        if self.distribution.is_chief:
+            with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
         self.facts.update(epoch=epoch + 1)
         self.save_if_due()
         self.listener({"event": "epoch", **record, "speed": self.speed()})
@@ -121,7 +126,7 @@ class Loop(keras.callbacks.Callback):
         norm, kl = self.model.gradient_norm, self.model.validation_kl.mean
         found: dict[str, Any] = {}
         if norm.mean is not None:
-            found.update(gradient_norm=float(norm.mean), largest_gradient_norm=float(norm.highest))
+            found.update(gradient_norm=float(norm.mean), largest_gradient_norm=float(norm.highest.numpy()))
         if kl is not None:
             found["val_kl_per_dimension"] = [float(f"{value:.4g}") for value in kl]
         return found
@@ -143,6 +148,8 @@ class Loop(keras.callbacks.Callback):
     def save(self) -> None:
         """Both states on disk; the best goes first, since the last names its epoch."""
         self.facts.update(step=self.step, seconds=self.seconds)
+        if not self.distribution.is_chief:
+            return
         if self.best is not None and not self.best_is_saved:
             save_weights(self.folder / "checkpoints" / "best.npz", self.best, self.facts)
             self.best_is_saved = True
@@ -150,25 +157,28 @@ class Loop(keras.callbacks.Callback):
         self.last_save = time.monotonic()
 
 
-def prepare(model: Any, plan: Plan, jit_compile: bool) -> None:
+def prepare(model: Any, plan: Plan, jit_compile: bool, several: bool = False) -> None:
     """Compiles the model for the plan, with its optimizer, weight average and augmentation."""
     from vae_tf.data.augmentation import Augmentation
 
+    adam = ReplicatedAdam if several else None
     model.augmentation = Augmentation(**plan.augmentation) if plan.augmentation else None
     model.weight_average = WeightAverage(model.trainable_variables, AVERAGE_DECAY)
     model.compile(
-        optimizer=make_optimizer(plan, model.phases),
+        optimizer=make_optimizer(plan, model.phases, adam),
         jit_compile=jit_compile,
         steps_per_execution=plan.steps_per_execution,
     )
     model.optimizer.build(model.trainable_variables)
 
 
-def restore(model: Any, folder: Path) -> tuple[dict[str, Any], list[Any] | None]:
+def restore(model: Any, folder: Path, writes: bool = True) -> tuple[dict[str, Any], list[Any] | None]:
     """The state that an earlier process left in `folder`, put into the model: (facts, best weights)."""
     fresh = {"epoch": 0, "step": 0, "seconds": 0.0, "best_epoch": 0, "best_value": float("inf")}
     checkpoints = folder / "checkpoints"
     if not (checkpoints / "last.npz").exists():
+        if writes:
+            forget_metrics_after(folder / "metrics.jsonl", 0)
         return fresh, None
     facts = load_state(checkpoints / "last.npz", model)
     best = None
@@ -177,12 +187,15 @@ def restore(model: Any, folder: Path) -> tuple[dict[str, Any], list[Any] | None]
         if best_facts["best_epoch"] > facts["epoch"]:
             # Written after the last state, just before a crash: the same epochs will find it again.
             best, facts["best_value"] = None, float("inf")
-    forget_metrics_after(folder / "metrics.jsonl", facts["epoch"])
+    if writes:
+        forget_metrics_after(folder / "metrics.jsonl", facts["epoch"])
     return facts, best
 
 
 def forget_metrics_after(path: Path, epoch: int) -> None:
     """Drops the lines of epochs that the restored state does not know, and a half-written last line."""
+    if not path.exists():
+        return
     kept = [line for line in read_metrics(path) if line["epoch"] <= epoch]
     partial = path.with_suffix(".partial")
     partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
@@ -211,6 +224,7 @@ def fit(
     listener: Listener = lambda event: None,
     wants_stop: Callable[[], bool] = lambda: False,
     callbacks: list[Any] | None = None,
+    distribution: Distribution | None = None,
 ) -> tuple[Outcome, list[Any] | None]:
     """Trains until the plan is done, going on from the state in `folder` where there is one.
 
@@ -224,14 +238,22 @@ def fit(
         listener: Told of each batch and epoch.
         wants_stop: Asked at each execution boundary.
         callbacks: Further Keras callbacks.
+        distribution: Who trains it together; the model was made by its `build`, and the datasets hold the rows of its
+            `replicas`. None: this process alone, on one device.
 
     Returns:
         How it ended, and the best weights (averaged) as NumPy arrays.
     """
-    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    prepare(model, plan, jit_compile)
-    facts, best = restore(model, folder)
-    loop = Loop(plan, folder, listener, wants_stop, facts, best)
+    distribution = distribution or Distribution()
+    if distribution.is_chief:
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    several = distribution.strategy is not None
+    # XLA knows no exchange between replicas on a CPU.
+    distribution.build(lambda: prepare(model, plan, jit_compile and not several, several))
+    distribution.take_over(model, plan.steps_per_execution)
+    facts, best = restore(model, folder, distribution.is_chief)
+    distribution.check_agreement(int(facts["step"]))
+    loop = Loop(plan, folder, listener, wants_stop, facts, best, distribution)
     epoch, begun = divmod(int(facts["step"]), plan.steps_per_epoch)
     if epoch >= plan.epochs:
         return Outcome("finished", None, facts), best

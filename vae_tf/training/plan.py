@@ -29,6 +29,7 @@ SHARE_OF_LABELLED = 0.25
 class Plan:
     """All numbers that the loop needs; `notes` say how they were chosen.
 
+    `batch_size` is that of the whole batch, however many replicas share it.
     `num_labelled` pictures with a class are added to each batch, where the model learns from few.
     """
 
@@ -54,6 +55,7 @@ def make_plan(
     image_shape: tuple[int, ...],
     first_epoch: int = 0,
     learns_classes: bool = False,
+    num_replicas: int = 1,
 ) -> Plan:
     """Fills in what `config` leaves open.
 
@@ -63,11 +65,18 @@ def make_plan(
         image_shape: (H, W, C); (T,) of sentences.
         first_epoch: Epochs that a parent run has done; `config.epochs` come after them.
         learns_classes: Whether pictures with a class are worth more than others.
+        num_replicas: Devices that share each batch; its size is rounded to a multiple of them.
     """
-    batch_size = min(config.batch_size or default_batch_size(num_pictures), max(num_pictures, 1))
+    wanted = min(config.batch_size or default_batch_size(num_pictures), max(num_pictures, 1))
+    batch_size = max(wanted // num_replicas, 1) * num_replicas
     steps_per_epoch = math.ceil(num_pictures / batch_size)
     epochs = config.epochs or max(SMALLEST_NUM_EPOCHS, math.ceil(DEFAULT_NUM_STEPS / steps_per_epoch))
     augmentation, note = choose_augmentation(config.augment, num_pictures, image_shape)
+    rounded = (
+        [f"Batches of {batch_size} instead of {wanted}: each of {num_replicas} replicas takes equally many."]
+        if batch_size != wanted
+        else []
+    )
     return Plan(
         batch_size=batch_size,
         steps_per_epoch=steps_per_epoch,
@@ -77,7 +86,7 @@ def make_plan(
         steps_per_execution=largest_divisor(steps_per_epoch, LARGEST_NUM_STEPS_PER_EXECUTION),
         augmentation=augmentation,
         seed=config.seed,
-        notes=(note,),
+        notes=(note, *rounded),
         num_labelled=math.ceil(batch_size * SHARE_OF_LABELLED) if learns_classes else 0,
     )
 
@@ -125,13 +134,14 @@ def choose_augmentation(
     return chosen, f"Training pictures are {said} at random.{advice}"
 
 
-def make_optimizer(plan: Plan, phases: Sequence[int] = ()) -> Any:
+def make_optimizer(plan: Plan, phases: Sequence[int] = (), adam: Any = None) -> Any:
     """Adam with a clipped gradient, on the plan's schedule.
 
     Args:
         plan: How long, and how fast.
         phases: Steps at which another part of the model begins to learn: the schedule begins anew there, so that the
             part before ends as slowly as a model of its own would.
+        adam: Another class in the place of `Adam`.
     """
     from vae_tf.training.optimizer import Adam
     from vae_tf.training.schedules import Phases
@@ -140,7 +150,7 @@ def make_optimizer(plan: Plan, phases: Sequence[int] = ()) -> Any:
     lengths = np.diff([0, *begins, plan.num_steps])
     schedules = [learning_rate(plan, int(length)) for length in lengths]
     rate = Phases(schedules, begins) if begins else schedules[0]
-    return Adam(rate, beta_2=ADAM_BETA_2, global_clipnorm=CLIP_NORM)
+    return (adam or Adam)(rate, beta_2=ADAM_BETA_2, global_clipnorm=CLIP_NORM)
 
 
 def learning_rate(plan: Plan, num_steps: int) -> Any:

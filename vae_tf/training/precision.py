@@ -62,6 +62,16 @@ def resolve(requested: str, recipe: str, device: str | None = None, capable: boo
     return Precision("float32", jit_compile, name, "float32: this CPU has no bfloat16 instructions")
 
 
+def without_xla(precision: Precision) -> Precision:
+    """The same for several replicas, which could not exchange anything from within XLA's code on a CPU."""
+    if not precision.jit_compile:
+        return precision
+    reason = precision.reason.split(":")[0].replace(" with XLA", "")
+    return dataclasses.replace(
+        precision, jit_compile=False, reason=f"{reason}: several replicas train without XLA"
+    )
+
+
 def find_device() -> tuple[str, str, bool]:
     """(kind, name, whether it computes bfloat16 in hardware) of the device that TensorFlow will use."""
     import tensorflow as tf

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from vae_tf.artifacts import load_arrays, save_arrays
 
@@ -21,7 +20,7 @@ def variables_of(model: Any) -> dict[str, Any]:
 
 def save_state(path: Path, model: Any, facts: dict[str, Any]) -> None:
     """Writes the training's state with `facts` (epoch, best value, …), atomically."""
-    arrays = {name: ops.convert_to_numpy(v.value) for name, v in variables_of(model).items()}
+    arrays = {name: v.numpy() for name, v in variables_of(model).items()}
     save_arrays(path, facts=np.array(json.dumps(facts)), **arrays)
 
 
