@@ -11,7 +11,7 @@ $(VENV)/installed: requirements.txt constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements.txt
 	touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-formats.txt requirements-remote.txt
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-formats.txt requirements-remote.txt requirements-ray.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	touch $@
 

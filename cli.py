@@ -13,6 +13,7 @@ import typer
 
 from pipelines.command_line import Shared, sharing
 from pipelines.shared_options import (
+    ENGINE,
     SOURCES,
     Epochs,
     Latent,
@@ -22,6 +23,7 @@ from pipelines.shared_options import (
     Seed,
     SourceArgument,
     Thumbnails,
+    engine_options,
     label_options,
     training_options,
 )
@@ -53,14 +55,18 @@ def refuse_other_options(context: typer.Context, allowed: tuple[str, ...]) -> No
     Raises:
         UserError: An option outside `allowed` was typed.
     """
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if name not in allowed and source is not None and source.name == "COMMANDLINE":
-            raise UserError(
-                f"--{name.rstrip('_').replace('_', '-')} cannot be changed in a run that goes on.",
-                f"With --{allowed[0]} come: {', '.join('--' + other for other in allowed[1:])}. "
-                "For another configuration train a new run.",
-            )
+    for name in typed(context) - set(allowed):
+        raise UserError(
+            f"--{name.rstrip('_').replace('_', '-')} cannot be changed in a run that goes on.",
+            f"With --{allowed[0]} come: {', '.join('--' + other for other in allowed[1:])}. "
+            "For another configuration train a new run.",
+        )
+
+
+def typed(context: typer.Context) -> set[str]:
+    """Names of the parameters that were typed."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
 
 
 @app.command(
@@ -68,7 +74,7 @@ def refuse_other_options(context: typer.Context, allowed: tuple[str, ...]) -> No
     epilog="Examples: train faces/ --latent 30 · train scans.zip --labels facts.csv --group-column patient · "
     "train mnist.npz --recipe mlp --augment none · train good/ --test other/ · train --config run.toml --dry-run",
 )
-@sharing(label_options, training_options)
+@sharing(label_options, training_options, engine_options)
 def train(
     context: typer.Context,
     options: Shared,
@@ -85,7 +91,7 @@ def train(
     workers: Annotated[
         int,
         typer.Option(
-            help="Processes on this machine that share each batch. Several machines: see docs/scaling.md.",
+            help="Processes on this machine, or on those of --engine ray, that share each batch.",
             min=1,
             max=64,
         ),
@@ -105,15 +111,21 @@ def train(
         )
     if source is None:
         allowed = (
-            ("resume", "tensorboard", "workers")
+            ("resume", "tensorboard", "workers", "engine", "address")
             if resume is not None
-            else ("extend", "epochs", "name", "tensorboard", "workers")
+            else ("extend", "epochs", "name", "tensorboard", "workers", "engine", "address")
         )
         refuse_other_options(context, allowed)
+    engine, address = options.pop("engine"), options.pop("address")
     wanted = None if source is None else configuration({"source": source, **options})
     from pipelines import chain
 
-    if wanted is not None:
+    if chain.uses_ray(engine, address) and not dry_run:
+        task = {"config": wanted, "resume": resume, "extend": extend, "epochs": epochs}
+        chain.train_on_ray(
+            {**task, "name": name, "tensorboard": tensorboard}, workers, address, options["thumbnails"]
+        )
+    elif wanted is not None:
         chain.train(wanted, name, options["thumbnails"], dry_run, tensorboard, workers)
     elif resume is not None:
         chain.resume(resume, tensorboard, workers)
@@ -123,15 +135,42 @@ def train(
 
 @app.command(
     rich_help_panel="Chain",
-    epilog="Examples: embed · embed 3 new-faces/ --labels facts.csv · embed faces-conv-z30 scans.zip",
+    epilog="Examples: embed · embed 3 new-faces/ --labels facts.csv · embed faces-conv-z30 scans.zip · "
+    "embed 3 s3://bucket/faces --engine ray --address auto --to s3://bucket/scores",
 )
-@sharing(label_options)
-def embed(options: Shared, run: RunArgument = None, source: OtherSource = None) -> None:
-    """Posterior mean and standard deviation of every picture of the run, or of another source."""
-    wanted = None if source is None else configuration({"source": source, **options})
+@sharing(label_options, engine_options)
+def embed(
+    context: typer.Context,
+    options: Shared,
+    run: RunArgument = None,
+    source: OtherSource = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="With --engine ray: a new folder, or its URL, for Parquet files; inside the run where left out.",
+            metavar="DIR",
+            rich_help_panel=ENGINE,
+        ),
+    ] = None,
+) -> None:
+    """Posterior mean and standard deviation of every picture of the run, or of another source.
+
+    With --engine ray also scores, as Parquet files and without pages: for any number of pictures.
+    """
     from pipelines import chain
 
-    chain.embed(run, wanted)
+    engine, address = options.pop("engine"), options.pop("address")
+    if chain.uses_ray(engine, address):
+        for name in typed(context) - {"engine", "address", "to", "run", "source"}:
+            raise UserError(
+                f"--{name.rstrip('_').replace('_', '-')} has no effect with --engine ray.",
+                "It reads a folder of pictures, each by itself.",
+            )
+        chain.embed_on_ray(run, source, address, to)
+        return
+    if to is not None:
+        raise UserError("--to goes with --engine ray.", "Without it latents.csv is written into the run.")
+    chain.embed(run, None if source is None else configuration({"source": source, **options}))
 
 
 @app.command(

@@ -9,6 +9,7 @@ from pipelines.command_line import complete_recipes, complete_runs, read_config_
 
 DATA, LABELS, MODEL, TRAINING = "Pictures", "Labels, groups and facts", "Model", "Training"
 TEXT = "Sentences"
+ENGINE = "Engine"
 
 RunArgument = Annotated[
     str | None,
@@ -54,6 +55,27 @@ ConfigFile = Annotated[
         callback=read_config_file,
     ),
 ]
+
+
+def engine_options(
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="local, or ray: on as many machines as a Ray cluster has (requirements-ray.txt).",
+            metavar="ENGINE",
+            rich_help_panel=ENGINE,
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster: auto, HOST:PORT; RAY_ADDRESS or this machine where left out.",
+            metavar="ADDRESS",
+            rich_help_panel=ENGINE,
+        ),
+    ] = None,
+) -> None:
+    """Where the work is done; shared by the commands that a cluster can do."""
 
 
 def label_options(

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -534,6 +535,10 @@ def explain_stop(run: Run, outcome: Any) -> None:
 @contextmanager
 def stop_on_signals() -> Iterator[Callable[[], bool]]:
     """Ctrl-C asks the loop to stop at the next boundary; a second Ctrl-C stops at once."""
+    if threading.current_thread() is not threading.main_thread():
+        # Python gives signals to the main thread alone: whoever owns that one stops the training.
+        yield lambda: False
+        return
     received: list[int] = []
 
     def handle(number: int, frame: Any) -> None:

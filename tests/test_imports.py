@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = {
     "tensorflow", "keras", "sklearn", "umap", "openTSNE", "matplotlib", "seaborn", "scipy", "pandas", "numpy", "PIL",
+    "ray", "fsspec",
 }  # fmt: skip
 
 
@@ -56,6 +57,15 @@ def reaches(names, *packages):
 def test_rooms_call_downwards_only(room, forbidden):
     found = {str(path.relative_to(ROOT)): reaches(imports(path), *forbidden) for path in files(room)}
     assert found and not {path: names for path, names in found.items() if names}
+
+
+def test_only_what_is_named_after_ray_imports_it():
+    places = {
+        path.relative_to(ROOT).as_posix()
+        for path in files("vae_tf") + files("reports") + files("pipelines") + [ROOT / "cli.py"]
+        if reaches(imports(path), "ray")
+    }
+    assert places and all(place.startswith("pipelines/ray_") for place in places)
 
 
 def test_a_rule_would_catch_an_offender(tmp_path):

@@ -276,6 +276,21 @@ class Decoded:
 
 def decoder(source: Source, shape: Shape) -> Callable[[int], Decoded | str]:
     """A function from a position to pixels, or to the reason (a string) why there are none."""
+    shaped = shaper(shape)
+
+    def decode(position: int) -> Decoded | str:
+        try:
+            values = source.read(position)
+            height, width, channels = values.shape
+            return Decoded(shaped(values).tobytes(), (height, width, channels))
+        except UnusablePicture as error:
+            return str(error)
+
+    return decode
+
+
+def shaper(shape: Shape) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """A function from values [h, w, 1 or 3] to stored pixels [H, W, C]; raises UnusablePicture where none are there."""
     import tensorflow as tf
 
     from vae_tf.data.resize import resize
@@ -286,20 +301,16 @@ def decoder(source: Source, shape: Shape) -> Callable[[int], Decoded | str]:
 
     resizers = {1: make(1), 3: make(3)}
 
-    def decode(position: int) -> Decoded | str:
-        try:
-            values = source.read(position)
-        except UnusablePicture as error:
-            return str(error)
+    def shaped(values: NDArray[Any]) -> NDArray[Any]:
         if values.dtype == np.float32 and not np.isfinite(values).all():
-            return "holds values that are no finite numbers"
+            raise UnusablePicture("holds values that are no finite numbers")
         pixels = to_dtype(rescale(values, shape.value_range), shape.dtype)
-        if pixels.shape != shape.image_shape:
-            pixels = resizers[pixels.shape[-1]](pixels).numpy()
-        height, width, channels = values.shape
-        return Decoded(pixels.tobytes(), (height, width, channels))
+        if pixels.shape == shape.image_shape:
+            return pixels
+        resized: NDArray[Any] = resizers[pixels.shape[-1]](pixels).numpy()
+        return resized
 
-    return decode
+    return shaped
 
 
 def to_dtype(values: NDArray[Any], dtype: str) -> NDArray[Any]:

@@ -62,18 +62,6 @@ class Embedding:
         return np.asarray(told > SMALLEST_INFORMATION)
 
 
-def posteriors(model: Any, x: Any) -> tuple[Any, ...]:
-    """Mean, standard deviation, KL and what the posterior keeps, [B, d] each, as in `Embedding`."""
-    parameters = model.encode(x)
-    kept = [parameters[name] for name in model.posterior.kept]
-    marginal = Normal(parameters["mean"], parameters["log_variance"])
-    if model.posterior.is_deterministic:
-        nothing = tf.fill(tf.shape(marginal.mean), np.float32("nan"))
-        return marginal.mean, tf.zeros_like(marginal.mean), nothing, *kept
-    kl = dimension_kl(model.prior, model.posterior, parameters)
-    return marginal.mean, marginal.standard_deviation, kl, *kept
-
-
 def embed(model: Any, batches: Any) -> Embedding:
     """Encodes every batch of a dataset, in order.
 
@@ -81,8 +69,23 @@ def embed(model: Any, batches: Any) -> Embedding:
         model: A `VAE`.
         batches: Dataset of batch dictionaries.
     """
-    graph = model.graphs.setdefault("embed", tf.function(functools.partial(posteriors, model)))
+    graph = model.graphs.setdefault("embed", tf.function(functools.partial(codes, model)))
     step = graph.get_concrete_function(batches.element_spec["x"])
     pieces = [[value.numpy() for value in step(batch["x"])] for batch in batches]
     mean, deviation, kl, *kept = (np.concatenate(column) for column in zip(*pieces, strict=True))
     return Embedding(mean, deviation, kl, dict(zip(model.posterior.kept, kept, strict=True)))
+
+
+def codes(model: Any, x: Any) -> tuple[Any, ...]:
+    """Tensors [B, d] of pictures [B, H, W, C], or tokens: mean, standard deviation, KL, and what the posterior adds.
+
+    See `Embedding` for their meaning.
+    """
+    parameters = model.encode(x)
+    kept = [parameters[name] for name in model.posterior.kept]
+    marginal = Normal(parameters["mean"], parameters["log_variance"])
+    if model.posterior.is_deterministic:
+        unknown = tf.fill(tf.shape(marginal.mean), np.float32("nan"))
+        return marginal.mean, tf.zeros_like(marginal.mean), unknown, *kept
+    kl = dimension_kl(model.prior, model.posterior, parameters)
+    return marginal.mean, marginal.standard_deviation, kl, *kept

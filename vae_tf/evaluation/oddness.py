@@ -78,7 +78,7 @@ class BoundsScorer:
         """Of stored pictures [N, H, W, C]."""
         elbo, weighted = [np.zeros(0)], [np.zeros(0)]
         for start in range(0, len(pictures), BATCH_SIZE):
-            x = self._target(pictures[start : start + BATCH_SIZE])
+            x = self.target(pictures[start : start + BATCH_SIZE])
             mean, total = LogMean(len(x)), np.zeros(len(x))
             for key, done in enumerate(range(0, self.num_samples, self.piece)):
                 num = min(self.piece, self.num_samples - done)
@@ -91,7 +91,7 @@ class BoundsScorer:
                 progress(start + len(x), len(pictures))
         return Bounds(np.concatenate(elbo), np.concatenate(weighted))
 
-    def _target(self, pictures: NDArray[Any]) -> Any:
+    def target(self, pictures: NDArray[Any]) -> Any:
         """What the likelihood is asked about: grey pixels, or black and white ones, drawn by one noise for all."""
         x = tf.constant(to_unit(pictures))
         if not self.model.binarised:
