@@ -4,7 +4,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from vae_tf.artifacts import hash_of
 from vae_tf.errors import UserError
@@ -164,7 +163,3 @@ def expand_counts(text: str) -> list[int]:
     """Slurm's "2(x3),1" to 2, 2, 2, 1."""
     found = re.findall(r"(\d+)(?:\(x(\d+)\))?", text)
     return [int(count) for count, times in found for _ in range(int(times or 1))]
-
-
-def describe(cluster: Cluster) -> dict[str, Any]:
-    return {"workers": len(cluster.addresses), "origin": cluster.origin, "job": cluster.job}
