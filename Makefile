@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = $(VENV)/bin
 RUN = $(BIN)/python
 
-.PHONY: demo test test-slow style quality clean
+.PHONY: demo bench bench-gpu test test-slow style quality clean
 
 # The stamps make an environment once, and again when the requirements change.
 $(VENV)/installed: requirements.txt constraints.txt
@@ -23,6 +23,23 @@ test: $(VENV)/installed-dev
 
 test-slow: $(VENV)/installed-dev
 	$(RUN) -m pytest -n auto --maxprocesses 4 -m "slow or not slow"
+
+# PyTorch and pythae are for the comparison alone. Where `torch` would bring CUDA along, choose its CPU wheel first.
+$(VENV)/installed-bench: $(VENV)/installed-dev benchmarks/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/requirements.txt
+	touch $@
+
+bench: $(VENV)/installed-bench
+	$(RUN) -m benchmarks.speed.beside --seconds 1.5 --rounds 3
+	$(RUN) -m benchmarks.speed.input
+	$(RUN) -m benchmarks.speed.growth
+	$(RUN) -m benchmarks.speed.maps --million
+	$(RUN) -m benchmarks.speed.time_to_quality mnist london orl
+	$(RUN) -m benchmarks.speed.report
+
+bench-gpu: $(VENV)/installed-bench
+	$(RUN) -m benchmarks.speed.beside --gpu
+	$(RUN) -m benchmarks.speed.report
 
 style: $(VENV)/installed-dev
 	$(BIN)/ruff format .
