@@ -136,10 +136,13 @@ def pipeline() -> str | None:
     if document is None:
         return None
     cost, training, embedding = document["cost"], document["training"], document["embedding"]
+    one, every = document["decoding"].values()
     extra = cost["cache"] / cost["resident"] - 1
     above = (training["highest"] - training["before"]) / 1e9
     return "\n".join(
         [
+            f"- Decoding 3,000 JPEG files of 256×256 into a cache of 64×64: {one:,.0f} pictures/s by one thread, "
+            f"{every:,.0f} by one for each core ({every / one:.2f} times).",
             f"- 64 steps of 128 pictures of 64×64 out of 200,000: {cost['cache']:.2f} s from the cache, "
             f"{cost['resident']:.2f} s from one batch that lies in memory: {extra:+.1%}.",
             f"- Anonymous memory while 200,000 pictures of 64×64 ({training['pictures'] / 1e9:.1f} GB) train: "
