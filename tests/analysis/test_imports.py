@@ -8,7 +8,17 @@ import pytest
 import vae_tf.analysis
 
 SOURCES = sorted(Path(vae_tf.analysis.__file__).parent.glob("*.py"))
-HEAVY = ("sklearn", "scipy", "threadpoolctl", "openTSNE", "umap", "numba", "tensorflow", "keras")
+HEAVY = (
+    "sklearn",
+    "scipy",
+    "threadpoolctl",
+    "openTSNE",
+    "umap",
+    "pynndescent",
+    "numba",
+    "tensorflow",
+    "keras",
+)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -28,6 +38,7 @@ def test_the_room_sees_no_tensors_and_no_other_room(source: Path) -> None:
             "scipy",
             "sklearn",
             "openTSNE",
+            "pynndescent",
             "umap",
             "threadpoolctl",
             "vae_tf",

@@ -30,6 +30,7 @@ def test_landmarks_nearest_to_a_query(num_dimensions: int) -> None:
     np.testing.assert_array_equal(nearest_of(landmarks, queries, 5), expected)
 
 
+@pytest.mark.slow
 def test_among_very_many_nearly_all_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of rows that equal each other, too, none is its own neighbour."""
     rows = np.random.default_rng(2).normal(size=(1200, 12)).astype(np.float32)

@@ -128,3 +128,26 @@ def test_of_very_many_pictures_the_others_lie_among_mapped_ones(
     assert "median of their 5 nearest landmarks" in found.settings["placing"]
     middles = np.stack([found.points[of_cloud == i].mean(axis=0) for i in (0, 1)])
     np.testing.assert_array_equal(cdist(found.points, middles).argmin(axis=1), of_cloud)
+
+
+def test_umap_is_given_the_neighbours_that_it_would_find() -> None:
+    """Of few pictures UMAP compares every pair: told their neighbours, it must weigh them alike."""
+    import umap
+
+    latents = np.random.default_rng(0).normal(size=(120, 6))
+    known = projection._known_neighbors(latents, 15)
+    graphs = [
+        umap.UMAP(n_neighbors=15, random_state=0, n_jobs=1, precomputed_knn=given).fit(latents).graph_
+        for given in (known, (None, None, None))
+    ]
+    assert abs(graphs[0] - graphs[1]).max() < 1e-4
+    assert graphs[0].nnz == graphs[1].nnz
+
+
+def test_a_map_of_thousands_is_drawn_from_known_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "_UMAP_SEARCHES_FROM", 100)
+    latents = two_clouds(60)
+    first, again = project(latents, "umap"), project(latents, "umap")
+    np.testing.assert_array_equal(first.points, again.points)
+    middles = np.stack([first.points[part].mean(axis=0) for part in (slice(60), slice(60, None))])
+    np.testing.assert_array_equal(cdist(first.points, middles).argmin(axis=1), np.arange(120) // 60)

@@ -98,9 +98,8 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "recipe", [pytest.param(name, marks=[] if name == "mlp" else pytest.mark.slow) for name in RECIPES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_two_devices_train_as_one(tmp_path, recipe):
     two = start("mirrored", recipe, tmp_path)
     alone = trained_alone(recipe, tmp_path / "alone")
