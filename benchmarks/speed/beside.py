@@ -82,10 +82,12 @@ class Contestant:
         """Pictures per second over about so many seconds; the first time, compilation is left out."""
         if task not in self.batches:
             self.order(task, 16)
-            taken = self.order(task, 16)
-            self.batches[task] = max(16, 16 * round(seconds / max(taken, 1e-3)))
-            # A length that was not seen before may be compiled anew.
-            self.order(task, self.batches[task])
+            count, taken = 16, self.order(task, 16)
+            # What a call costs once must not count: so long a call as is measured, not many short ones.
+            while taken < 0.8 * seconds:
+                count = 16 * -(-int(count * min(seconds / taken, 8)) // 16)
+                taken = self.order(task, count)
+            self.batches[task] = count
         count = self.batches[task]
         return count * self.batch_size / self.order(task, count)
 
