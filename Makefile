@@ -30,7 +30,7 @@ $(VENV)/installed-bench: $(VENV)/installed-dev benchmarks/requirements.txt
 	touch $@
 
 bench: $(VENV)/installed-bench
-	$(RUN) -m benchmarks.speed.beside --seconds 1.5 --rounds 3
+	$(RUN) -m benchmarks.speed.beside --seconds 3 --rounds 5
 	$(RUN) -m benchmarks.speed.input
 	$(RUN) -m benchmarks.speed.growth
 	$(RUN) -m benchmarks.speed.maps --million
