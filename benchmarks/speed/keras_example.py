@@ -1,6 +1,7 @@
 """The VAE of Keras' documentation (keras.io/examples/generative/vae): its `train_step` around the same networks."""
 
 import sys
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -80,22 +81,27 @@ def main(workload_name: str) -> None:
     model.compile(optimizer=keras.optimizers.Adam())
     images = workload.pictures().astype("float32") / 255
 
-    def first(num: int) -> np.ndarray:
-        return images[: num * workload.batch_size]
+    def passes(num: int) -> Iterator[np.ndarray]:
+        """So many batches of pictures, all of them again and again, and then what is left."""
+        whole, rest = divmod(num * workload.batch_size, len(images))
+        yield from [images] * whole
+        if rest:
+            yield images[:rest]
 
     def train(num: int) -> None:
-        for part in np.array_split(np.arange(num), -(-num * workload.batch_size // len(images))):
-            model.fit(first(len(part)), epochs=1, batch_size=workload.batch_size, verbose=0)
+        for part in passes(num):
+            model.fit(part, epochs=1, batch_size=workload.batch_size, verbose=0)
+
+    def encode(part: np.ndarray) -> np.ndarray:
+        return encoder.predict(part, batch_size=workload.batch_size, verbose=0)[0]
 
     def forward(num: int) -> None:
-        decoder.predict(
-            encoder.predict(first(num), batch_size=workload.batch_size, verbose=0)[0],
-            batch_size=workload.batch_size,
-            verbose=0,
-        )
+        for part in passes(num):
+            decoder.predict(encode(part), batch_size=workload.batch_size, verbose=0)
 
     def embed(num: int) -> None:
-        encoder.predict(first(num), batch_size=workload.batch_size, verbose=0)
+        for part in passes(num):
+            encode(part)
 
     tasks = {"train": train, "forward": forward, "embed": embed}
     serve(tasks, {"weights": encoder.count_params() + decoder.count_params()})
