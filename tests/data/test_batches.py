@@ -95,3 +95,13 @@ def test_ordered_batches_give_everything_once_in_order(batch_size: int) -> None:
         check_agreement(batch)
     assert np.concatenate([batch["index"] for batch in batches]).tolist() == CHOSEN.tolist()
     assert all(len(batch["index"]) == batch_size for batch in batches[:-1])
+
+
+def test_no_dataset_leaves_a_tuner_to_be_waited_for() -> None:
+    """tf.data's tuner would hold whoever is done with a dataset for as long as its next pause lasts."""
+    images, indices = np.zeros((6, 2, 2, 1), np.uint8), np.arange(6)
+    for found in (
+        training_batches(images, np.full(6, -1), indices, 2, 0),
+        ordered_batches(images, np.full(6, -1), indices, 2),
+    ):
+        assert found.options().autotune.enabled is False

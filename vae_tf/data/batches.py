@@ -133,7 +133,7 @@ def training_batches(
     if num_added and replicas is None:
         added_rows = np.arange(batch_size + num_added) >= batch_size
         found = found.map(lambda batch: {**batch, "added": added_rows})
-    return found.prefetch(4)
+    return untuned(found.prefetch(4))
 
 
 def ordered_batches(
@@ -146,4 +146,14 @@ def ordered_batches(
     """The pictures at `indices` once, in order; the last batch may be smaller."""
     dataset = tf.data.Dataset.from_tensor_slices(np.asarray(indices, dtype=np.int64))
     dataset = dataset.batch(batch_size).map(gather(images, labels, replicas), num_parallel_calls=2)
-    return dataset.prefetch(2)
+    return untuned(dataset.prefetch(2))
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Without tf.data's tuner: all is decided here, and whoever is done with a dataset waits for the tuner's next look.
+
+    It looks after 10 ms, 20 ms, and so on up to a minute: `fit` came back as late as 5 s after its last step of 5.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
