@@ -70,6 +70,8 @@ def speeds(name: str) -> str | None:
         f"{half:.2f} TFLOP/s in bfloat16, {single:.2f} in float32; its share is that of the training step, in "
         "bfloat16's terms for all."
     )
+    if name == "beside":
+        pieces.append("![Pictures per second of training](images/performance-speeds.svg)")
     return "\n\n".join(pieces)
 
 
@@ -112,7 +114,8 @@ def growth() -> str | None:
                     " → ".join(f"{m:,.0f}" for m in megabytes),
                 ]
             )
-    return table(["", "seconds", "exponent", "MB at most"], rows)
+    plot = "![Seconds and memory against sizes](images/performance-growth.svg)"
+    return f"{table(['', 'seconds', 'exponent', 'MB at most'], rows)}\n\n{plot}"
 
 
 def maps() -> str | None:
