@@ -3,14 +3,13 @@
 A table stands between `<!-- NAME -->` and `<!-- end -->` in the page, and is written anew from benchmarks/results/.
 """
 
+import contextlib
 import json
 import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from benchmarks.speed.growth import exponent
 
@@ -157,55 +156,52 @@ def pipeline() -> str | None:
     )
 
 
-def draw_speeds(path: Path) -> None:
+@contextlib.contextmanager
+def drawing(path: Path, rows: int, columns: int, size: tuple[float, float]) -> Iterator[Any]:
+    """Axes [rows, columns] of a figure that is then written to `path`."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     import seaborn as sns
 
+    sns.set_theme(style="whitegrid", context="notebook")
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    yield axes
+    figure.tight_layout()
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def draw_speeds(path: Path) -> None:
     document = load("beside")
     if document is None:
         return
-    sns.set_theme(style="whitegrid", context="notebook")
-    figure, axes = plt.subplots(1, len(document["workloads"]), figsize=(15, 3.8), sharey=False)
-    for axis, (workload, contestants) in zip(np.ravel(axes), document["workloads"].items(), strict=True):
-        names = list(contestants)
-        values = [statistics.median(contestants[name]["speeds"]["train"]) for name in names]
-        colours = ["#1b6ca8" if name.startswith("vae_tf") else "#b9c4cc" for name in names]
-        axis.barh(names, values, color=colours)
-        axis.invert_yaxis()
-        axis.set_title(workload)
-        axis.set_xlabel("pictures/s, training")
-    figure.tight_layout()
-    figure.savefig(path)
-    plt.close(figure)
+    workloads = document["workloads"]
+    with drawing(path, 1, len(workloads), (15, 3.8)) as axes:
+        for axis, (workload, contestants) in zip(axes[0], workloads.items(), strict=True):
+            values = [statistics.median(found["speeds"]["train"]) for found in contestants.values()]
+            colours = ["#1b6ca8" if name.startswith("vae_tf") else "#b9c4cc" for name in contestants]
+            axis.barh(list(contestants), values, color=colours)
+            axis.invert_yaxis()
+            axis.set_title(workload)
+            axis.set_xlabel("pictures/s, training")
 
 
 def draw_growth(path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    import seaborn as sns
-
     document = load("growth")
     if document is None:
         return
-    sns.set_theme(style="whitegrid", context="notebook")
-    figure, axes = plt.subplots(2, len(document["series"]), figsize=(13, 6.5))
-    for column, (what, series) in enumerate(document["series"].items()):
-        for stage in series["rows"][0]:
-            for row, name in enumerate(("seconds", "megabytes")):
-                values = [found[stage][name] for found in series["rows"]]
-                axes[row, column].loglog(series["sizes"], values, marker="o", label=stage)
-        axes[1, column].set_xlabel(f"number of {what}s" if what == "latent" else what)
-    axes[0, 0].set_ylabel("seconds")
-    axes[1, 0].set_ylabel("MB held at most")
-    axes[0, 0].legend()
-    figure.tight_layout()
-    figure.savefig(path)
-    plt.close(figure)
+    with drawing(path, 2, len(document["series"]), (13, 6.5)) as axes:
+        for column, (what, series) in enumerate(document["series"].items()):
+            for stage in series["rows"][0]:
+                for row, name in enumerate(("seconds", "megabytes")):
+                    values = [found[stage][name] for found in series["rows"]]
+                    axes[row, column].loglog(series["sizes"], values, marker="o", label=stage)
+            axes[1, column].set_xlabel(f"number of {what}s" if what == "latent" else what)
+        axes[0, 0].set_ylabel("seconds")
+        axes[1, 0].set_ylabel("MB held at most")
+        axes[0, 0].legend()
 
 
 TABLES: dict[str, Callable[[], str | None]] = {
