@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 
 from pipelines.classes import in_words_of
 from pipelines.embed import embed
-from pipelines.maps import draw_maps, write_maps
+from pipelines.maps import described_maps, map_tasks, write_maps
 from pipelines.run_data import Subject, load_examples_of, load_model
+from pipelines.side_by_side import Task, results_of, task
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index
 from vae_tf.pixels import to_uint8
 
 NUM_PER_CLUSTER = 12
+# From so many on, maps and clusterings take long enough to be worth a process each.
+APART_FROM = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,50 +40,62 @@ def cluster(subject: Subject, options: ClusterOptions) -> Stage:
 
 def write_clusters(subject: Subject, embedded: Stage, options: ClusterOptions, stage: StageWriter) -> None:
     latents = load_arrays(embedded.folder / "latents.npz")["mean"]
-    maps, arrays = draw_maps(latents, options)
-    found = in_words_of(subject, find_clusters(latents, subject.index, options.seed, arrays))
+    tasks = {**map_tasks(latents, options), **cluster_tasks(latents, subject.index, options.seed)}
+    made = results_of(tasks, apart=len(latents) >= APART_FROM)
+    maps, arrays = described_maps(made)
+    arrays["k_means"], arrays["gaussian_mixture"] = made["k-means"].assignments, made["mixture"].assignments
+    found = in_words_of(subject, describe_clusters(latents, subject.index, options.seed, made))
     if not subject.is_text:
         arrays["averages"] = decoded_means(subject, latents, arrays["k_means"])
     save_arrays(stage.folder / "maps.npz", **arrays)
-    write_maps(stage.folder, subject, load_examples_of(subject), latents, options.seed)
+    write_maps(stage.folder, subject, load_examples_of(subject), made, options.seed)
     write_json(stage.folder / "scores.json", {"maps": maps, **found})
     stage.results.update(headline=found["headline"], num_pictures=len(latents))
 
 
-def find_clusters(
-    latents: NDArray[np.float32], index: Index, seed: int, arrays: dict[str, Any]
-) -> dict[str, Any]:
-    """k-means with k by BIC, which the page shows; beside it a Gaussian mixture, and as many clusters as classes.
-
-    The assignments of the first two go into `arrays`.
-    """
+def cluster_tasks(latents: NDArray[np.float32], index: Index, seed: int) -> dict[str, Task]:
+    """k-means with k by BIC, which the page shows; beside it a Gaussian mixture, and as many clusters as classes."""
     from vae_tf.analysis import clustering
-    from vae_tf.analysis.cluster_headline import cluster_headline
-    from vae_tf.analysis.cluster_meaning import meanings_of
     from vae_tf.analysis.stability import stability_of_k
 
-    groups = index.groups if index.group_names else None
-    shown = clustering.cluster_by_k_means(latents, seed)
-    mixture = clustering.cluster_by_gaussian_mixture(latents, seed)
-    arrays["k_means"], arrays["gaussian_mixture"] = shown.assignments, mixture.assignments
-    stability = stability_of_k(latents, groups, seed)
+    tasks = {
+        "mixture": task(clustering.cluster_by_gaussian_mixture, latents, seed),
+        "stability": task(stability_of_k, latents, groups_of(index), seed),
+        "k-means": task(clustering.cluster_by_k_means, latents, seed),
+    }
+    if 2 <= len(index.class_names) <= len(latents):
+        tasks["as many as classes"] = task(clustering.k_means, latents, len(index.class_names), seed)
+    return tasks
+
+
+def groups_of(index: Index) -> NDArray[np.int64] | None:
+    return index.groups if index.group_names else None
+
+
+def describe_clusters(
+    latents: NDArray[np.float32], index: Index, seed: int, made: dict[str, Any]
+) -> dict[str, Any]:
+    """What the page says of what the tasks found."""
+    from vae_tf.analysis.cluster_headline import cluster_headline
+    from vae_tf.analysis.cluster_meaning import meanings_of
+
+    groups, shown, mixture = groups_of(index), made["k-means"], made["mixture"]
     rivals = [
         ("k-means, k by BIC (shown here)", shown.assignments),
         ("Gaussian mixture, k by BIC", mixture.assignments),
     ]
-    if 2 <= len(index.class_names) <= len(latents):
-        forced = clustering.k_means(latents, len(index.class_names), seed)
-        rivals.append(("k-means, as many clusters as classes", forced))
+    if "as many as classes" in made:
+        rivals.append(("k-means, as many clusters as classes", made["as many as classes"]))
     agreements = [agreement(name, clusters, index, groups, seed) for name, clusters in rivals]
     meanings = meanings_of(shown.assignments, index.labels, groups, seed)
     return {
-        "headline": cluster_headline(shown, stability, meanings),
+        "headline": cluster_headline(shown, made["stability"], meanings),
         "curves": [
             {"method": c.method, "k": c.candidates, "bic": c.bic, "chosen": c.num_clusters}
             for c in (shown, mixture)
         ],
         "facts": shown.facts,
-        "stability": dataclasses.asdict(stability),
+        "stability": dataclasses.asdict(made["stability"]),
         "agreements": agreements,
         "representatives": representatives(latents, shown.assignments),
     }

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.run_data import Examples, Subject, load_model
+from pipelines.side_by_side import Task, task
 from vae_tf import random
 from vae_tf.artifacts import save_arrays, write_json
 from vae_tf.data.dataset import Pictures
@@ -22,16 +23,45 @@ LARGEST_REBUILT = 50_000_000
 _BATCH = 512
 
 
-def write_maps(
-    folder: Path, subject: Subject, pictures: Examples, latents: NDArray[np.float32], seed: int
-) -> None:
-    """What goes with the maps, beside them: neighbours.npz, variants.npz and .json, rebuilt.npz of pictures."""
+def map_tasks(latents: NDArray[np.float32], options: "ClusterOptions") -> dict[str, Task]:
+    """Maps, neighbours, and the maps at other settings, the longest first."""
     from vae_tf.analysis.neighbors import nearest_neighbors
+    from vae_tf.analysis.projection import project
     from vae_tf.analysis.steadiness import variants
 
-    positions, distances = nearest_neighbors(latents, NUM_NEIGHBORS)
+    def drawn(method: str) -> Task:
+        sizes = {"perplexity": options.perplexity, "num_neighbors": options.num_neighbors}
+        return task(project, latents, method, options.seed, **sizes)
+
+    return {
+        "tsne": drawn("tsne"),
+        "neighbors": task(nearest_neighbors, latents, NUM_NEIGHBORS),
+        "variants": task(variants, latents, options.seed),
+        "umap": drawn("umap"),
+        "pca": drawn("pca"),
+    }
+
+
+def described_maps(made: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Each map's settings and trustworthiness, and its points by name."""
+    drawn = {method: made[method] for method in METHODS}
+    maps = [
+        {
+            "asked": method,
+            "method": projection.method,
+            "settings": projection.settings,
+            "trustworthiness": projection.trustworthiness,
+        }
+        for method, projection in drawn.items()
+    ]
+    return maps, {method: projection.points for method, projection in drawn.items()}
+
+
+def write_maps(folder: Path, subject: Subject, pictures: Examples, made: dict[str, Any], seed: int) -> None:
+    """What goes with the maps, beside them: neighbours.npz, variants.npz and .json, rebuilt.npz of pictures."""
+    positions, distances = made["neighbors"]
     save_arrays(folder / "neighbors.npz", positions=positions, distances=distances)
-    chosen, found = variants(latents, seed)
+    chosen, found = made["variants"]
     points = {f"points_{i}": variant.points for i, variant in enumerate(found)}
     save_arrays(folder / "variants.npz", chosen=chosen, **points)
     facts = [{k: v for k, v in vars(variant).items() if k != "points"} for variant in found]
@@ -66,31 +96,3 @@ def rebuild(model: Any, pictures: Pictures, seed: int) -> dict[str, NDArray[Any]
         "positions": kept,
         "thumbnails": np.concatenate(thumbnails),
     }
-
-
-def draw_maps(
-    latents: NDArray[np.float32], options: "ClusterOptions"
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Each map's settings and trustworthiness, and its points by name."""
-    from vae_tf.analysis.projection import project
-
-    maps: list[dict[str, Any]] = []
-    arrays: dict[str, Any] = {}
-    for method in METHODS:
-        projection = project(
-            latents,
-            method,
-            options.seed,
-            perplexity=options.perplexity,
-            num_neighbors=options.num_neighbors,
-        )
-        arrays[method] = projection.points
-        maps.append(
-            {
-                "asked": method,
-                "method": projection.method,
-                "settings": projection.settings,
-                "trustworthiness": projection.trustworthiness,
-            }
-        )
-    return maps, arrays

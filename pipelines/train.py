@@ -415,7 +415,8 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool, distributi
     Raises:
         TrainingStopped: Ctrl-C, or a loss that is not finite; both states are on disk.
     """
-    from vae_tf.training import loop
+    from vae_tf.data import resident
+    from vae_tf.training import loop, precision
     from vae_tf.training.estimate import Stopwatch
 
     config, machine = config_of(run), run.record["machine"]
@@ -428,6 +429,8 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool, distributi
     if distribution.strategy is not None:
         model = distribution.build(lambda: build_model(config, machine))
     stopwatch = Stopwatch(plan, len(pictures.index.where("validation")))
+    if resident.fits(pictures.examples, distribution.num_replicas, precision.find_device()[0]):
+        model.resident = resident.put(pictures.examples)
     folder = run.partial_train
     started = time.time()
     with (
@@ -441,7 +444,7 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool, distributi
         outcome, best = loop.fit(
             model,
             plan,
-            batch_maker(pictures, plan, distribution),
+            batch_maker(pictures, plan, distribution, model.resident is not None),
             validation_batches(pictures, plan, distribution),
             folder,
             jit_compile=machine["precision"]["jit_compile"],
@@ -462,12 +465,14 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool, distributi
     return run
 
 
-def batch_maker(pictures: Examples, plan: Any, distribution: Any) -> Callable[[int], Any]:
+def batch_maker(
+    pictures: Examples, plan: Any, distribution: Any, are_resident: bool = False
+) -> Callable[[int], Any]:
     from vae_tf.data import batches
 
     index = pictures.index
     return lambda first_step: batches.training_batches(
-        pictures.examples,
+        None if are_resident else pictures.examples,
         index.visible_labels,
         index.where("train"),
         plan.batch_size,

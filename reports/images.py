@@ -2,7 +2,9 @@
 
 import io
 import math
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,8 +122,12 @@ def sheets(pictures: Pictures, side: int = 0) -> tuple[SheetLayout, Iterator[byt
 
 
 def _encode_sheets(pictures: Pictures, layout: SheetLayout, exact: bool) -> Iterator[bytes]:
-    for start in range(0, len(pictures), layout.per_sheet):
+    def encode(start: int) -> bytes:
         part = pictures[start : start + layout.per_sheet]
         if part.shape[1:3] != (layout.height, layout.width):
             part = shrunk(part, layout.width, layout.height)
-        yield webp(grid(part, layout.columns, gap=0), quality=90 if exact else 70)
+        return webp(grid(part, layout.columns, gap=0), quality=90 if exact else 70)
+
+    # Pillow compresses outside of Python's lock.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(encode, range(0, len(pictures), layout.per_sheet))

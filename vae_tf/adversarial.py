@@ -10,7 +10,7 @@ from keras import ops
 
 from vae_tf import random
 from vae_tf.errors import UserError
-from vae_tf.model import VAE, Update, as_batch, figures
+from vae_tf.model import VAE, Update, figures
 from vae_tf.parts.base import argument_names
 from vae_tf.parts.encoders import centred
 
@@ -125,7 +125,7 @@ class FactorVAE(AdversarialVAE):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         step = self.steps_taken.value
-        x = self.training_pixels(as_batch(data)["x"], step)
+        x = self.training_pixels(self.whole_batch(data)["x"], step)
         with tf.GradientTape() as tape:
             terms = self.training_terms(x, step)
             correlation = ops.mean(self.adversary().network(flat(terms.z)))
@@ -257,7 +257,7 @@ class VAEGAN(AdversarialVAE):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         step = self.steps_taken.value
-        x = self.training_pixels(as_batch(data)["x"], step)
+        x = self.training_pixels(self.whole_batch(data)["x"], step)
         with tf.GradientTape(persistent=True) as tape:
             terms = self.training_terms(x, step)
             judged = self.judge(x, flat(self.likelihood.mean(terms.output)), self._drawn(x, step))

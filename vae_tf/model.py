@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from vae_tf import random, replicas
+from vae_tf.data.resident import look_up
 from vae_tf.errors import UserError
 from vae_tf.monitor import Average, Health
 from vae_tf.parts import ElboTerms, objectives
@@ -44,6 +45,7 @@ class VAE(keras.Model):
 
     Attributes:
         tracked: Names of what is averaged over an epoch.
+        resident: The training pictures [N, H, W, C] on the device, where batches bring only an `index` into them.
         phases: Steps at which another part of the model begins to learn.
         not_taken: Arguments that a subclass has no use for.
     """
@@ -83,6 +85,7 @@ class VAE(keras.Model):
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.tracked}
         self.augmentation: Any = None
         self.weight_average: Any = None
+        self.resident: Any = None
         self.health = Health()
         self.gradient_norm, self.validation_kl = Average(), Average((self.latent_dim,))
         self.build()
@@ -283,9 +286,14 @@ class VAE(keras.Model):
         return (shape[0], *self.image_shape)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        batch, step = as_batch(data), self.steps_taken.value
+        batch, step = self.whole_batch(data), self.steps_taken.value
         x = self.training_pixels(batch["x"], step)
         return self._track(self.learn({**batch, "x": x}, step, self.trainable_variables))
+
+    def whole_batch(self, data: Any) -> dict[str, Any]:
+        """The batch dictionary of what `fit` was given, its pictures looked up where they stay on the device."""
+        batch = as_batch(data)
+        return batch if "x" in batch else {**batch, "x": look_up(self.resident, batch["index"])}
 
     def learn(self, batch: dict[str, Any], step: Any, variables: list[Any]) -> dict[str, Any]:
         """One step of the optimizer on `variables`; returns the loss, and reconstruction, KL and ELBO [B]."""

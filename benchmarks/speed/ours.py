@@ -50,7 +50,8 @@ def main(workload_name: str, precision: str) -> None:
         chosen_indices = np.arange(num * workload.batch_size) % len(images)
         latents.embed(model, ordered_batches(images, labels, chosen_indices, workload.batch_size))
 
-    serve({"train": train, "forward": forward, "embed": embed}, {"weights": model.count_params()})
+    facts = {"weights": model.count_params(), "steps_per_execution": plan.steps_per_execution}
+    serve({"train": train, "forward": forward, "embed": embed}, facts)
 
 
 if __name__ == "__main__":

@@ -65,19 +65,22 @@ class Replicas:
 
 
 def gather(
-    images: NDArray[Any], labels: NDArray[np.int64], replicas: Replicas | None = None
+    images: NDArray[Any] | None, labels: NDArray[np.int64], replicas: Replicas | None = None
 ) -> Callable[[Any], dict[str, Any]]:
     """A tf.data function from indices [B] to a batch dictionary, or to own rows of it ([local, m, …])."""
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
+        assert images is not None, "see below"
         return np.ascontiguousarray(images[indices])
 
     constant_labels = tf.constant(labels)
 
     def batch(indices: Any) -> dict[str, Any]:
+        found = {"label": tf.gather(constant_labels, indices), "index": indices}
+        if images is None:
+            return found
         x = tf.numpy_function(read, [indices], images.dtype, stateful=False)
-        x = tf.ensure_shape(x, (*indices.shape, *images.shape[1:]))
-        return {"x": x, "label": tf.gather(constant_labels, indices), "index": indices}
+        return {"x": tf.ensure_shape(x, (*indices.shape, *images.shape[1:])), **found}
 
     def own_rows(indices: Any) -> dict[str, Any]:
         assert replicas is not None, "see below"
@@ -88,7 +91,7 @@ def gather(
 
 
 def training_batches(
-    images: NDArray[Any],
+    images: NDArray[Any] | None,
     labels: NDArray[np.int64],
     indices: NDArray[np.int64],
     batch_size: int,
@@ -103,7 +106,7 @@ def training_batches(
     to each, from a stream of their own, and a batch then says which of its rows were `added`.
 
     Args:
-        images: Stored pixels [N, H, W, C], memory-mapped or not.
+        images: Stored pixels [N, H, W, C], memory-mapped or not; None where the model has them (`VAE.resident`).
         labels: Class of each picture [N].
         indices: Which of the N pictures to train on.
         batch_size: Pictures per batch; may exceed the number of indices.

@@ -1,0 +1,32 @@
+"""Tasks give the same apart as one after the other, and their mistakes arrive."""
+
+import operator
+
+import numpy as np
+import pytest
+
+from pipelines.side_by_side import results_of, task
+from vae_tf.analysis.clustering import k_means
+from vae_tf.errors import UserError
+
+POINTS = np.random.default_rng(0).normal(size=(60, 3)) + 9 * (np.arange(60)[:, None] % 2)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_each_result_has_the_name_of_its_task(apart):
+    tasks = {
+        "sum": task(operator.add, 2, 3),
+        "text": task(int, "ff", base=16),
+        "clusters": task(k_means, POINTS, 2),
+    }
+    found = results_of(tasks, apart)
+    assert list(found) == ["sum", "text", "clusters"]
+    assert (found["sum"], found["text"]) == (5, 255)
+    assert len(set(found["clusters"][::2])) == len(set(found["clusters"][1::2])) == 1
+    assert found["clusters"][0] != found["clusters"][1]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_mistake_is_told_as_it_was(apart):
+    with pytest.raises(UserError, match=r"k-means with 61 clusters needs 1 ≤ k ≤ N = 60\."):
+        results_of({"wrong": task(k_means, POINTS, 61), "right": task(k_means, POINTS, 2)}, apart)
