@@ -55,3 +55,17 @@ def test_importing_the_room_imports_nothing_heavy() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_a_map_by_umap_loads_no_tensorflow_and_leaves_it_to_be_loaded() -> None:
+    code = (
+        "import importlib.util, sys\n"
+        "import numpy as np\n"
+        "from vae_tf.analysis.projection import project\n"
+        "found = project(np.random.default_rng(0).normal(size=(30, 3)), 'umap')\n"
+        "print(found.method, 'tensorflow' in sys.modules, importlib.util.find_spec('tensorflow') is not None)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["umap", "False", "True"]
+    assert found.stderr == ""

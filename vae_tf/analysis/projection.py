@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -198,8 +200,7 @@ def _umap(
 ) -> tuple[Floats, dict[str, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import umap
-
+        umap = _import_umap()
         chosen = _at_least_one("num_neighbors", num_neighbors, _NUM_NEIGHBORS)
         limit = len(scores) - 1
         # UMAP needs two neighbours; with a seed it runs on one thread and warns unless told so.
@@ -216,6 +217,18 @@ def _umap(
         "initialization": _STARTS[start],
     }
     return np.asarray(points, dtype=np.float64), settings
+
+
+def _import_umap() -> Any:
+    """umap-learn without its neural half, for which it would load TensorFlow: 5 s, and lines in the terminal."""
+    is_there = "tensorflow" in sys.modules
+    if not is_there:
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("umap")
+    finally:
+        if not is_there:
+            del sys.modules["tensorflow"]
 
 
 def _known_neighbors(scores: Floats, count: int) -> tuple[NDArray[np.int32], NDArray[np.float32], None]:

@@ -25,7 +25,7 @@ def put(images: NDArray[Any]) -> Any:
         return tf.identity(tf.convert_to_tensor(np.ascontiguousarray(images)))
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
 def look_up(images: Any, index: Any) -> Any:
     """Rows [B, …] of `images` at `index` [B]; by XLA, since TensorFlow gathers bytes on the CPU alone."""
     return tf.gather(images, index)
