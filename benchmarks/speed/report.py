@@ -82,7 +82,7 @@ def quality() -> str | None:
         if document is None:
             continue
         courses = document["courses"]
-        for rival in ("pythae", "keras"):
+        for rival in [name for name in ("pythae", "keras") if name in courses]:
             seconds, value = courses[rival][-1]
             ours = next((at for at, reached in courses["ours"] if reached <= value), None)
             sooner = "—" if ours is None else f"{ours:.1f}"
@@ -91,6 +91,7 @@ def quality() -> str | None:
         rows.append(
             [f"{task}: vae_tf", f"{courses['ours'][-1][1]:.4g}", f"{courses['ours'][-1][0]:.0f}", "", ""]
         )
+        rows += [[document["note"], "", "", "", ""]] if "note" in document else []
     header = ["", "at its end", "seconds", "vae_tf is there after", "times sooner"]
     return table(header, rows) if rows else None
 
