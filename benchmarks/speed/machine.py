@@ -26,7 +26,8 @@ def describe_machine() -> dict[str, Any]:
     return {
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "amx": "amx_bf16" in flags,
+        # What computes in bfloat16, without which it is emulated.
+        "bfloat16": "AMX" if "amx_bf16" in flags else "AVX-512" if "avx512_bf16" in flags else "",
         "memory_gb": round(memory),
         "python": platform.python_version(),
         "packages": packages,

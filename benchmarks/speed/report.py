@@ -35,9 +35,9 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 def machine_in_words(machine: dict[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    amx = " with AMX" if machine["amx"] else ""
+    half = f", bfloat16 by {machine['bfloat16']}" if machine["bfloat16"] else ""
     return (
-        f"{machine['cores']} cores{amx} ({machine['cpu']}), {machine['memory_gb']} GB; "
+        f"{machine['cores']} cores ({machine['cpu']}{half}), {machine['memory_gb']} GB; "
         f"Python {machine['python']}, {packages}; load {machine['load']:.1f} at the end."
     )
 
