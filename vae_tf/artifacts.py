@@ -144,6 +144,11 @@ class Run:
     def exists(self) -> bool:
         return (self.folder / "run.json").exists()
 
+    def check_exists(self) -> None:
+        """Raises: FileNotFoundError: It was deleted or renamed since it was found."""
+        if not self.exists:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
+
     def room(self, name: str) -> Path:
         """A folder for what is no stage, such as samples; made where it is not there yet."""
         (self.folder / name).mkdir(exist_ok=True)
@@ -313,8 +318,7 @@ class Run:
 
     def _settle(self, partial: Path, kind: str, inputs: Mapping[str, Any], plain_name: bool) -> Path | None:
         """Gives a whole stage its name; None where one from the same inputs is there already."""
-        if not self.exists:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
+        self.check_exists()
         own_name = self.folder / f"{kind}-{hash_of(inputs)}"
         # Looked up first: what takes a name from here on is met by the renaming.
         is_free = plain_name and kind not in self.stage_names()

@@ -1,10 +1,16 @@
 """Processes killed at any moment of training, embedding, reporting and exporting, or asked to end: nothing is lost."""
 
+import os
 import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
+from tests.pipelines.bars import ROOT
 from tests.reliability.conftest import run_in
 from tests.reliability.intact import check_caches, finished_stages, leftovers
 from tests.reliability.tries import tries
@@ -161,4 +167,43 @@ def test_an_extension_that_is_killed_as_it_begins_is_still_an_extension(chain, s
             assert again["code"] == 0, again["said"]
             assert weights_of(child) == weights_of(run_in(whole))
             tally[f"resumed, {'with' if had_state else 'without'} the parent's state in place"] += 1
+        shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_commands_as_a_shell_starts_them(chain, server, tmp_path, tally, number):
+    """Without the server: imports and the interpreter's own start and end are struck, too."""
+    generator = random.Random(int(number))
+    for i in range(tries(8)):
+        root = chain.start("train", tmp_path / str(i))
+        environment = {
+            **os.environ,
+            **{
+                "VAE_TF_RUNS": str(root / "runs"),
+                "VAE_TF_CACHE": str(root / "cache"),
+                "CUDA_VISIBLE_DEVICES": "-1",
+            },
+        }
+        with open(tmp_path / "output.txt", "w+") as output:
+            process = subprocess.Popen(
+                [sys.executable, "cli.py", *chain.commands["train"]],
+                cwd=ROOT, env=environment, stdout=output, stderr=output,
+            )  # fmt: skip
+            time.sleep(generator.uniform(0, 10))
+            process.send_signal(number)
+            code = process.wait(timeout=120)
+            output.seek(0)
+            said = output.read()
+        # As shells count: 128 and the number of the signal by which a process died.
+        code = code if code >= 0 else 128 - code
+        assert code in (0, 128 + number), said
+        if number != signal.SIGKILL:
+            assert leftovers(root) == [], said
+        before = check_after(root, {})
+        how, command = go_on(chain, server, root)
+        again = server(*command, root=root)
+        assert again["code"] == 0, again["said"]
+        check_after(root, before)
+        chain.check_same(root)
+        tally[f"exit code {code}, went on by {how}"] += 1
         shutil.rmtree(root)
