@@ -178,11 +178,9 @@ def test_commands_as_a_shell_starts_them(chain, server, tmp_path, tally, number)
         root = chain.start("train", tmp_path / str(i))
         environment = {
             **os.environ,
-            **{
-                "VAE_TF_RUNS": str(root / "runs"),
-                "VAE_TF_CACHE": str(root / "cache"),
-                "CUDA_VISIBLE_DEVICES": "-1",
-            },
+            "VAE_TF_RUNS": str(root / "runs"),
+            "VAE_TF_CACHE": str(root / "cache"),
+            "CUDA_VISIBLE_DEVICES": "-1",
         }
         with open(tmp_path / "output.txt", "w+") as output:
             process = subprocess.Popen(
