@@ -1,7 +1,8 @@
 """Commands as real processes, without the seconds that TensorFlow takes to be imported: a server that forks.
 
 It imports everything and computes nothing; every command is a fork of it, which is struck by `blows`. Run as
-`python -m tests.reliability.server`; a line of input is a JSON list of commands to run at once, one of output their ends.
+`python -m tests.reliability.server`; a line of input is a JSON list of commands to run at once, one of output tells
+their ends.
 """
 
 import json
