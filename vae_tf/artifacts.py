@@ -172,11 +172,12 @@ class Run:
         """
         with self.working(), contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(holding(self._training_lock, patience=PATIENCE))
+                is_sure = stack.enter_context(holding(self._training_lock, patience=PATIENCE))
             except Taken:
                 raise self._trained_elsewhere() from None
-            sweep(self.partial_train)
-            sweep(self.partial_train / "checkpoints")
+            if is_sure:
+                sweep(self.partial_train)
+                sweep(self.partial_train / "checkpoints")
             yield
 
     @contextlib.contextmanager
@@ -460,7 +461,7 @@ def rename_run(run: Run, name: str) -> Run:
             if run.mirror is not None:
                 run.mirror.move(run.name, folder.name, "run.json")
             run.folder.rename(folder)
-            (folder / LOCK).unlink()
+            (folder / LOCK).unlink(missing_ok=True)
     return Run(folder)
 
 
