@@ -615,8 +615,8 @@ def main(arguments: list[str] | None = None) -> int:
             return result if isinstance(result, int) else 0
     except UserError as error:
         return complain(error.message, error.hint, 2, debug)
-    except KeyboardInterrupt as stop:
-        return stopped(stop, debug)
+    except stopping.Requested as stop:
+        return stopped(stop.code, debug)
     except Exception as error:
         return explain(error, debug)
 
@@ -635,7 +635,7 @@ def explain(error: Exception, debug: bool) -> int:
         error.show()
         return int(error.exit_code)
     if type(error).__name__ == "Abort":
-        return stopped(error.__cause__, debug)
+        return stopped(stopping.CTRL_C, debug)
     if hasattr(error, "exit_code"):
         return int(error.exit_code)
     message, hint = failures.told(error) or (
@@ -645,13 +645,13 @@ def explain(error: Exception, debug: bool) -> int:
     return complain(message, hint, 1, debug)
 
 
-def stopped(stop: BaseException | None, debug: bool) -> int:
+def stopped(code: int, debug: bool) -> int:
     if debug:
         import traceback
 
         traceback.print_exc()
     print("Stopped.", file=sys.stderr)
-    return stopping.exit_code(stop)
+    return code
 
 
 def complain(message: str, hint: str, code: int, debug: bool) -> int:

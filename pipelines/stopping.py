@@ -6,30 +6,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CTRL_C = 128 + signal.SIGINT
 
 
-class Requested(KeyboardInterrupt):
-    """Unwinds a command as Ctrl-C does; `exit_code` is what shells expect after the signal that came."""
+class Requested(SystemExit):
+    """Unwinds a command; `code` is what shells expect after the signal that came, such as 143 after SIGTERM."""
+
+    code: int
 
     def __init__(self, number: int) -> None:
-        super().__init__()
-        self.exit_code = 128 + number
-
-
-def exit_code(stop: BaseException | None) -> int:
-    """The exit code of a command that was asked to end: 143 after SIGTERM, 130 after Ctrl-C."""
-    return stop.exit_code if isinstance(stop, Requested) else CTRL_C
+        super().__init__(128 + number)
 
 
 @contextmanager
 def unwinding() -> Iterator[None]:
-    """Lets SIGTERM and SIGHUP unwind the block as Ctrl-C does, so that nothing half done is left."""
+    """Lets requests to end unwind the block, so that nothing half done is left."""
 
     def handle(number: int, frame: Any) -> None:
         raise Requested(number)
 
-    with handling(handle, (signal.SIGTERM, signal.SIGHUP)):
+    with handling(handle):
         yield
 
 
@@ -56,17 +53,17 @@ def noting(said: Callable[[], None]) -> Iterator[Noted]:
         noted.has_come, noted.exit_code = True, 128 + number
         said()
 
-    with handling(handle, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)):
+    with handling(handle):
         yield noted
 
 
 @contextmanager
-def handling(handler: Callable[[int, Any], None], numbers: tuple[int, ...]) -> Iterator[None]:
-    """Calls `handler` on these signals, but for those that whoever started this process ignores (nohup)."""
+def handling(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Calls `handler` on requests to end, but for those that whoever started this process ignores (nohup)."""
     before: dict[int, Any] = {}
     # Python gives signals to the main thread alone: whoever owns that one answers them.
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.getsignal(number) for number in numbers}
+        before = {number: signal.getsignal(number) for number in NUMBERS}
         before = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
     for number in before:
         signal.signal(number, handler)

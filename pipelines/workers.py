@@ -128,8 +128,8 @@ def follow(distribution: Any) -> NoReturn:
     except UserError as error:
         print(f"error: {error.message}\n  {error.hint}", file=sys.stderr)
         leave(2)
-    except KeyboardInterrupt as stop:
-        leave(stopping.exit_code(stop))
+    except stopping.Requested as stop:
+        leave(stop.code)
     except BaseException:
         traceback.print_exc()
         leave(1)

@@ -53,7 +53,7 @@ def test_a_training_notes_the_first_request_and_ends_at_once_at_the_second():
         assert not noted()
         os.kill(os.getpid(), signal.SIGTERM)
         assert noted() and noted.exit_code == 143 and said == ["stopping"]
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(stopping.Requested):
             os.kill(os.getpid(), signal.SIGINT)
         assert noted.exit_code == 143 and said == ["stopping"]
 
