@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines import failures, stopping
 from pipelines.command_line import Shared, sharing
 from pipelines.shared_options import (
     ENGINE,
@@ -600,18 +601,22 @@ def recipes() -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, 1 for a defect."""
+    """Runs one command; returns its exit code.
+
+    0; 2 for a user's mistake; 130 for Ctrl-C and 143 for SIGTERM; 1 for a defect, or a disk that refuses.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        name = program_name(arguments)
-        result = app(arguments, prog_name=name, complete_var=COMPLETION, standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        with stopping.unwinding():
+            name = program_name(arguments)
+            result = app(arguments, prog_name=name, complete_var=COMPLETION, standalone_mode=False)
+            return result if isinstance(result, int) else 0
     except UserError as error:
         return complain(error.message, error.hint, 2, debug)
-    except KeyboardInterrupt:
-        return complain("Stopped.", "", 130, debug)
+    except stopping.Requested as stop:
+        return stopped(stop.code, debug)
     except Exception as error:
         return explain(error, debug)
 
@@ -630,14 +635,23 @@ def explain(error: Exception, debug: bool) -> int:
         error.show()
         return int(error.exit_code)
     if type(error).__name__ == "Abort":
-        return complain("Stopped.", "", 130, debug)
+        return stopped(stopping.CTRL_C, debug)
     if hasattr(error, "exit_code"):
         return int(error.exit_code)
-    if isinstance(error, OSError):
-        return complain(
-            f"{type(error).__name__}: {error}", "Is the disk full, or the folder read-only?", 1, debug
-        )
-    return complain(f"{type(error).__name__}: {error}", "This is a defect; --debug shows where.", 1, debug)
+    message, hint = failures.told(error) or (
+        f"{type(error).__name__}: {error}",
+        "This is a defect; --debug shows where.",
+    )
+    return complain(message, hint, 1, debug)
+
+
+def stopped(code: int, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print("Stopped.", file=sys.stderr)
+    return code
 
 
 def complain(message: str, hint: str, code: int, debug: bool) -> int:
@@ -645,7 +659,7 @@ def complain(message: str, hint: str, code: int, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    print(f"error: {message}" if code != 130 else message, file=sys.stderr)
+    print(f"error: {message}", file=sys.stderr)
     if hint:
         print("\n".join(f"  {line}" for line in hint.splitlines()), file=sys.stderr)
     return code

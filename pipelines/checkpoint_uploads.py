@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.console import warn
 from vae_tf.artifacts import CHECKPOINTS, Run
 from vae_tf.errors import UserError
+from vae_tf.whole import beside
 
 SECONDS_BETWEEN_UPLOADS = 300.0
 Listener = Callable[[dict[str, Any]], None]
@@ -60,8 +61,7 @@ class CheckpointUploads:
 
     def _snapshot(self) -> Path:
         """The state's files under second names: they are replaced, not changed, while the upload goes on."""
-        folder = self._run.folder / f".given-{os.getpid()}"
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = beside(self._run.partial_train)
         shutil.copytree(self._run.partial_train, folder, copy_function=os.link)
         return folder
 

@@ -1,8 +1,6 @@
 """Runs side by side: what each is, how well it rebuilds what it has not seen, what its classes look like."""
 
-import os
 import re
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +18,9 @@ from pipelines.run_data import config_of, load_pictures_of, own_pictures
 from vae_tf import artifacts
 from vae_tf.artifacts import Run
 from vae_tf.errors import UserError
+from vae_tf.locks import working_in
 from vae_tf.recipes import find_recipe
+from vae_tf.whole import new_folder, replace_folder
 
 MOST_NUMBERS_IN_NAME = 8
 # Where the scores of each picture, or each sentence, are.
@@ -159,15 +159,11 @@ def write_page(rows: list[Row], of_kind: Any) -> Path:
         curves=overlaid_curves(rows),
     )
     folder = artifacts.runs_root() / folder_name([row.run for row in rows])
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with working_in(folder.parent), new_folder(folder) as partial:
         write_compare(partial, record)
-        artifacts.replace_folder(partial, folder)
+        replace_folder(partial, folder)
         artifacts.publish(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder / "compare.html"
 
 

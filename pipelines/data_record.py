@@ -1,7 +1,5 @@
 """From the pictures and what was found in them to the record of the data page."""
 
-import os
-import shutil
 import time
 from collections import Counter
 from pathlib import Path
@@ -20,7 +18,9 @@ from vae_tf.data.dataset import Pictures
 from vae_tf.data.inspection import QUANTILES, Inspection
 from vae_tf.data.remarks import remarks, search_note
 from vae_tf.data.splits import PARTS
+from vae_tf.locks import working_in
 from vae_tf.options import to_options
+from vae_tf.whole import new_folder, replace_folder
 
 LARGEST_NUM_CLASSES = 8
 NUM_PER_CLASS = 12
@@ -175,12 +175,8 @@ def write_preview(
         pages=["data"],
     )
     folder = artifacts.runs_root() / "dry-run"
-    partial = folder.with_name(f".dry-run.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with working_in(folder.parent), new_folder(folder) as partial:
         write_data(partial, make_record(facts, pictures, inspection, resolved_settings(config), estimate))
-        artifacts.replace_folder(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        replace_folder(partial, folder)
     return folder / "data.html"

@@ -7,6 +7,7 @@ from vae_tf.data.dataset import Pictures
 from vae_tf.data.inspection import Inspection, inspect
 from vae_tf.data.remarks import findings
 from vae_tf.data.splits import PARTS
+from vae_tf.locks import working_in
 
 
 def inspect_pictures(pictures: Pictures) -> Inspection:
@@ -19,7 +20,8 @@ def inspect_pictures(pictures: Pictures) -> Inspection:
     else:
         with counting("looking for copies") as progress:
             inspection = inspect(pictures.images, index.parts, index.labels, index.groups, progress)
-        artifacts.write_json(path, inspection.to_json())
+        with working_in(path.parent):
+            artifacts.write_json(path, inspection.to_json())
     for finding in findings(inspection, index.paths, index.group_names):
         warn(finding)
     return inspection

@@ -1,6 +1,5 @@
 """Pictures out of a run: samples of the prior, and reconstructions of a user's own files."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,13 @@ from vae_tf.artifacts import Run
 from vae_tf.data.pictures import UnusablePicture, read_picture
 from vae_tf.errors import UserError
 from vae_tf.pixels import rescale, to_uint8
+from vae_tf.whole import new_file
 
 
 def sample(run: Run, num: int, temperature: float, seed: int, to: Path | None) -> Path:
     """Writes `num` pictures drawn from the prior as one PNG."""
     decoded = to_uint8(load_model(run).sample(num, seed=seed, temperature=temperature))
-    path = to or run.folder / "pictures" / f"samples-{num}-seed{seed}-temperature{temperature:g}.png"
+    path = to or run.room("pictures") / f"samples-{num}-seed{seed}-temperature{temperature:g}.png"
     return write_grid(path, decoded, columns=int(np.ceil(np.sqrt(num))))
 
 
@@ -44,7 +44,7 @@ def reconstruct(run: Run, files: list[Path], to: Path | None) -> tuple[Path, lis
     stacked = np.stack(originals)
     decoded = to_uint8(model.reconstruct(stacked))
     name = f"reconstructions-{files[0].stem}" + (f"-and-{len(files) - 1}-more" if len(files) > 1 else "")
-    path = to or run.folder / "pictures" / f"{name}.png"
+    path = to or run.room("pictures") / f"{name}.png"
     return write_grid(path, np.concatenate([to_uint8(stacked), decoded]), columns=len(stacked)), problems
 
 
@@ -52,7 +52,6 @@ def write_grid(path: Path, pictures: NDArray[np.uint8], columns: int) -> Path:
     from reports.images import grid, png
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    partial.write_bytes(png(grid(pictures, columns)))
-    os.replace(partial, path)
+    with new_file(path) as partial:
+        partial.write_bytes(png(grid(pictures, columns)))
     return path

@@ -27,6 +27,7 @@ from vae_tf.artifacts import Run
 from vae_tf.data.cache import Shape
 from vae_tf.errors import UserError
 from vae_tf.versions import versions
+from vae_tf.whole import replace_folder
 
 ROWS_PER_FILE = 100_000
 # Readers of Parquet folders leave out what begins with an underscore.
@@ -202,7 +203,7 @@ class Target:
         try:
             yield folder
             if self.is_local:
-                artifacts.replace_folder(partial, Path(self.path))
+                replace_folder(partial, Path(self.path))
         finally:
             if not self.is_finished and self.filesystem.exists(folder):
                 self.filesystem.rm(folder, recursive=True)

@@ -1,19 +1,21 @@
 """Stage `report`: every page of a run, written anew from what its stages left."""
 
-import os
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipelines import data_record, overview_record, stage_records
+from pipelines.console import say
 from pipelines.evaluate import evaluate
 from pipelines.methods import methods_of
 from pipelines.run_data import Subject, load_examples_of
 from reports.records import PageForm, RunFacts
 from reports.words import without_folders
-from vae_tf.artifacts import Run, publish, read_json, replace_folder, write_json
+from vae_tf.artifacts import Run, publish, read_json, write_json
+from vae_tf.locks import PATIENCE, Taken, holding
+from vae_tf.whole import new_folder, replace_folder
 
 KINDS = {
     "latents": "embed",
@@ -38,20 +40,28 @@ def write_report(subject: Subject, single_file: bool = False) -> Path:
     """
     evaluate(subject)
     pictures = load_examples_of(subject)
-    facts = run_facts(subject, PageForm(single_file=single_file, pictures=shows_pictures(subject.run)))
     folder = folder_of(subject, single_file)
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
+    with subject.run.working(), taking_turns(subject.run), new_folder(folder) as partial:
+        facts = run_facts(subject, PageForm(single_file=single_file, pictures=shows_pictures(subject.run)))
         for page in facts.pages:
             writer, record = (TEXT_PAGES if subject.is_text and page in TEXT_PAGES else PAGES)[page]()
             writer(partial, record(subject, facts, pictures))
         replace_folder(partial, folder)
         publish(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder / "index.html"
+
+
+@contextmanager
+def taking_turns(run: Run) -> Iterator[None]:
+    """Held while pages are written: they show all stages that are there, so who begins first must not end last."""
+    path = run.folder / ".report.lock"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(holding(path, patience=PATIENCE))
+        except Taken:
+            say(f"  waiting for another command, which writes the pages of {run.name} …", style="dim")
+            stack.enter_context(holding(path))
+        yield
 
 
 def rewrite_reports(run: Run) -> None:

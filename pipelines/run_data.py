@@ -101,6 +101,7 @@ def own_pictures(run: Run) -> Subject:
     """
     stage = run.stage("data")
     if stage is None:
+        run.check_exists()
         raise UserError(
             f"{run.name} was stopped before its pictures were decoded.",
             f"Train anew: python cli.py train {config_of(run).data.source}",
@@ -150,15 +151,20 @@ def absolute(source: str) -> str:
 
 def train_folder(run: Run) -> Path:
     """The folder of the stage `train`: weights, checkpoints and metrics."""
-    stage = run.stage("train")
-    assert stage is not None, "find_run gives trained runs only"
-    return stage.folder
+    return train_stage(run).folder
 
 
 def model_hash(run: Run) -> str:
+    return str(train_stage(run).record["results"]["model"])
+
+
+def train_stage(run: Run) -> Stage:
+    """Raises: FileNotFoundError: The run was deleted since it was found."""
     stage = run.stage("train")
+    if stage is None:
+        run.check_exists()
     assert stage is not None, "find_run gives trained runs only"
-    return str(stage.record["results"]["model"])
+    return stage
 
 
 def save_pictures(run: Run, config: DataConfig, pictures: Pictures, inspection: Inspection) -> Stage:
@@ -255,6 +261,7 @@ def load_model(run: Run) -> Any:
 
     path = train_folder(run) / "vae.keras"
     if not path.exists():
+        run.check_exists()
         raise UserError(
             f"{run.name} is damaged: train/vae.keras is missing.",
             f"Put the file back, or train anew: python cli.py train {config_of(run).data.source}",

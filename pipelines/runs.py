@@ -1,6 +1,7 @@
 """The runs as a whole: list, show, open, rename, delete."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from pipelines.console import ask, console, say, seconds, warn
@@ -8,6 +9,7 @@ from reports.words import bytes_in_words, plural
 from vae_tf import artifacts
 from vae_tf.artifacts import Run, Stage
 from vae_tf.errors import UserError
+from vae_tf.whole import delete_folder
 
 
 def list_runs() -> None:
@@ -25,7 +27,9 @@ def list_runs() -> None:
     for column in ("run", "made", "recipe", "latent", "state", "stages"):
         table.add_column(column, overflow="fold")
     for run in runs:
-        table.add_row(*[escape(cell) for cell in row_of(run)])
+        # It may have been deleted since it was listed.
+        with suppress(FileNotFoundError):
+            table.add_row(*[escape(cell) for cell in row_of(run)])
     console.print(table)
 
 
@@ -190,10 +194,13 @@ def delete(names: list[str], yes: bool) -> None:
     if not yes and not ask("Delete for good?"):
         say("Nothing was deleted.")
         return
+    # Somebody may have begun to use one while the question stood.
+    caches = unused_caches(runs)
     for run in runs:
         artifacts.delete_run(run)
     for cache in caches:
-        artifacts.delete_folder(cache)
+        with suppress(FileNotFoundError):
+            delete_folder(cache)
     say(f"deleted {len(runs)} {'run' if len(runs) == 1 else 'runs'}")
 
 

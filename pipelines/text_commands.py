@@ -1,6 +1,5 @@
 """Sentences out of a run: samples of the prior, and reconstructions of a user's own."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.sentences import is_text, open_sentences
 from vae_tf.errors import UserError
 from vae_tf.vocabulary import tokenise
+from vae_tf.whole import write_text
 
 
 def sample(run: Run, num: int, temperature: float, seed: int, to: Path | None) -> tuple[Path, list[str]]:
@@ -20,7 +20,7 @@ def sample(run: Run, num: int, temperature: float, seed: int, to: Path | None) -
     words = load_sentences_of(own_pictures(run)).vocabulary
     rows = load_model(run).sample(num, seed=seed, temperature=temperature)
     lines = [words.decode(row) for row in np.asarray(rows)]
-    path = to or run.folder / "sentences" / f"samples-{num}-seed{seed}-temperature{temperature:g}.txt"
+    path = to or run.room("sentences") / f"samples-{num}-seed{seed}-temperature{temperature:g}.txt"
     return write_lines(path, lines), lines
 
 
@@ -54,7 +54,7 @@ def reconstruct(run: Run, given: list[str], to: Path | None) -> tuple[Path, list
     means = np.asarray(model.encode(words.encode(usable, own.num_positions))["mean"])
     rebuilt = [words.decode(row) for row in beam_search(model, means, BEAM_WIDTH)[0]]
     pairs = list(zip(usable, rebuilt, strict=True))
-    path = to or run.folder / "sentences" / "reconstructions.tsv"
+    path = to or run.room("sentences") / "reconstructions.tsv"
     return write_lines(path, ["\t".join(pair) for pair in pairs]), pairs, problems
 
 
@@ -65,7 +65,5 @@ def sentences_in(text: str) -> list[str]:
 
 def write_lines(path: Path, lines: list[str]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, "".join(f"{line}\n" for line in lines))
     return path

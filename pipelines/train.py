@@ -1,14 +1,11 @@
 """Stage `train`: from a source of pictures to the weights of a run."""
 
 import dataclasses
-import os
 import platform
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ from pipelines.run_data import (
     short_name,
     train_folder,
 )
+from pipelines.stopping import noting
 from pipelines.text_data import prepare_text, resolved_text, save_sentences
 from reports.words import bytes_in_words, plural
 from vae_tf import artifacts, recipes
@@ -38,6 +36,7 @@ from vae_tf.data.sources import Source
 from vae_tf.errors import UserError
 from vae_tf.options import to_toml
 from vae_tf.places import is_remote
+from vae_tf.whole import new_file, new_folder, renamed, sync_folder
 
 NUM_LOOKED_AT = 200
 
@@ -281,11 +280,17 @@ def create_run(
         **({} if job is None else {"job": job}),
     }
     run = artifacts.new_run(label, record)
-    if isinstance(pictures, Sentences):
-        save_sentences(run, config.data, pictures)
-    else:
-        assert inspection is not None, "pictures are inspected first"
-        save_pictures(run, config.data, pictures, inspection)
+    try:
+        if isinstance(pictures, Sentences):
+            save_sentences(run, config.data, pictures)
+        else:
+            assert inspection is not None, "pictures are inspected first"
+            save_pictures(run, config.data, pictures, inspection)
+    except BaseException:
+        # A run that does not know its pictures is of no use.
+        if run.exists and run.stage("data") is None:
+            artifacts.delete_run(run)
+        raise
     say(f"run {run.name}", style="bold")
     return run
 
@@ -295,16 +300,23 @@ def resume(text: str, tensorboard: bool = False, distribution: Any = None) -> Ru
     distribution = distribution or alone()
     with distribution.preparing():
         run = artifacts.find_run(text, trained=False)
-        if run.is_trained:
-            raise UserError(
-                f"{run.name} has finished its training.",
-                f"To train it further: python cli.py train --extend {run.name} --epochs 100",
-            )
+        check_unfinished(run)
         pictures = load_examples_of(own_pictures(run))
         run.take_checkpoints()
+        if (parent := run.record["parent"]) is not None and not run.partial_train.exists():
+            inherit(run, artifacts.find_run(parent[:5]))
         say(f"run {run.name} goes on", style="bold")
         model = build_model(config_of(run), run.record["machine"])
     return work(run, model, pictures, tensorboard, distribution)
+
+
+def check_unfinished(run: Run) -> None:
+    """Raises: UserError: There is nothing to go on with."""
+    if run.is_trained:
+        raise UserError(
+            f"{run.name} has finished its training.",
+            f"To train it further: python cli.py train --extend {run.name} --epochs 100",
+        )
 
 
 def extend(
@@ -320,12 +332,19 @@ def extend(
         inspection = None if subject.is_text else read_inspection(subject)
         label = name or f"{parent.name[6:]}-extended"
         run = create_run(label, resolved, machine, pictures, inspection, parent.name, distribution.job)
-        run.partial_train.mkdir()
-        trained = train_folder(parent)
-        shutil.copytree(trained / "checkpoints", run.partial_train / "checkpoints")
-        shutil.copy2(trained / "metrics.jsonl", run.partial_train / "metrics.jsonl")
+        inherit(run, parent)
         model = build_model(resolved, machine)
     return work(run, model, pictures, tensorboard, distribution)
+
+
+def inherit(run: Run, parent: Run) -> None:
+    """Gives a child run the state of its parent, all of it at once: without, it would begin anew."""
+    trained = train_folder(parent)
+    with run.working(), new_folder(run.partial_train) as partial:
+        shutil.copytree(trained / "checkpoints", partial / "checkpoints")
+        shutil.copy2(trained / "metrics.jsonl", partial / "metrics.jsonl")
+        sync_folder(partial)
+        renamed(partial, run.partial_train)
 
 
 def resolve_extension(
@@ -413,8 +432,19 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool, distributi
     """Runs the plan in `train.partial/` and makes it the stage `train`; of several workers, the chief does.
 
     Raises:
-        TrainingStopped: Ctrl-C, or a loss that is not finite; both states are on disk.
+        TrainingStopped: Ctrl-C or SIGTERM, or a loss that is not finite; both states are on disk.
+        UserError: Another process trains it, or has finished it.
     """
+    with ExitStack() as stack:
+        if distribution.is_chief:
+            with distribution.preparing():
+                stack.enter_context(run.training_lock())
+                check_unfinished(run)
+        return work_alone(run, model, pictures, tensorboard, distribution)
+
+
+def work_alone(run: Run, model: Any, pictures: Examples, tensorboard: bool, distribution: Any) -> Run:
+    """As `work`, while nobody else trains the run."""
     from vae_tf.data import resident
     from vae_tf.training import loop, precision
     from vae_tf.training.estimate import Stopwatch
@@ -434,11 +464,10 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool, distributi
     folder = run.partial_train
     started = time.time()
     with (
-        run.training_lock() if distribution.is_chief else nullcontext(),
         TrainingDisplay(
             plan.epochs, plan.num_steps, stopwatch, own_pictures(run).noun, model.has_kl
         ) as display,
-        stop_on_signals() as wants_stop,
+        noting(lambda: say("Stopping at the next step (Ctrl-C again stops at once) …")) as wants_stop,
         CheckpointUploads(run) as uploads,
     ):
         outcome, best = loop.fit(
@@ -457,7 +486,7 @@ def work(run: Run, model: Any, pictures: Examples, tensorboard: bool, distributi
         if distribution.is_chief:
             uploads.give_now()
         explain_stop(run, outcome)
-        raise TrainingStopped(run, 130 if outcome.status == "interrupted" else 1)
+        raise TrainingStopped(run, wants_stop.exit_code if outcome.status == "interrupted" else 1)
     if not distribution.is_chief:
         return run
     save_best(config, machine, best, folder / "vae.keras")
@@ -506,9 +535,8 @@ def save_best(config: Config, machine: dict[str, Any], best: list[Any] | None, p
     model = build_model(config, machine, precision="float32")
     if best is not None:
         model.set_weights(best)
-    partial = path.with_name("vae.partial.keras")
-    model.save(partial)
-    os.replace(partial, path)
+    with new_file(path) as partial:
+        model.save(partial)
 
 
 def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any) -> None:
@@ -535,28 +563,6 @@ def explain_stop(run: Run, outcome: Any) -> None:
     step, term = outcome.failure
     warn(f"The {term} was no finite number at step {step}; the weights were left as they were before it.")
     say("  Try a smaller --learning-rate, --precision float32, or --set likelihood.floor=0.05.")
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C asks the loop to stop at the next boundary; a second Ctrl-C stops at once."""
-    if threading.current_thread() is not threading.main_thread():
-        # Python gives signals to the main thread alone: whoever owns that one stops the training.
-        yield lambda: False
-        return
-    received: list[int] = []
-
-    def handle(number: int, frame: Any) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        say("Stopping at the next step (Ctrl-C again stops at once) …")
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield lambda: bool(received)
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def versions() -> dict[str, str]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pipelines import stopping
 from pipelines.console import console, import_tensorflow_quietly, say, warn
 from reports.words import plural
 from vae_tf.errors import UserError
@@ -28,6 +29,8 @@ SECONDS_TO_COME = float(os.environ.get("VAE_TF_SECONDS_TO_COME", "900"))
 SECONDS_BETWEEN_LOOKS = 0.2
 # Those that end because another did need no more than this to say so.
 SECONDS_TO_FOLLOW = 2.0
+# Those that are asked to end keep their state at the next step; Kubernetes and Slurm kill after 30 s.
+SECONDS_TO_STOP = 20.0
 
 
 def found_cluster(num_workers: int) -> Cluster | None:
@@ -125,6 +128,8 @@ def follow(distribution: Any) -> NoReturn:
     except UserError as error:
         print(f"error: {error.message}\n  {error.hint}", file=sys.stderr)
         leave(2)
+    except stopping.Requested as stop:
+        leave(stop.code)
     except BaseException:
         traceback.print_exc()
         leave(1)
@@ -205,8 +210,8 @@ class Workers:
         while chief.poll() is None and not any(process.poll() for process in others):
             time.sleep(SECONDS_BETWEEN_LOOKS)
             if {signal.SIGTERM, signal.SIGHUP} & set(received):
-                # TensorFlow catches SIGTERM where it waits for others.
-                self.give_time(SECONDS_TO_FOLLOW)
+                # Who waits for others in TensorFlow does not hear it.
+                self.give_time(SECONDS_TO_STOP)
                 self.kill()
         self.give_time(SECONDS_TO_END if chief.returncode == 0 else SECONDS_TO_FOLLOW)
         if chief.returncode == 0:

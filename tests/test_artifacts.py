@@ -14,6 +14,7 @@ import pytest
 from vae_tf import artifacts
 from vae_tf.artifacts import Run, find_run, new_run
 from vae_tf.errors import UserError
+from vae_tf.whole import PREFIX
 
 
 @pytest.fixture
@@ -76,14 +77,15 @@ def test_an_error_inside_leaves_nothing(run: Run, error: type[BaseException]) ->
 
 
 def test_what_a_killed_process_left_is_no_stage(run: Run) -> None:
-    for name in (".clusters.partial-1", ".clusters.old-2", "train.partial"):
+    for name, kind in ((f"{PREFIX}1-clusters", "clusters"), ("train.partial", "train")):
         (run.folder / name).mkdir()
-        artifacts.finish_stage(run.folder / name, name.strip(".").split(".")[0], {}, 0.0, {})
+        artifacts.finish_stage(run.folder / name, kind, {}, 0.0, {})
     assert run.stages("clusters") == run.stages("train") == []
     assert run.newest("clusters") is None and run.finished("clusters", {}) is None
     assert not run.is_trained
     write(run, "clusters", {})
     assert [stage.name for stage in run.stages("clusters")] == ["clusters"]
+    assert {path.name for path in run.folder.iterdir()} == {"run.json", "clusters", "train.partial"}
 
 
 def test_unchanged_inputs_are_found_and_others_lie_beside(run: Run) -> None:
@@ -211,8 +213,10 @@ def test_a_new_run_has_the_next_number_and_a_record(tmp_path: Path) -> None:
 
 
 def test_a_claim_left_by_a_killed_process_does_not_stop_new_runs(tmp_path: Path) -> None:
-    (tmp_path / ".00001").mkdir()
-    assert new_run("a", {}, tmp_path).name == "00002-a"
+    (tmp_path / f"{PREFIX}00001").mkdir()
+    (tmp_path / f"{PREFIX}00001" / "run.json").touch()
+    assert new_run("a", {}, tmp_path).name == "00001-a"
+    assert [path.name for path in tmp_path.iterdir()] == ["00001-a"]
 
 
 @pytest.mark.parametrize("name", ["'same'", "f'name{i}'"])

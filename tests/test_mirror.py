@@ -191,7 +191,7 @@ def test_an_upload_of_checkpoints_that_fails_does_not_end_the_training(machine, 
             uploads._upload.result()
     said = capsys.readouterr()
     assert (said.out + said.err).count("the line was cut") == 1
-    assert not list(run.folder.glob(".given*"))
+    assert not list(run.folder.glob(".partial*"))
 
 
 def test_checkpoints_go_up_in_the_order_in_which_they_count(machine, store, monkeypatch):

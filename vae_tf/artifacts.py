@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-import fcntl
+import errno
 import hashlib
 import json
 import os
@@ -19,10 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_tf.errors import UserError
+from vae_tf.locks import LOCK, PATIENCE, Taken, alone_in, holding, is_held, working_in
 from vae_tf.mirror import Mirror, kept_here, mirror_of
 from vae_tf.places import cache_root as cache_root
 from vae_tf.places import runs_root as runs_root
 from vae_tf.versions import versions
+from vae_tf.whole import (
+    PREFIX,
+    delete_folder,
+    new_file,
+    new_folder,
+    renamed,
+    replace_folder,
+    sweep,
+    sync,
+    sync_folder,
+    write_text,
+)
 
 SCHEMA_VERSION = 2
 # What makes a folder a finished stage; a run's own files, the one that makes it a run first; and of a training's state
@@ -30,13 +43,6 @@ SCHEMA_VERSION = 2
 RECORD = "stage.json"
 FILES = ("run.json", "report.json")
 CHECKPOINTS = ("checkpoints/best.npz", "metrics.jsonl", "checkpoints/last.npz")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes through a temporary sibling, so that a reader sees the old text or the new, never half."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -61,7 +67,7 @@ def jsonable(value: Any) -> Any:
 
 
 def save_arrays(path: Path, /, **arrays: Any) -> None:
-    """An .npz that loads without pickle, written through a temporary sibling.
+    """An .npz that loads without pickle; readers see the old one or the new one.
 
     Raises:
         TypeError: An array of Python objects, which only pickle could store.
@@ -69,9 +75,8 @@ def save_arrays(path: Path, /, **arrays: Any) -> None:
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise TypeError(f"{name} holds Python objects; save numbers or text.")
-    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}.npz")
-    np.savez(partial, **arrays)
-    os.replace(partial, path)
+    with new_file(path) as partial:
+        np.savez(partial, **arrays)
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -136,35 +141,76 @@ class Run:
         return record
 
     @property
+    def exists(self) -> bool:
+        return (self.folder / "run.json").exists()
+
+    def check_exists(self) -> None:
+        """Raises: FileNotFoundError: It was deleted or renamed since it was found."""
+        if not self.exists:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
+
+    def room(self, name: str) -> Path:
+        """A folder for what is no stage, such as samples; made where it is not there yet."""
+        (self.folder / name).mkdir(exist_ok=True)
+        return self.folder / name
+
+    @property
     def partial_train(self) -> Path:
         """Where training goes on; it becomes the stage `train` when the plan is done."""
         return self.folder / "train.partial"
 
+    def working(self) -> contextlib.AbstractContextManager[None]:
+        """Held while a process writes into the run, so that nobody deletes or renames it meanwhile."""
+        return working_in(self.folder)
+
     @contextlib.contextmanager
     def training_lock(self) -> Iterator[None]:
-        """Held while a process trains this run; the system releases it however the process ends.
+        """Held while a process trains this run; clears what an earlier one was writing when it was killed.
 
         Raises:
             UserError: Another process holds it.
         """
-        with open(self.folder / ".training.lock", "w") as file:
+        with self.working(), contextlib.ExitStack() as stack:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+                is_sure = stack.enter_context(holding(self._training_lock, patience=PATIENCE))
+            except Taken:
+                raise self._trained_elsewhere() from None
+            if is_sure:
+                sweep(self.partial_train)
+                sweep(self.partial_train / "checkpoints")
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Held to delete or rename the run.
+
+        Raises:
+            UserError: A process trains it, or writes into it.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(alone_in(self.folder, PATIENCE))
+            except Taken:
+                if self.is_training:
+                    raise self._trained_elsewhere() from None
                 raise UserError(
-                    f"{self.name} is being trained by another process.",
-                    "Wait for it, or stop it with Ctrl-C.",
+                    f"Another process is writing into {self.name}.", "Wait for it, or stop it with Ctrl-C."
                 ) from None
             yield
 
     @property
     def is_training(self) -> bool:
         """Whether some process trains this run now."""
-        try:
-            with self.training_lock():
-                return False
-        except UserError:
-            return True
+        return is_held(self._training_lock)
+
+    @property
+    def _training_lock(self) -> Path:
+        return self.folder / ".training.lock"
+
+    def _trained_elsewhere(self) -> UserError:
+        return UserError(
+            f"{self.name} is being trained by another process.", "Wait for it, or stop it with Ctrl-C."
+        )
 
     @property
     def report(self) -> Path:
@@ -190,7 +236,11 @@ class Run:
     def stage(self, name: str) -> Stage | None:
         """The finished stage called `name`, or None."""
         path = self._record_of(name)
-        return None if path is None else Stage(self.folder / name, read_json(path))
+        try:
+            return None if path is None else Stage(self.folder / name, read_json(path))
+        except FileNotFoundError:
+            # Deleted, together with its run, since we looked.
+            return None
 
     def _record_of(self, name: str) -> Path | None:
         """stage.json of a finished stage, which may not have been fetched yet."""
@@ -247,30 +297,47 @@ class Run:
         """A new stage: a temporary sibling that becomes the stage's folder when the block ends without error.
 
         It is called `kind`; or `kind-HASH` where a stage from other inputs already has that name, and without
-        `plain_name`, which is for stages on other pictures than the run's own.
+        `plain_name`, which is for stages on other pictures than the run's own. Where another process finishes a
+        stage from the same inputs first, that one stays.
         """
-        partial = self.folder / f".{kind}.partial-{os.getpid()}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        writer = StageWriter(partial)
-        started = time.time()
         try:
-            yield writer
-            finish_stage(partial, kind, inputs, started, writer.results)
-            if self.mirror is not None:
-                self.mirror.refresh_one(self.name, FILES, RECORD)
-            target = self.folder / kind
-            # Refused where the name is taken, even by a process that finished a moment ago.
-            if not (plain_name and kind not in self.stage_names() and renamed(partial, target)):
-                target = self.folder / f"{kind}-{hash_of(inputs)}"
-                replace_folder(partial, target)
-            publish(target)
+            with self.working(), new_folder(self.folder / kind) as partial:
+                writer = StageWriter(partial)
+                started = time.time()
+                yield writer
+                finish_stage(partial, kind, inputs, started, writer.results)
+                sync_folder(partial)
+                if self.mirror is not None:
+                    self.mirror.refresh_one(self.name, FILES, RECORD)
+                if (target := self._settle(partial, kind, inputs, plain_name)) is not None:
+                    publish(target)
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            if not self.exists:
+                # TensorFlow makes missing folders anew: of a run that was deleted meanwhile an empty one would be left.
+                with contextlib.suppress(OSError):
+                    self.folder.rmdir()
+
+    def _settle(self, partial: Path, kind: str, inputs: Mapping[str, Any], plain_name: bool) -> Path | None:
+        """Gives a whole stage its name; None where one from the same inputs is there already."""
+        self.check_exists()
+        own_name = self.folder / f"{kind}-{hash_of(inputs)}"
+        # Looked up first: what takes a name from here on is met by the renaming.
+        is_free = plain_name and kind not in self.stage_names()
+        if self.finished(kind, inputs) is not None:
+            return None
+        for target in [self.folder / kind, own_name] if is_free else [own_name]:
+            if renamed(partial, target):
+                return target
+            if self.finished(kind, inputs) is not None:
+                return None
+        # A folder of that name that is no stage: somebody took its record away.
+        replace_folder(partial, own_name)
+        return own_name
 
     def finish_training(self, inputs: Mapping[str, Any], started: float, results: Mapping[str, Any]) -> None:
         """Makes `train.partial` the stage `train`."""
         finish_stage(self.partial_train, "train", inputs, started, results)
+        sync_folder(self.partial_train)
         replace_folder(self.partial_train, self.folder / "train")
         publish(self.folder / "train")
         if self.mirror is not None:
@@ -366,54 +433,35 @@ def address_of(path: Path) -> str:
     )
 
 
-def renamed(new: Path, target: Path) -> bool:
-    """Whether `new` could take a name that nobody has."""
-    try:
-        os.rename(new, target)
-    except OSError:
-        return False
-    return True
-
-
-def replace_folder(new: Path, target: Path) -> None:
-    """Puts `new` in the place of `target`; a folder that was there goes only after the new one is whole."""
-    old = target.with_name(f".{target.name}.old-{os.getpid()}")
-    if target.exists():
-        os.replace(target, old)
-    os.replace(new, target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def delete_folder(folder: Path) -> None:
-    """Takes a folder out of sight at once, then removes it, so that an interruption leaves nothing half there."""
-    doomed = folder.with_name(f".{folder.name}.deleted-{os.getpid()}")
-    os.replace(folder, doomed)
-    shutil.rmtree(doomed)
-
-
 def delete_run(run: Run) -> None:
-    """Deletes a run here and in its store, where run.json goes first, so that nothing half there counts."""
-    if run.mirror is not None:
-        run.mirror.drop(run.name, "run.json")
-    delete_folder(run.folder)
+    """Deletes a run here and in its store, where run.json goes first, so that nothing half there counts.
+
+    Raises:
+        UserError: A process trains it, or writes into it.
+    """
+    with run.alone():
+        if run.mirror is not None:
+            run.mirror.drop(run.name, "run.json")
+        delete_folder(run.folder)
 
 
 def rename_run(run: Run, name: str) -> Run:
     """The run under another name and its old number.
 
     Raises:
-        UserError: The run is being trained, or the name has no letter or digit.
+        UserError: A process trains the run or writes into it, or the name has no letter or digit.
     """
     if not re.search(r"[a-z0-9]", name.lower()):
         raise UserError(f"{name!r} is no name for a run.", "Letters, digits and dashes are kept of it.")
     if not re.match(r"\d{5}-", run.name):
         raise UserError(f"{run.name} has no number of its own.", "Move its folder by hand.")
-    with run.training_lock():
+    with run.alone():
         folder = run.folder.with_name(f"{run.name[:5]}-{slug(name)}")
         if folder != run.folder:
             if run.mirror is not None:
                 run.mirror.move(run.name, folder.name, "run.json")
             run.folder.rename(folder)
+            (folder / LOCK).unlink(missing_ok=True)
     return Run(folder)
 
 
@@ -426,16 +474,17 @@ def new_run(name: str, record: Mapping[str, Any], root: Path | None = None) -> R
     """Makes `root/NNNNN-name/run.json` with the next free number."""
     root = root or runs_root()
     root.mkdir(parents=True, exist_ok=True)
-    with next_number(root) as number:
-        folder = root / f"{number:05d}-{slug(name)}"
-        folder.mkdir()
     document = {
         "schema_version": SCHEMA_VERSION,
         "created": time.time(),
         "command": command_line(sys.argv),
         **record,
     }
-    write_json(folder / "run.json", document)
+    with working_in(root), next_number(root) as (number, claim):
+        write_json(claim / "run.json", document)
+        folder = root / f"{number:05d}-{slug(name)}"
+        claim.rename(folder)
+        sync(root)
     publish(folder / "run.json")
     return Run(folder)
 
@@ -446,12 +495,12 @@ def command_line(arguments: list[str]) -> str:
 
 
 @contextlib.contextmanager
-def next_number(root: Path) -> Iterator[int]:
-    """A number that no run has, and that no other process gets while the block makes the run's folder."""
+def next_number(root: Path) -> Iterator[tuple[int, Path]]:
+    """A number that no run has, and a folder by which no other process gets it, to be renamed as the run's."""
     number, mirror = 0, mirror_of(root)
     while True:
         number = max([number, *(int(run.name[:5]) for run in all_runs(root, any_state=True))]) + 1
-        claim = root / f".{number:05d}"
+        claim = root / f"{PREFIX}{number:05d}"
         try:
             claim.mkdir()
         except FileExistsError:
@@ -459,10 +508,10 @@ def next_number(root: Path) -> Iterator[int]:
         try:
             free = not any(root.glob(f"{number:05d}-*"))
             if free and (mirror is None or mirror.claim(f"{number:05d}")):
-                yield number
+                yield number, claim
                 return
         finally:
-            claim.rmdir()
+            shutil.rmtree(claim, ignore_errors=True)
 
 
 def all_runs(root: Path | None = None, any_state: bool = False) -> list[Run]:

@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from vae_tf.locks import holding
 from vae_tf.places import cache_root, is_remote
+from vae_tf.whole import write_text
 
 
 def local_file(source: str) -> Path:
@@ -24,11 +26,13 @@ def local_file(source: str) -> Path:
         raise StoreError(f"{source} cannot be opened", "there is no file of this name")
     folder = folder_of(source) / key_of(f"{found.size} {found.version}")
     target = folder / remote_name(source)
-    if not (target.exists() and (folder.parent / "address").exists()):
-        # Of a file that changes only the newest copy is kept.
-        shutil.rmtree(folder.parent, ignore_errors=True)
-        store.download("", target)
-        (folder.parent / "address").write_text(source, encoding="utf-8")
+    fetched_root().mkdir(parents=True, exist_ok=True)
+    with holding(fetched_root() / f"{folder.parent.name}.lock"):
+        if not (target.exists() and (folder.parent / "address").exists()):
+            # Of a file that changes only the newest copy is kept.
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            store.download("", target)
+            write_text(folder.parent / "address", source)
     return target
 
 

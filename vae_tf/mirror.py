@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from vae_tf.errors import UserError
+from vae_tf.locks import working_in
 from vae_tf.places import is_remote, runs_address, runs_root
 from vae_tf.store import NUM_TRANSFERS, Store, StoredObject
+from vae_tf.whole import new_folder, renamed
 
 # Inside a run's folder: what the store holds of it, as it was last asked.
 KNOWN = ".stored"
@@ -103,17 +105,11 @@ class Mirror:
             StoreError: It cannot be fetched.
         """
         target = self.folder / name / item
-        partial = target.with_name(f".{item}.taken-{os.getpid()}")
-        try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with working_in(target.parent), new_folder(target) as partial:
             self.store.download_folder(f"{name}/{item}", partial)
-            try:
-                os.rename(partial, target)
-            except OSError:
-                # Another process may have been quicker.
-                if not target.exists():
-                    raise
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            # Another process may have been quicker.
+            renamed(partial, target)
 
     def give(self, name: str, source: Path, last: tuple[str, ...] = (), item: str | None = None) -> None:
         """Uploads a file or folder of a run as it is, and removes what the store held there beside it.

@@ -123,11 +123,19 @@ def test_an_interrupted_build_leaves_nothing_and_the_next_succeeds(
 
 def test_what_a_killed_build_left_is_not_taken_for_a_cache(source: FolderSource, tmp_path: Path) -> None:
     fingerprint = open_cache(source, SHAPE, tmp_path / "elsewhere").fingerprint
-    left = tmp_path / "cache" / f"{fingerprint}.partial-1"
+    left = tmp_path / "cache" / f".partial-1-{fingerprint}"
     left.mkdir(parents=True)
     (left / "pixels.raw").write_bytes(b"half")
     cache = open_cache(source, SHAPE, tmp_path / "cache")
     assert np.array_equal(cache.images, expected_pixels(source, SHAPE))
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [fingerprint]
+
+
+def test_a_cache_without_its_index_is_made_anew(source: FolderSource, tmp_path: Path) -> None:
+    cache = open_cache(source, SHAPE, tmp_path / "cache")
+    (tmp_path / "cache" / cache.fingerprint / "index.json").unlink()
+    assert np.array_equal(open_cache(source, SHAPE, tmp_path / "cache").images, cache.images)
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [cache.fingerprint]
 
 
 def test_a_build_that_comes_second_takes_the_first_ones_pixels(

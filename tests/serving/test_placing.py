@@ -65,8 +65,7 @@ def test_refusals(saved_model, tmp_path, name, version, said):
 
 
 def test_nothing_half_written_is_seen(saved_model, tmp_path, monkeypatch):
-    def fail(source, target):
-        target.mkdir()
+    def fail(source, target, dirs_exist_ok):
         (target / "saved_model.pb").write_bytes(b"gr")
         raise OSError(28, "No space left on device")
 

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,9 @@ from numpy.typing import NDArray
 from vae_tf.data.pictures import UnusablePicture
 from vae_tf.data.sources.base import Source
 from vae_tf.errors import UserError
+from vae_tf.locks import working_in
 from vae_tf.pixels import WHITE, rescale
+from vae_tf.whole import new_folder, renamed, replace_folder, sync_folder
 
 # Part of the cache's key: a change in how pixels are made must not meet pixels made the old way.
 FORMAT = 2
@@ -217,18 +218,13 @@ def build(
     source: Source, shape: Shape, folder: Path, progress: Callable[[int, int], None] | None = None
 ) -> None:
     """Decodes every picture into `folder`, through a temporary sibling, so that a folder that exists is whole."""
-    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with working_in(folder.parent), new_folder(folder) as partial:
         write_cache(source, shape, partial, progress)
-        partial.rename(folder)
-    except OSError:
+        sync_folder(partial)
         # Another process may have finished the same cache first; then its folder serves.
-        if not (folder / "index.json").exists():
-            raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if not renamed(partial, folder) and not (folder / "index.json").exists():
+            replace_folder(partial, folder)
 
 
 def write_cache(

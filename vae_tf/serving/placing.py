@@ -5,8 +5,9 @@ import re
 import shutil
 from pathlib import Path
 
-from vae_tf.artifacts import write_text
 from vae_tf.errors import UserError
+from vae_tf.locks import alone_in
+from vae_tf.whole import new_folder, renamed, sweep, sync_folder, write_text
 
 CONFIG, BATCHING = "models.config", "batching_parameters.txt"
 # Where the image tensorflow/serving looks for models.
@@ -39,9 +40,12 @@ def place(saved_model: Path, directory: Path, name: str, version: int | None = N
     model = directory / name
     try:
         model.mkdir(parents=True, exist_ok=True)
-        number = choose_version(model, versions_in(model), version)
-        copy_whole(saved_model, model / str(number))
-        write_configuration(directory)
+        # Two that place at once take turns: each must see the other's version and write it into the configuration.
+        with alone_in(directory):
+            sweep(model)
+            number = choose_version(model, versions_in(model), version)
+            copy_whole(saved_model, model / str(number))
+            write_configuration(directory)
     except OSError as error:
         raise UserError(
             f"--to {directory}: {error.strerror or error}.", "Give a folder that can be written."
@@ -57,11 +61,14 @@ def place_files(model: Path, directory: Path, name: str) -> Path:
     """
     check_name(name)
     target = directory / name
-    if target.exists():
-        raise UserError(f"{target} is there already.", "Choose another name: --name NAME, or remove it.")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        copy_whole(model, target)
+        with alone_in(directory):
+            if target.exists():
+                raise UserError(
+                    f"{target} is there already.", "Choose another name: --name NAME, or remove it."
+                )
+            copy_whole(model, target)
     except OSError as error:
         raise UserError(
             f"--to {directory}: {error.strerror or error}.", "Give a folder that can be written."
@@ -95,12 +102,11 @@ def choose_version(model: Path | str, there: list[int], version: int | None) -> 
 
 def copy_whole(source: Path, target: Path) -> None:
     # A name that is no number: TF Serving does not see it before it is whole.
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    try:
-        shutil.copytree(source, partial)
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with new_folder(target) as partial:
+        shutil.copytree(source, partial, dirs_exist_ok=True)
+        sync_folder(partial)
+        if not renamed(partial, target):
+            raise UserError(f"{target} is there already.", "Choose another name, or remove it.")
 
 
 def versions_in(model: Path) -> list[int]:

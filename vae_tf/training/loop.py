@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from vae_tf.training.averaging import WeightAverage
 from vae_tf.training.distribution import Distribution, ReplicatedAdam
 from vae_tf.training.plan import AVERAGE_DECAY, Plan, make_optimizer
 from vae_tf.training.state import load_state, load_weights, save_state, save_weights
+from vae_tf.whole import sync, write_text
 
 SECONDS_BETWEEN_SAVES = 30.0
 Listener = Callable[[dict[str, Any]], None]
@@ -153,6 +153,9 @@ class Loop(keras.callbacks.Callback):
         if self.best is not None and not self.best_is_saved:
             save_weights(self.folder / "checkpoints" / "best.npz", self.best, self.facts)
             self.best_is_saved = True
+        if (metrics := self.folder / "metrics.jsonl").exists():
+            # The last state counts on the lines of its epochs, too.
+            sync(metrics)
         save_state(self.folder / "checkpoints" / "last.npz", self.model, self.facts)
         self.last_save = time.monotonic()
 
@@ -197,9 +200,7 @@ def forget_metrics_after(path: Path, epoch: int) -> None:
     if not path.exists():
         return
     kept = [line for line in read_metrics(path) if line["epoch"] <= epoch]
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
