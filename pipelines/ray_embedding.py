@@ -132,7 +132,7 @@ def write_scores(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = console.is_terminal
     context.print_on_execution_start = False
-    model = ray.put((run.folder / "train" / "vae.keras").read_bytes())
+    model = ray.put(model_path(run).read_bytes())
     names = ray.data.from_arrow([pa.Table.from_pylist([one]) for one in folders]).map_batches(
         Lister(place), batch_size=1, batch_format="pyarrow", zero_copy_batch=True
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,6 +12,7 @@ import shlex
 import shutil
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_tf import strangers
 from vae_tf.errors import UserError
 from vae_tf.mirror import Mirror, kept_here, mirror_of
 from vae_tf.places import cache_root as cache_root
@@ -44,7 +47,18 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Raises: UserError: It is missing, no file, or no JSON."""
+    check_file(path)
+    with strangers.read_from(path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def check_file(path: Path) -> None:
+    """Raises: UserError: There is no file of this name; a pipe, say, would be read for ever."""
+    if not path.is_file():
+        raise UserError(
+            f"{path} is {'no file' if path.exists() else 'missing'}: the run is not whole.", strangers.HINT
+        )
 
 
 def jsonable(value: Any) -> Any:
@@ -75,8 +89,27 @@ def save_arrays(path: Path, /, **arrays: Any) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    """The arrays of an .npz as `save_arrays` writes them; nothing is unpickled or unpacked.
+
+    Raises:
+        UserError: It is missing, or holds something else.
+    """
+    check_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # What is stored as it is cannot become larger than the file in memory.
+            packed = [item.filename for item in archive.infolist() if item.compress_type != zipfile.ZIP_STORED]
+        if packed:
+            raise ValueError(f"{strangers.said(packed[0])} is compressed")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise ValueError(f"{strangers.said(name)} is no array")
+        return arrays
+    except Exception as error:
+        # NumPy and zipfile raise whatever the bytes bring them to, MemoryError among them.
+        raise strangers.damaged(path, " ".join(str(error).split())[:200] or type(error).__name__) from None
 
 
 def hash_of(document: Any) -> str:
@@ -126,13 +159,17 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         """run.json: schema version, configuration, seed, command, versions, fingerprint of the data."""
-        record: dict[str, Any] = read_json(self.folder / "run.json")
-        if record.get("schema_version") != SCHEMA_VERSION:
+        path = self.folder / "run.json"
+        record: dict[str, Any] = read_json(path)
+        strangers.check_types(path, record, {})
+        version = record.get("schema_version")
+        if version != SCHEMA_VERSION:
             raise UserError(
-                f"{self.folder} was written with schema {record.get('schema_version')}; "
+                f"{self.folder} was written with schema {strangers.said(version)}; "
                 f"this version reads {SCHEMA_VERSION}.",
                 "Use the version that wrote it.",
             )
+        strangers.check_run(path, record)
         return record
 
     @property
@@ -147,7 +184,7 @@ class Run:
         Raises:
             UserError: Another process holds it.
         """
-        with open(self.folder / ".training.lock", "w") as file:
+        with open(self.folder / ".training.lock", "a", opener=without_links) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -190,7 +227,11 @@ class Run:
     def stage(self, name: str) -> Stage | None:
         """The finished stage called `name`, or None."""
         path = self._record_of(name)
-        return None if path is None else Stage(self.folder / name, read_json(path))
+        if path is None:
+            return None
+        record = read_json(path)
+        strangers.check_stage(path, record, hash_of)
+        return Stage(self.folder / name, record)
 
     def _record_of(self, name: str) -> Path | None:
         """stage.json of a finished stage, which may not have been fetched yet."""
@@ -366,6 +407,20 @@ def address_of(path: Path) -> str:
     )
 
 
+def without_links(path: str, flags: int) -> int:
+    """Opens a file to be written; what a link of this name leads to is not the run's to change.
+
+    Raises:
+        UserError: A link, or a pipe.
+    """
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise UserError(f"{path} is no file but a link or a pipe.", "Remove it from the run.") from None
+        raise
+
+
 def renamed(new: Path, target: Path) -> bool:
     """Whether `new` could take a name that nobody has."""
     try:
@@ -502,8 +557,7 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
                 f"There is no trained run in {where}/.",
                 "Train one first: python cli.py train faces/ --latent 30",
             )
-        runs[-1].give_what_is_missing()
-        return runs[-1]
+        return looked_through(runs[-1])
     if (Path(text) / "run.json").exists():
         matches = [Run(Path(text))]
     else:
@@ -521,5 +575,15 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
             f"{matches[0].name} has not finished training.",
             f"Go on with: python cli.py train --resume {matches[0].name}",
         )
-    matches[0].give_what_is_missing()
-    return matches[0]
+    return looked_through(matches[0])
+
+
+def looked_through(run: Run) -> Run:
+    """The run, if nothing in it leads elsewhere; what its store has not been given is given now.
+
+    Raises:
+        UserError: A link out of the run, or a pipe.
+    """
+    strangers.check_folder(run.folder)
+    run.give_what_is_missing()
+    return run
