@@ -150,6 +150,7 @@ def look(tab: Any, page: Path) -> tuple[list[str], str, list[str]]:
     """What a page is in a browser once all its scripts have run and its folded parts are open: (structure, text, links)."""
     tab.goto(page.resolve().as_uri())
     tab.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    tab.evaluate("document.querySelector('#list-table button')?.click()")
     tab.wait_for_timeout(120)
     # What waits for a pointer or the keyboard is given both.
     tab.evaluate(

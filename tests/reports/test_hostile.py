@@ -21,8 +21,8 @@ def test_hostile_texts_stay_texts_on_every_page(
     attacked = write_pages(tmp_path / "attacked", 0, PageForm())
     found = {}
     for (plain, names), (page, attacks) in zip(harmless.items(), attacked.items(), strict=True):
-        found[page.name] = problems(plain, page, [names, attacks], visit.tab)
-    assert len(found) == 16 and not any(found.values()), found
+        found[f"{page.parent.name}/{page.name}"] = problems(plain, page, [names, attacks], visit.tab)
+    assert len(found) == 18 and not any(found.values()), found
 
 
 @pytest.mark.browser
