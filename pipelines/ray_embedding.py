@@ -21,7 +21,7 @@ import pyarrow.fs
 from pipelines.console import console
 from pipelines.picture_tables import ROWS, Decoder, Lister, Place, Scorer, SourceNotSeen
 from pipelines.ray_cluster import Cluster, connected, first_line, note_losses
-from pipelines.run_data import model_hash, own_pictures, short_name
+from pipelines.run_data import model_hash, model_path, own_pictures, short_name
 from vae_tf import artifacts
 from vae_tf.artifacts import Run
 from vae_tf.data.cache import Shape

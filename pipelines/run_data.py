@@ -263,7 +263,7 @@ def load_model(run: Run) -> Any:
     """The run's VAE, in float32, with its best averaged weights.
 
     Raises:
-        UserError: Its file is missing, is not the one that training wrote, or holds something else than a model of ours.
+        UserError: Its file is missing, is not the one that training wrote, or holds no model of vae_tf.
     """
     from vae_tf import model_file
 
@@ -281,5 +281,7 @@ def model_path(run: Run) -> Path:
     if not path.exists():
         raise UserError(f"{run.name} is damaged: train/vae.keras is missing.", mending)
     if artifacts.hash_of_file(path) != model_hash(run):
-        raise UserError(f"{run.name} is damaged: train/vae.keras is not the file that training wrote.", mending)
+        raise UserError(
+            f"{run.name} is damaged: train/vae.keras is not the file that training wrote.", mending
+        )
     return path

@@ -56,7 +56,12 @@ def write(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_
 
 def named(module: str | None, name: str, config: Any = None, registered: str | None = None) -> dict[str, Any]:
     """An object as Keras serialises it."""
-    return {"module": module, "class_name": name, "config": {} if config is None else config, "registered_name": registered}
+    return {
+        "module": module,
+        "class_name": name,
+        "config": {} if config is None else config,
+        "registered_name": registered,
+    }
 
 
 def first_dataset(file: h5py.File) -> tuple[Any, str]:
@@ -84,7 +89,7 @@ def code_that_touches(marker: Path) -> dict[str, Any]:
     from keras.src.utils.python_utils import func_dump
 
     source = f"lambda x: (open({str(marker)!r}, 'w').close(), x)[1]"
-    return {"class_name": "__lambda__", "config": {"value": func_dump(eval(source))}}  # noqa: S307
+    return {"class_name": "__lambda__", "config": {"value": func_dump(eval(source))}}
 
 
 def objects(marker: Path, secret: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -95,9 +100,7 @@ def objects(marker: Path, secret: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "Lambda layer", named("keras.layers", "Lambda", {"function": dumped, "arguments": {}})
     yield "lambda under our name", {**dumped, "module": "vae_tf.model", "registered_name": "vae_tf>VAE"}
     yield "lambda as its own name", {**dumped, "registered_name": "vae_tf>__lambda__"}
-    yield "lambda as an activation", named(
-        "keras.layers", "Dense", {"units": 1, "activation": dumped}
-    )
+    yield "lambda as an activation", named("keras.layers", "Dense", {"units": 1, "activation": dumped})
     yield "os.system", named("os", "system", {"command": touch})
     yield "os.system as a function", named("os", "function", "system", "system")
     yield "subprocess.Popen", named("subprocess", "Popen", {"args": ["touch", str(marker)]})
@@ -105,8 +108,9 @@ def objects(marker: Path, secret: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "builtins.eval as a function", named("builtins", "function", "eval", "eval")
     yield "importlib", named("importlib", "import_module", {"name": "antigravity"})
     yield "pickle.loads", named("pickle", "loads", {})
-    yield "get_file", named(
-        "keras.utils", "get_file", {"fname": str(marker), "origin": secret.as_uri()}, "get_file"
+    yield (
+        "get_file",
+        named("keras.utils", "get_file", {"fname": str(marker), "origin": secret.as_uri()}, "get_file"),
     )
     yield "get_file as a function", named("keras.utils", "function", "get_file", "get_file")
     yield "load_model", named("keras.models", "load_model", {"filepath": str(secret), "safe_mode": False})
@@ -118,16 +122,23 @@ def objects(marker: Path, secret: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "JaxLayer", named("keras.layers", "JaxLayer", {"call_fn": dumped})
     yield "StringLookup", named("keras.layers", "StringLookup", {"vocabulary": str(secret)})
     yield "IntegerLookup", named("keras.layers", "IntegerLookup", {"vocabulary": str(secret)})
-    yield "TextVectorization", named(
-        "keras.layers", "TextVectorization", {"vocabulary": "https://attacker.invalid/words"}
+    yield (
+        "TextVectorization",
+        named("keras.layers", "TextVectorization", {"vocabulary": "https://attacker.invalid/words"}),
     )
-    yield "Sequential", named("keras", "Sequential", {"layers": [named("keras.layers", "Lambda", {"function": dumped})]})
+    yield (
+        "Sequential",
+        named("keras", "Sequential", {"layers": [named("keras.layers", "Lambda", {"function": dumped})]}),
+    )
     yield "Functional", named("keras", "Functional", {"layers": [], "input_layers": [], "output_layers": []})
     yield "tensor", named(None, "__tensor__", {"value": [1], "dtype": "float32"})
     yield "typespec", {**named("tensorflow", "__typespec__", []), "spec_name": "TensorSpec"}
     yield "TensorFlow's function", named("tensorflow", "function", "io.write_file", "io.write_file")
     yield "our own function that is no class", named("vae_tf.parts.activations", "silu", {}, "vae_tf>silu")
-    yield "our package, not registered", named("vae_tf.artifacts", "delete_folder", {"folder": str(secret.parent)})
+    yield (
+        "our package, not registered",
+        named("vae_tf.artifacts", "delete_folder", {"folder": str(secret.parent)}),
+    )
     yield "a name that is no text", named("os", ["system"], {})  # type: ignore[arg-type]
     yield "a vae in the vae", {**named("keras", "Model", {}), "registered_name": "keras>Model"}
 
@@ -156,7 +167,12 @@ def configurations(parts: Parts, marker: Path, secret: Path) -> Iterator[tuple[s
     many = parts.config
     many["config"]["encoder"]["config"]["widths"] = [2000] * 2000
     yield "two thousand layers", parts.with_config(many)
-    for key, value in {"latent_dim": 10**9, "image_shape": [10**6, 10**6, 3], "seed": "x", "unknown": 1}.items():
+    for key, value in {
+        "latent_dim": 10**9,
+        "image_shape": [10**6, 10**6, 3],
+        "seed": "x",
+        "unknown": 1,
+    }.items():
         config = parts.config
         config["config"][key] = value
         yield f"{key} {value!r}", parts.with_config(config)
@@ -175,7 +191,9 @@ def weights(parts: Parts, secret: Path) -> Iterator[tuple[str, dict[str, bytes]]
         group[name] = h5py.SoftLink("/elsewhere")
 
     def external_data(group: Any, name: str, values: Any) -> None:
-        group.create_dataset(name, values.shape, values.dtype, external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+        group.create_dataset(
+            name, values.shape, values.dtype, external=[(str(secret), 0, h5py.h5f.UNLIMITED)]
+        )
 
     def virtual(group: Any, name: str, values: Any) -> None:
         layout = h5py.VirtualLayout(values.shape, values.dtype)
@@ -203,7 +221,19 @@ def weights(parts: Parts, secret: Path) -> Iterator[tuple[str, dict[str, bytes]]
     def a_type(group: Any, name: str, values: Any) -> None:
         group[name] = np.dtype("f4")
 
-    for make in (external_link, soft_link, external_data, virtual, circle, bomb, texts, references, packed, other_shape, a_type):
+    for make in (
+        external_link,
+        soft_link,
+        external_data,
+        virtual,
+        circle,
+        bomb,
+        texts,
+        references,
+        packed,
+        other_shape,
+        a_type,
+    ):
         yield f"weights: {make.__name__}", made(make)
     yield "weights: none", parts.with_weights(lambda file: file.clear())
     yield "weights: no HDF5", {**parts.members, WEIGHTS: b"\x89HDF\r\n\x1a\n" + bytes(500)}

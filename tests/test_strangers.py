@@ -31,7 +31,9 @@ def refused(run: Run, words: str) -> None:
     assert "\n" not in refusal.value.message
 
 
-@pytest.mark.parametrize("name", ["run-folder", ".training.lock", "train.partial", "embed/latents.npz", "embed/more/x"])
+@pytest.mark.parametrize(
+    "name", ["run-folder", ".training.lock", "train.partial", "embed/latents.npz", "embed/more/x"]
+)
 def test_a_link_out_of_the_run_is_not_followed(run: Run, tmp_path: Path, name: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -129,7 +131,14 @@ def test_a_stage_that_was_changed_is_refused(run: Run, change: dict[str, Any], w
 
 
 def test_whatever_a_stage_holds_its_hash_is_that_of_what_is_read(run: Run) -> None:
-    inputs = {"a": (1, 2), "b": np.float32(0.1), "c": np.arange(3), "d": Path("x/y"), "e": float("inf"), "f": "é\udc80"}
+    inputs = {
+        "a": (1, 2),
+        "b": np.float32(0.1),
+        "c": np.arange(3),
+        "d": Path("x/y"),
+        "e": float("inf"),
+        "f": "é\udc80",
+    }
     with run.writing("clusters", inputs) as stage:
         stage.results.update(score=np.float64(1) / 3, names=["a", None], flag=np.bool_(True), nothing={})
     assert run.stage("clusters") is not None
@@ -138,7 +147,20 @@ def test_whatever_a_stage_holds_its_hash_is_that_of_what_is_read(run: Run) -> No
 def test_pictures_are_found_and_deleted_by_fingerprint_alone() -> None:
     path = Path("facts.json")
     assert strangers.checked_fingerprint(path, "0123456789abcdef") == "0123456789abcdef"
-    for text in ("", ".", "..", "../..", "/", "/home", "runs", "fetched", "0123456789abcdef/..", "0123456789ABCDEF", None, 3):
+    for text in (
+        "",
+        ".",
+        "..",
+        "../..",
+        "/",
+        "/home",
+        "runs",
+        "fetched",
+        "0123456789abcdef/..",
+        "0123456789ABCDEF",
+        None,
+        3,
+    ):
         with pytest.raises(UserError, match="is no fingerprint of pictures"):
             strangers.checked_fingerprint(path, text)
 

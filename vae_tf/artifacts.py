@@ -98,7 +98,9 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             # What is stored as it is cannot become larger than the file in memory.
-            packed = [item.filename for item in archive.infolist() if item.compress_type != zipfile.ZIP_STORED]
+            packed = [
+                item.filename for item in archive.infolist() if item.compress_type != zipfile.ZIP_STORED
+            ]
         if packed:
             raise ValueError(f"{strangers.said(packed[0])} is compressed")
         with np.load(path, allow_pickle=False) as file:

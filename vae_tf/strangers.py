@@ -15,7 +15,15 @@ from vae_tf.errors import UserError
 
 HINT = "Ask whoever made it for a whole copy, or train anew."
 # What records hold, where they hold it; JSON knows no more types than these.
-RUN = {"created": float, "command": str, "config": dict, "machine": dict, "versions": dict, "parent": str, "job": str}
+RUN = {
+    "created": float,
+    "command": str,
+    "config": dict,
+    "machine": dict,
+    "versions": dict,
+    "parent": str,
+    "job": str,
+}
 STAGE = {"stage": str, "hash": str, "inputs": dict, "results": dict, "started": float, "finished": float}
 MAY_BE_NOTHING = ("parent", "job")
 HASH = re.compile("[0-9a-f]{12}")
@@ -58,7 +66,9 @@ def check_folder(folder: Path) -> None:
                 elif entry.is_dir(follow_symlinks=False):
                     pending.append(Path(entry.path))
                 elif not entry.is_file(follow_symlinks=False):
-                    raise UserError(f"{entry.path} is neither a file nor a folder.", "Remove it from the run.")
+                    raise UserError(
+                        f"{entry.path} is neither a file nor a folder.", "Remove it from the run."
+                    )
 
 
 def check_link(link: Path, root: Path) -> None:

@@ -15,10 +15,11 @@ from PIL import Image
 
 CLASSES = ("lying", "standing")
 NUM_PICTURES = 40
-OPTIONS = (
-    "--recipe mlp --latent 2 --size 8 --epochs 2 --batch-size 8 --seed 7 --split 60/20/20 --augment none "
-    "--set encoder.widths=[16] --set decoder.widths=[16] --name golden"
-).split()
+OPTIONS = [
+    *("--recipe", "mlp", "--latent", "2", "--size", "8", "--epochs", "2", "--batch-size", "8", "--seed", "7"),
+    *("--split", "60/20/20", "--augment", "none", "--name", "golden"),
+    *("--set", "encoder.widths=[16]", "--set", "decoder.widths=[16]"),
+]
 # What embedding, pages and further training need; all else is made anew from it.
 KEPT = ("run.json", "data", "train", "train.partial")
 

@@ -32,9 +32,18 @@ def different(found: Any, expected: Any, place: str = "") -> list[str]:
     """Where two documents differ; numbers may by the tolerance."""
     if isinstance(expected, dict):
         missing = [f"{place}/{key} is missing" for key in expected if key not in found]
-        return missing + [d for key in expected if key in found for d in different(found[key], expected[key], f"{place}/{key}")]
+        return missing + [
+            d
+            for key in expected
+            if key in found
+            for d in different(found[key], expected[key], f"{place}/{key}")
+        ]
     if isinstance(expected, list):
-        return [d for i, (a, b) in enumerate(zip(found, expected, strict=True)) for d in different(a, b, f"{place}/{i}")]
+        return [
+            d
+            for i, (a, b) in enumerate(zip(found, expected, strict=True))
+            for d in different(a, b, f"{place}/{i}")
+        ]
     if isinstance(expected, float):
         is_same = math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
         return [] if is_same else [f"{place}: {found} instead of {expected}"]
@@ -77,18 +86,27 @@ def test_training_goes_on(golden: Path) -> None:
     assert cli.main(["train", "--resume", "2"]) == 0
     assert cli.main(["train", "--extend", "1", "--epochs", "2", "--name", "extended"]) == 0
     resumed, extended = (find_run(number) for number in ("2", "3"))
-    for ours, theirs in zip(load_model(resumed).get_weights(), load_model(extended).get_weights(), strict=True):
+    for ours, theirs in zip(
+        load_model(resumed).get_weights(), load_model(extended).get_weights(), strict=True
+    ):
         np.testing.assert_array_equal(ours, theirs)
     lines = (resumed.folder / "train" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("schema", [1, 3])
-def test_runs_of_other_schemas_are_refused_in_a_line(golden: Path, schema: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_of_other_schemas_are_refused_in_a_line(
+    golden: Path, schema: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = find_run("1")
     record = artifacts.read_json(run.folder / "run.json")
     artifacts.write_json(run.folder / "run.json", {**record, "schema_version": schema})
-    for command in (["embed", "1"], ["report", "1"], ["show", "1"], ["train", "--extend", "1", "--epochs", "1"]):
+    for command in (
+        ["embed", "1"],
+        ["report", "1"],
+        ["show", "1"],
+        ["train", "--extend", "1", "--epochs", "1"],
+    ):
         assert cli.main(command) == 2
         said = capsys.readouterr().err
         assert f"was written with schema {schema}; this version reads {SCHEMA_VERSION}" in said

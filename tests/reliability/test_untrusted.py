@@ -4,8 +4,6 @@ import json
 import os
 import random
 import shutil
-import stat
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +60,13 @@ def model_of(runs: Path) -> Path:
 
 def places(document: Any) -> Iterator[tuple[Any, Any]]:
     """Every (container, key) of a document."""
-    for key in list(document) if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ():
+    for key in (
+        list(document)
+        if isinstance(document, dict)
+        else range(len(document))
+        if isinstance(document, list)
+        else ()
+    ):
         yield document, key
         yield from places(document[key])
 
@@ -171,11 +175,21 @@ def test_mutated_records(runs: Path, tmp_path: Path, tell: Any, capsys: pytest.C
     """Somebody who changes a run's documents also knows how hashes are made."""
     generator, counted = random.Random(4), Counter[str]()
     documents = sorted(path.relative_to(runs) for path in runs.glob("00001-*/**/*.json"))
-    commands = (["show", "1"], ["runs"], ["embed", "1"], ["sample", "1", "--num", "2"], ["train", "--resume", "2"])
+    commands = (
+        ["show", "1"],
+        ["runs"],
+        ["embed", "1"],
+        ["sample", "1", "--num", "2"],
+        ["train", "--resume", "2"],
+    )
     for turn in range(tries(600)):
         path = runs / generator.choice(documents)
         if turn % 3 == 0:
-            path = runs / next(runs.glob("00002-*")).name / path.relative_to(runs / path.relative_to(runs).parts[0])
+            path = (
+                runs
+                / next(runs.glob("00002-*")).name
+                / path.relative_to(runs / path.relative_to(runs).parts[0])
+            )
             path = path if path.exists() else runs / documents[0]
         document = mutated(json.loads(path.read_text()), generator)
         if path.name == "stage.json" and isinstance(document, dict) and generator.random() < 0.9:
@@ -190,18 +204,26 @@ def test_mutated_records(runs: Path, tmp_path: Path, tell: Any, capsys: pytest.C
             counted[f"defect: {command[0]} {path.name}: {said.err.splitlines()[0][:80]}"] += 1
         assert "Traceback" not in said.err + said.out
         assert not noted, (command, path, noted)
-        assert os.listdir(tmp_path / "outside") == ["file"] and (tmp_path / "outside" / "file").read_text() == "mine"
+        assert (
+            os.listdir(tmp_path / "outside") == ["file"]
+            and (tmp_path / "outside" / "file").read_text() == "mine"
+        )
         restore(runs)
     tell("mutated records of runs", counted)
     assert not [what for what in counted if what.startswith("defect")]
 
 
-def test_links_in_every_place(runs: Path, tmp_path: Path, tell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_links_in_every_place(
+    runs: Path, tmp_path: Path, tell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Each file and folder of a run in turn leads outside; no command reads or writes there."""
     counted = Counter[str]()
     run = next(runs.glob("00001-*"))
     kept = [path.relative_to(run) for path in sorted(run.rglob("*"))]
-    made_later = [Path(name) for name in ("embed", "report", ".training.lock", "train.partial", "report.json", "evaluate")]
+    made_later = [
+        Path(name)
+        for name in ("embed", "report", ".training.lock", "train.partial", "report.json", "evaluate")
+    ]
     for place in [*kept, *made_later]:
         for target in (tmp_path / "outside" / "file", tmp_path / "outside"):
             path = run / place

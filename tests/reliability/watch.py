@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 # What runs code, or speaks to somebody.
-EVENTS = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "socket.connect", "socket.getaddrinfo",
-          "urllib.Request", "pickle.find_class", "webbrowser.open", "ctypes.dlopen")  # fmt: skip
+EVENTS = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "socket.connect",
+          "socket.getaddrinfo", "urllib.Request", "pickle.find_class", "webbrowser.open", "ctypes.dlopen")  # fmt: skip
 # What changes a file, and which of its arguments are paths.
-CHANGES = {"os.remove": 1, "os.rmdir": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2, "os.mkdir": 1, "os.truncate": 1,
-           "os.chmod": 1, "shutil.rmtree": 1, "shutil.move": 2}  # fmt: skip
+CHANGES = {"os.remove": 1, "os.rmdir": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2, "os.mkdir": 1,
+           "os.truncate": 1, "os.chmod": 1, "shutil.rmtree": 1, "shutil.move": 2}  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _watching: list[tuple[list[str], tuple[str, ...]]] = []
 
@@ -27,7 +27,9 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING:
         paths = arguments[:1]
     for path in paths:
-        if isinstance(path, str | bytes | Path) and not os.path.realpath(os.fsdecode(path)).startswith(allowed):
+        if isinstance(path, str | bytes | Path) and not os.path.realpath(os.fsdecode(path)).startswith(
+            allowed
+        ):
             noted.append(f"{event} {path!r}")
 
 

@@ -1,4 +1,4 @@
-"""Texts of strangers stay texts on every page, in a browser; tests/reliability/test_pages.py has more turns and forms."""
+"""Texts of strangers stay texts on every page, in a browser; tests/reliability/test_pages.py does it at length."""
 
 from pathlib import Path
 
@@ -31,7 +31,8 @@ def test_the_looks_would_see_an_attack(visit: Visit, tmp_path: Path) -> None:
     page.write_text("<!doctype html><title>t</title><p>name0x</p>")
     bad = tmp_path / "bad.html"
     bad.write_text(
-        "<!doctype html><title>t</title><p>\u202ename0x</p><a href='javascript:1'>x</a><script>window.attacked=1</script>"
+        "<!doctype html><title>t</title><p>\u202ename0x</p><a href='javascript:1'>x</a>"
+        "<script>window.attacked=1</script>"
     )
     found = " ".join(problems(page, bad, [["name0x"], ["<b>name0x"]], visit.tab))
     for words in ("a script ran", "other elements", "not shown as it is", "0x202e", "javascript:1"):
@@ -49,5 +50,15 @@ def test_what_hides_or_turns_is_shown_as_its_code() -> None:
 
 def test_there_is_an_attack_of_every_kind() -> None:
     everything = " ".join(ATTACKS)
-    for kind in ("<script", "onerror", "javascript:", "<style", "https://attacker", "\u202e", "\u200b", "\x00", "$\\"):
+    for kind in (
+        "<script",
+        "onerror",
+        "javascript:",
+        "<style",
+        "https://attacker",
+        "\u202e",
+        "\u200b",
+        "\x00",
+        "$\\",
+    ):
         assert kind in everything

@@ -1,8 +1,8 @@
 """What a SavedModel's graphs do when they are run: compute, and nothing else.
 
 TensorFlow runs whatever a SavedModel holds, some of it while the model is loaded; a stranger's may write files, read
-them into an answer, or ask the network. This is a list of what is refused, not a proof: what TensorFlow adds tomorrow is
-not on it.
+them into an answer, or ask the network. This is a list of what is refused, no proof: what TensorFlow adds tomorrow is not
+on it.
 """
 
 import re
@@ -56,7 +56,9 @@ def all_nodes(graph: Any) -> Iterator[tuple[str, Any]]:
 def saving_functions(graph: Any) -> set[str]:
     """The functions that only the saver calls."""
     inside = {function.signature.name: function.node_def for function in graph.graph_def.library.function}
-    saver = {name.partition(":")[0] for name in (graph.saver_def.save_tensor_name, graph.saver_def.restore_op_name)}
+    saver = {
+        name.partition(":")[0] for name in (graph.saver_def.save_tensor_name, graph.saver_def.restore_op_name)
+    }
     by_saver = {name for node in graph.graph_def.node if node.name in saver for name in called_by(node)}
     by_others = {name for node in graph.graph_def.node if node.name not in saver for name in called_by(node)}
     by_others |= set(graph.object_graph_def.concrete_functions)
