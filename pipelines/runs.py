@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from pipelines.console import ask, console, say, seconds, warn
-from reports.words import bytes_in_words, plural
+from reports.words import bytes_in_words, plural, visible
 from vae_tf import artifacts, strangers
 from vae_tf.artifacts import Run, Stage
 from vae_tf.errors import UserError
@@ -30,7 +30,7 @@ def list_runs() -> None:
         except UserError as error:
             # One that cannot be read must not hide the others.
             cells = [run.name, "", "", "", error.message, ""]
-        table.add_row(*[escape(cell) for cell in cells])
+        table.add_row(*[escape(visible(cell)) for cell in cells])
     console.print(table)
 
 

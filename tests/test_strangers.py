@@ -227,3 +227,16 @@ def test_a_run_that_extends_itself_ends_the_chain(tmp_path: Path, depth: int) ->
     root = tmp_path / "runs"
     made = [new_run("a", {"parent": f"{(i + 1) % depth + 1:05d}-a"}, root) for i in range(depth)]
     assert {run.name for run in chain_of(made[0])} == {run.name for run in made}
+
+
+def test_names_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    import cli
+    from pipelines.console import say
+
+    name = "a\x1b]52;c;ZXZpbA==\x07\x1b[2J\u202eb\udc80"
+    say(f"skipped {name}")
+    cli.complain(f"{name} is missing", f"Put {name} back", 2, False)
+    said = capsys.readouterr()
+    for text in (said.out, said.err):
+        assert "a\\u001b]52;c;ZXZpbA==\\u0007\\u001b[2J\\u202eb\\udc80" in text
+        assert all(character.isprintable() or character == "\n" for character in text)

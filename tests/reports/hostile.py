@@ -61,35 +61,10 @@ ATTACKS = (
     "endless" * 60,
 )
 # What the code itself chooses, and decides by; a stranger's text never gets there.
-OURS = frozenset(
-    (
-        "split",
-        "splits",
-        "split_a",
-        "split_b",
-        "base_splits",
-        "kind",
-        "fit",
-        "dtype",
-        "op",
-        "activation",
-        "series",
-    )
-    + (
-        "pages",
-        "noun",
-        "encode",
-        "decode",
-        "measure",
-        "method",
-        "address",
-        "csv",
-        "npz",
-        "part",
-        "form",
-        "order",
-    )
-)
+OURS = {
+    "split", "splits", "split_a", "split_b", "base_splits", "kind", "fit", "dtype", "op", "activation", "series",
+    "pages", "noun", "encode", "decode", "measure", "method", "address", "csv", "npz", "part", "form", "order",
+}  # fmt: skip
 SPLITS = ("train", "validation", "test", "calibration", "other")
 # Pairs of a name and the address of a page.
 LINKS = ("elsewhere", "parents", "children")

@@ -1,8 +1,8 @@
 """What a SavedModel's graphs do when they are run: compute, and nothing else.
 
 TensorFlow runs whatever a SavedModel holds, some of it while the model is loaded; a stranger's may write files, read
-them into an answer, or ask the network. This is a list of what is refused, no proof: what TensorFlow adds tomorrow is not
-on it.
+them into an answer, or ask the network. This is a list of what is refused, no proof: what TensorFlow adds tomorrow is
+not on it.
 """
 
 import re
