@@ -47,18 +47,21 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Raises: UserError: It is missing, no file, or no JSON."""
+    """What is in a file of JSON.
+
+    Raises:
+        FileNotFoundError: There is none.
+        UserError: No file, or no JSON.
+    """
     check_file(path)
     with strangers.read_from(path):
         return json.loads(path.read_text(encoding="utf-8"))
 
 
 def check_file(path: Path) -> None:
-    """Raises: UserError: There is no file of this name; a pipe, say, would be read for ever."""
-    if not path.is_file():
-        raise UserError(
-            f"{path} is {'no file' if path.exists() else 'missing'}: the run is not whole.", strangers.HINT
-        )
+    """Raises: UserError: Something else has this name; a pipe, say, would be read for ever."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no file.", strangers.HINT)
 
 
 def jsonable(value: Any) -> Any:
@@ -92,7 +95,8 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an .npz as `save_arrays` writes them; nothing is unpickled or unpacked.
 
     Raises:
-        UserError: It is missing, or holds something else.
+        FileNotFoundError: There is none.
+        UserError: It holds something else.
     """
     check_file(path)
     try:
@@ -109,6 +113,8 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
             if not isinstance(array, np.ndarray):
                 raise ValueError(f"{strangers.said(name)} is no array")
         return arrays
+    except FileNotFoundError:
+        raise
     except Exception as error:
         # NumPy and zipfile raise whatever the bytes bring them to, MemoryError among them.
         raise strangers.damaged(path, " ".join(str(error).split())[:200] or type(error).__name__) from None
@@ -359,11 +365,13 @@ def finish_stage(
     folder: Path, kind: str, inputs: Mapping[str, Any], started: float, results: Mapping[str, Any]
 ) -> None:
     """Writes stage.json, by which a folder becomes a finished stage."""
+    # As they will be read: JSON has no tuples, and no keys but texts.
+    inputs, results = json.loads(json.dumps([inputs, results], default=jsonable))
     record = {
         "stage": kind,
         "hash": hash_of([inputs, results]),
-        "inputs": dict(inputs),
-        "results": dict(results),
+        "inputs": inputs,
+        "results": results,
         "started": started,
         "finished": time.time(),
         "versions": versions(),
