@@ -143,7 +143,8 @@ def write_pages(folder: Path, turn: int | None, form: PageForm) -> dict[Path, li
     for kind, pages in {"pictures": pages_of_pictures, "sentences": pages_of_sentences}.items():
         for write, record in pages(run):
             texts = Texts(turn)
-            written[write(folder / kind, poisoned(record, texts))] = texts.shown
+            page = write(folder / kind, poisoned(record, texts))
+            written[page] = texts.shown
     return written
 
 
