@@ -23,6 +23,8 @@ LONGEST_CONFIG = 1 << 20  # bytes; those of vae_tf have some 5,000
 PACKAGE = "vae_tf>"
 # What Keras writes beside a class of its own registry: module, name and registered name.
 POLICY = ("keras", "DTypePolicy", None)
+# What `config.py` lets anybody ask for; a model keeps figures of every latent dimension, which are no weights.
+LARGEST = {"latent_dim": 4096, "image_shape": 1024}
 # Steps taken, seeds, trackers: what a model holds beside the weights that its file has.
 SPARE_VALUES = 1 << 20
 
@@ -93,10 +95,20 @@ def check_config(config: Any) -> None:
             pending += value
         elif isinstance(value, dict):
             pending += value.values()
-            if value.get("compile_config") is not None:
+            if value.get("compile_config"):
                 raise Unfit("it brings an optimiser along")
             if "class_name" in value:
                 check_object(value, known)
+            for name, largest in LARGEST.items():
+                if name in value and not is_within(value[name], largest):
+                    raise Unfit(f"{name} cannot be {said(value[name])}")
+
+
+def is_within(value: Any, largest: int) -> bool:
+    """Whether it is a whole number from 1 to `largest`, or a few of them."""
+    if isinstance(value, list):
+        return len(value) <= 3 and all(is_within(side, largest) for side in value)
+    return type(value) is int and 1 <= value <= largest
 
 
 def our_classes() -> set[str]:

@@ -15,6 +15,7 @@ import pytest
 
 import cli
 from tests.golden.test_golden import HERE as GOLDEN
+from tests.golden.test_golden import whole
 from tests.malicious import CONFIG, Parts, all_files, write
 from tests.reliability.tries import tries
 from tests.reliability.watch import watched
@@ -35,7 +36,7 @@ VALUES: tuple[Any, ...] = (
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the golden runs, beside a file that is nobody's business."""
-    shutil.copytree(GOLDEN / f"schema-{SCHEMA_VERSION}" / "runs", tmp_path / "runs")
+    restore(tmp_path / "runs")
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "file").write_text("mine")
     monkeypatch.setenv("VAE_TF_RUNS", str(tmp_path / "runs"))
@@ -167,8 +168,10 @@ def test_flipped_arrays(runs: Path, tmp_path: Path, tell: Any) -> None:
 
 
 def restore(runs: Path) -> None:
-    shutil.rmtree(runs)
-    shutil.copytree(GOLDEN / f"schema-{SCHEMA_VERSION}" / "runs", runs)
+    shutil.rmtree(runs, ignore_errors=True)
+    whole(GOLDEN / f"schema-{SCHEMA_VERSION}", runs.parent / "golden")
+    shutil.move(runs.parent / "golden" / "runs", runs)
+    shutil.rmtree(runs.parent / "golden")
 
 
 def test_mutated_records(runs: Path, tmp_path: Path, tell: Any, capsys: pytest.CaptureFixture[str]) -> None:
