@@ -2,8 +2,8 @@
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ SHOWN = """() => {
   }
   const spoken = [...document.querySelectorAll("[alt], [title], [aria-label], [placeholder]")].flatMap((element) =>
     ["alt", "title", "aria-label", "placeholder"].map((name) => element.getAttribute(name) || ""));
-  return texts.join("") + "\n" + spoken.join("\n");
+  return texts.join("") + " | " + spoken.join(" | ");
 }"""
 # Every element with the names of its attributes; a break within a long path is no part of the structure.
 STRUCTURE = """() => [...document.querySelectorAll("*")].filter((e) => e.tagName !== "WBR")
@@ -176,9 +176,10 @@ def problems(harmless: Path, attacked: Path, names: list[list[str]], tab: Any) -
     found = []
     if tab.evaluate("window.attacked") is not None:
         found.append("a script ran")
-    if structure != plain_structure:
-        other = next((pair for pair in zip_longest(plain_structure, structure) if pair[0] != pair[1]), None)
-        found.append(f"the page has other elements: {other}")
+    # Their order may be another one, where rows are sorted by name.
+    more, fewer = Counter(structure) - Counter(plain_structure), Counter(plain_structure) - Counter(structure)
+    if more or fewer:
+        found.append(f"the page has other elements: {dict(more)} instead of {dict(fewer)}")
     for number, (name, attack) in enumerate(zip(*names, strict=True)):
         if name in plain_text and attack not in text:
             found.append(f"text {number} is not shown as it is: {attack!r}")
