@@ -659,9 +659,11 @@ def complain(message: str, hint: str, code: int, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+    from reports.words import visible
+
+    print(visible(f"error: {message}"), file=sys.stderr)
     if hint:
-        print("\n".join(f"  {line}" for line in hint.splitlines()), file=sys.stderr)
+        print(visible("\n".join(f"  {line}" for line in hint.splitlines())), file=sys.stderr)
     return code
 
 

@@ -9,6 +9,7 @@ from pipelines.console import seconds
 from pipelines.evaluate import MEASURES, pca_is_better, verdict
 from pipelines.run_data import Subject, config_of, own_pictures, train_folder
 from reports.records import CurveSegment, OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
+from vae_tf import strangers
 from vae_tf.artifacts import Run, all_runs, load_arrays
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
@@ -240,7 +241,8 @@ def chain_of(run: Run) -> list[Run]:
         # By number: a name may have changed since.
         number = chain[0].record["parent"][:5]
         parents = [other for other in all_runs(run.folder.parent) if other.name[:5] == number]
-        if not parents:
+        # A run that would extend itself was not written by us.
+        if not parents or parents[0] in chain:
             break
         chain.insert(0, parents[0])
     return chain
@@ -282,7 +284,13 @@ def read_lines(run: Run) -> list[dict[str, Any]]:
     import json
 
     path = train_folder(run) / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with strangers.read_from(path):
+        lines: list[dict[str, Any]] = [
+            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
+        ]
+        if not all(type(line["epoch"]) is int for line in lines):
+            raise TypeError("an epoch is no whole number")
+        return lines
 
 
 def segment(

@@ -210,11 +210,9 @@ def spread_lists(values: NDArray[np.float32], usable: NDArray[np.bool_]) -> pa.A
 
 def load_model(content: bytes) -> Any:
     """The model in the bytes of a .keras file."""
-    import keras
-
-    import vae_tf.models  # noqa: F401  (registers the classes that the file names)
+    from vae_tf import model_file
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vae.keras"
         path.write_bytes(content)
-        return keras.models.load_model(path, compile=False)
+        return model_file.load(path)

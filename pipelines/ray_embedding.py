@@ -21,7 +21,7 @@ import pyarrow.fs
 from pipelines.console import console
 from pipelines.picture_tables import ROWS, Decoder, Lister, Place, Scorer, SourceNotSeen
 from pipelines.ray_cluster import Cluster, connected, first_line, note_losses
-from pipelines.run_data import model_hash, own_pictures, short_name
+from pipelines.run_data import model_hash, model_path, own_pictures, short_name
 from vae_tf import artifacts
 from vae_tf.artifacts import Run
 from vae_tf.data.cache import Shape
@@ -133,7 +133,7 @@ def write_scores(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = console.is_terminal
     context.print_on_execution_start = False
-    model = ray.put((run.folder / "train" / "vae.keras").read_bytes())
+    model = ray.put(model_path(run).read_bytes())
     names = ray.data.from_arrow([pa.Table.from_pylist([one]) for one in folders]).map_batches(
         Lister(place), batch_size=1, batch_format="pyarrow", zero_copy_batch=True
     )

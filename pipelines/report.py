@@ -13,6 +13,7 @@ from pipelines.methods import methods_of
 from pipelines.run_data import Subject, load_examples_of
 from reports.records import PageForm, RunFacts
 from reports.words import without_folders
+from vae_tf import strangers
 from vae_tf.artifacts import Run, publish, read_json, write_json
 from vae_tf.locks import PATIENCE, Taken, holding
 from vae_tf.whole import new_folder, replace_folder
@@ -81,7 +82,8 @@ def folder_of(subject: Subject, single_file: bool) -> Path:
 def shows_pictures(run: Run) -> bool:
     """Whether the run's pages show pictures and file names, as was last chosen; they do unless told otherwise."""
     path = run.folder / "report.json"
-    return not path.exists() or bool(read_json(path)["pictures"])
+    with strangers.read_from(path):
+        return not path.exists() or bool(read_json(path)["pictures"])
 
 
 def choose_pictures(run: Run, pictures: bool | None) -> None:

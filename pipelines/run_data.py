@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.console import counting
 from pipelines.csv_files import write_csv
-from vae_tf import artifacts
+from vae_tf import artifacts, strangers
 from vae_tf.artifacts import Run, Stage, StageWriter
 from vae_tf.config import Config, DataConfig, parse_config
 from vae_tf.data.cache import Shape, load_cache, open_cache
@@ -53,7 +53,8 @@ class Subject:
     @property
     def config(self) -> DataConfig:
         """Where the pictures come from, every choice filled in."""
-        return parse_data_config(self.data.record["inputs"]["config"])
+        with strangers.read_from(self.data.place / "stage.json"):
+            return parse_data_config(self.data.record["inputs"]["config"])
 
     @property
     def source_name(self) -> str:
@@ -70,12 +71,16 @@ class Subject:
     @property
     def shape(self) -> Shape:
         """The shape and the depth of each picture."""
-        return shape_from_json(artifacts.read_json(self.data.folder / "facts.json")["shape"])
+        path = self.data.folder / "facts.json"
+        with strangers.read_from(path):
+            return shape_from_json(artifacts.read_json(path)["shape"])
 
     @property
     def index(self) -> Index:
         """Facts about each picture, without the pixels."""
-        return Index.from_json(artifacts.read_json(self.data.folder / "index.json"))
+        path = self.data.folder / "index.json"
+        with strangers.read_from(path):
+            return Index.from_json(artifacts.read_json(path))
 
     @property
     def model_inputs(self) -> dict[str, str]:
@@ -110,7 +115,8 @@ def own_pictures(run: Run) -> Subject:
 
 
 def config_of(run: Run) -> Config:
-    return parse_config(run.record["config"])
+    with strangers.read_from(run.folder / "run.json"):
+        return parse_config(run.record["config"])
 
 
 def parse_data_config(document: dict[str, Any]) -> DataConfig:
@@ -155,7 +161,9 @@ def train_folder(run: Run) -> Path:
 
 
 def model_hash(run: Run) -> str:
-    return str(train_stage(run).record["results"]["model"])
+    stage = train_stage(run)
+    with strangers.read_from(stage.place / "stage.json"):
+        return str(stage.record["results"]["model"])
 
 
 def train_stage(run: Run) -> Stage:
@@ -215,26 +223,29 @@ def load_pictures_of(subject: Subject) -> Pictures:
             "Sentences have embed, cluster-report, interpolation-grid, evaluate, sample, reconstruct and export.",
         )
     folder = subject.data.folder
-    facts = artifacts.read_json(folder / "facts.json")
-    shape = shape_from_json(facts["shape"])
-    cache = artifacts.cache_root() / facts["fingerprint"]
+    facts, index, shape = artifacts.read_json(folder / "facts.json"), subject.index, subject.shape
+    with strangers.read_from(folder / "facts.json"):
+        fingerprint = strangers.checked_fingerprint(folder / "facts.json", facts["fingerprint"])
+        known = {
+            "skipped": [(path, why) for path, why in facts["skipped"]],
+            "notes": facts["notes"],
+            "source_notes": facts["source_notes"],
+            "sizes": [(h, w, c, count) for h, w, c, count in facts["sizes"]],
+            "hashes": artifacts.load_arrays(folder / "hashes.npz")["hashes"],
+        }
+    cache = artifacts.cache_root() / fingerprint
     whole = (cache / "index.json").exists()
-    return Pictures(
-        images=load_cache(cache).images if whole else decode_again(subject, shape, facts["fingerprint"]),
-        index=subject.index,
-        shape=shape,
-        skipped=[(path, why) for path, why in facts["skipped"]],
-        notes=facts["notes"],
-        source_notes=facts["source_notes"],
-        fingerprint=facts["fingerprint"],
-        sizes=[(h, w, c, count) for h, w, c, count in facts["sizes"]],
-        hashes=artifacts.load_arrays(folder / "hashes.npz")["hashes"],
-    )
+    images = load_cache(cache).images if whole else decode_again(subject, shape, fingerprint)
+    if images.shape != (len(index.paths), *shape.image_shape):
+        raise strangers.damaged(folder, f"it lists {len(index.paths):,} pictures, and others were decoded")
+    return Pictures(images=images, index=index, shape=shape, fingerprint=fingerprint, **known)
 
 
 def read_inspection(subject: Subject) -> Inspection:
     """What was found odd about the pictures when they were listed."""
-    return Inspection.from_json(artifacts.read_json(subject.data.folder / "inspection.json"))
+    path = subject.data.folder / "inspection.json"
+    with strangers.read_from(path):
+        return Inspection.from_json(artifacts.read_json(path))
 
 
 def shape_from_json(document: dict[str, Any]) -> Shape:
@@ -256,16 +267,29 @@ def decode_again(subject: Subject, shape: Shape, fingerprint: str) -> Any:
 
 
 def load_model(run: Run) -> Any:
-    """The run's VAE, in float32, with its best averaged weights."""
-    import keras
+    """The run's VAE, in float32, with its best averaged weights.
 
+    Raises:
+        UserError: Its file is missing, is not the one that training wrote, or holds no model of vae_tf.
+    """
+    from vae_tf import model_file
+
+    return model_file.load(model_path(run))
+
+
+def model_path(run: Run) -> Path:
+    """The file of the run's model, as training wrote it.
+
+    Raises:
+        UserError: It is missing, or another one.
+    """
     path = train_folder(run) / "vae.keras"
+    mending = f"Put the file back, or train anew: python cli.py train {config_of(run).data.source}"
     if not path.exists():
         run.check_exists()
+        raise UserError(f"{run.name} is damaged: train/vae.keras is missing.", mending)
+    if artifacts.hash_of_file(path) != model_hash(run):
         raise UserError(
-            f"{run.name} is damaged: train/vae.keras is missing.",
-            f"Put the file back, or train anew: python cli.py train {config_of(run).data.source}",
+            f"{run.name} is damaged: train/vae.keras is not the file that training wrote.", mending
         )
-    import vae_tf.models  # noqa: F401  (registers the classes that the file names)
-
-    return keras.models.load_model(path, compile=False)
+    return path

@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from pipelines.console import ask, console, say, seconds, warn
-from reports.words import bytes_in_words, plural
-from vae_tf import artifacts
+from reports.words import bytes_in_words, plural, visible
+from vae_tf import artifacts, strangers
 from vae_tf.artifacts import Run, Stage
 from vae_tf.errors import UserError
 from vae_tf.whole import delete_folder
@@ -27,9 +27,15 @@ def list_runs() -> None:
     for column in ("run", "made", "recipe", "latent", "state", "stages"):
         table.add_column(column, overflow="fold")
     for run in runs:
-        # It may have been deleted since it was listed.
-        with suppress(FileNotFoundError):
-            table.add_row(*[escape(cell) for cell in row_of(run)])
+        try:
+            cells = row_of(run)
+        except FileNotFoundError:
+            # Deleted since it was listed.
+            continue
+        except UserError as error:
+            # One that cannot be read must not hide the others.
+            cells = [run.name, "", "", "", error.message, ""]
+        table.add_row(*[escape(visible(cell)) for cell in cells])
     console.print(table)
 
 
@@ -219,4 +225,9 @@ def unused_caches(going: list[Run]) -> list[Any]:
 
 def fingerprints(run: Run) -> set[str]:
     """The caches that a run refers to, its own and those of other sources."""
-    return {str(stage.record["inputs"]["fingerprint"]) for stage in run.stages("data")}
+    found = set()
+    for stage in run.stages("data"):
+        path = stage.place / "stage.json"
+        with strangers.read_from(path):
+            found.add(strangers.checked_fingerprint(path, stage.record["inputs"]["fingerprint"]))
+    return found

@@ -6,11 +6,10 @@ from pipelines.console import say, warn
 from pipelines.csv_files import write_csv
 from pipelines.run_data import Subject, absolute, own_pictures, short_name
 from reports.words import plural
-from vae_tf import artifacts, recipes
+from vae_tf import artifacts, recipes, strangers
 from vae_tf.artifacts import Run, Stage, StageWriter
 from vae_tf.config import Config, DataConfig
 from vae_tf.data import sentences as texts
-from vae_tf.data.dataset import Index
 from vae_tf.data.sentences import SentenceFile, Sentences
 from vae_tf.data.sources import Source, open_source
 from vae_tf.data.splits import PARTS
@@ -95,15 +94,16 @@ def load_sentences_of(subject: Subject) -> Sentences:
     """The sentences as they were first read; their file may be gone."""
     folder = subject.data.folder
     facts = artifacts.read_json(folder / "facts.json")
-    return Sentences(
-        tokens=artifacts.load_arrays(folder / "tokens.npz")["tokens"],
-        index=Index.from_json(artifacts.read_json(folder / "index.json")),
-        vocabulary=Vocabulary.from_json(artifacts.read_json(folder / "vocabulary.json")),
-        skipped=[(line, why) for line, why in facts["skipped"]],
-        notes=facts["notes"],
-        source_notes=facts["source_notes"],
-        fingerprint=facts["fingerprint"],
-    )
+    with strangers.read_from(folder):
+        return Sentences(
+            tokens=artifacts.load_arrays(folder / "tokens.npz")["tokens"],
+            index=subject.index,
+            vocabulary=Vocabulary.from_json(artifacts.read_json(folder / "vocabulary.json")),
+            skipped=[(line, why) for line, why in facts["skipped"]],
+            notes=facts["notes"],
+            source_notes=facts["source_notes"],
+            fingerprint=facts["fingerprint"],
+        )
 
 
 def list_sentences(run: Run, config: DataConfig) -> Subject:

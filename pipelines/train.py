@@ -26,7 +26,7 @@ from pipelines.run_data import (
 from pipelines.stopping import noting
 from pipelines.text_data import prepare_text, resolved_text, save_sentences
 from reports.words import bytes_in_words, plural
-from vae_tf import artifacts, recipes
+from vae_tf import artifacts, recipes, strangers
 from vae_tf.artifacts import Run
 from vae_tf.config import Config
 from vae_tf.data.dataset import Pictures, load_pictures
@@ -256,9 +256,15 @@ def estimate_training(config: Config, machine: dict[str, Any], model: Any, pictu
 
 
 def plan_of(machine: dict[str, Any]) -> Any:
+    from pydantic import TypeAdapter
+
     from vae_tf.training.plan import Plan
 
-    return Plan(**{**machine["plan"], "notes": tuple(machine["plan"]["notes"])})
+    with strangers.read_from(Path("run.json")):
+        plan = TypeAdapter(Plan).validate_python(machine["plan"])
+        if min(plan.batch_size, plan.steps_per_epoch, plan.epochs, plan.steps_per_execution) < 1:
+            raise ValueError("a plan without steps")
+        return plan
 
 
 def create_run(

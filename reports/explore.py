@@ -17,7 +17,7 @@ from reports.figures import USED_NATS
 from reports.images import sheets
 from reports.page import json_for_script, write_asset, write_page
 from reports.records import Numbers, Pictures, RunFacts
-from reports.words import split_label
+from reports.words import split_label, visible
 
 NUM_SLIDERS = 12
 SCRIPTS = ("network.js", "explore-picture.js", "served.js", "explore.js")
@@ -96,9 +96,9 @@ def page_data(beside: Path | None, record: ExploreRecord) -> dict[str, Any]:
         "spread": rounded(record.spread),
         "samples": packed(record.samples),
         "means": packed(record.means),
-        "paths": list(record.paths),
+        "paths": [visible(path) for path in record.paths],
         "splits": [split_label(split) for split in record.splits],
-        "classes": list(record.classes),
+        "classes": [visible(name) for name in record.classes],
         "starts": list(record.starts),
         "averageDrawn": plain(record.average_drawn),
         "checked": plain(record.checked),

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from reports.records import RunFacts
-from reports.words import bytes_in_words, count, number, p_value, said_of, said_p, score, split_label
+from reports.words import bytes_in_words, count, number, p_value, said_of, said_p, score, split_label, visible
 
 # File, title, and what a reader finds there.
 PAGES = {
@@ -98,11 +98,11 @@ def json_for_script(data: Any) -> Markup:
     return Markup(text)  # ASCII only, so U+2028 and U+2029 are escaped too
 
 
-def _kept_together(value: Any) -> Any:
-    """No line ends between a number and its per cent sign, or within "p = 0.03"."""
+def _said(value: Any) -> Any:
+    """No line ends between a number and its per cent sign, or within "p = 0.03"; nothing hides."""
     if type(value) is not str:
         return value
-    return _EQUATION.sub("\\1\u00a0\\2\u00a0", _PER_CENT.sub("\u00a0%", value))
+    return visible(_EQUATION.sub("\\1\u00a0\\2\u00a0", _PER_CENT.sub("\u00a0%", value)))
 
 
 @cache
@@ -110,7 +110,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
-        finalize=_kept_together,
+        finalize=_said,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -123,7 +123,8 @@ def _environment() -> Environment:
         "score": score,
         "bytes": bytes_in_words,
         "split_label": split_label,
-        "verbatim": escape,  # what a reader may copy keeps its blanks
+        "verbatim": lambda text: escape(visible(text)),  # what a reader may copy keeps its blanks
+        "visible": visible,
         "zip": zip,
     }
     return environment

@@ -121,6 +121,14 @@ def test_no_key_leads_out_of_the_folder(memory, tmp_path, monkeypatch, key):
     assert not list(tmp_path.rglob("*evil*"))
 
 
+def test_no_folder_of_a_store_is_the_one_above(memory, monkeypatch):
+    """A key such as `runs/../run.json` makes one; on a disk it would be written beside the runs."""
+    store = Store(memory)
+    found = [{"name": f"{memory}/{name}", "type": "directory"} for name in ("..", ".", "00001-a")]
+    monkeypatch.setattr(store._files, "ls", lambda path, detail: found)
+    assert store.folders() == ["00001-a"]
+
+
 def test_a_download_that_fails_leaves_nothing(memory, tmp_path):
     with pytest.raises(StoreError):
         Store(memory).download("none", tmp_path / "none")

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_tf import strangers
 from vae_tf.errors import UserError
 from vae_tf.locks import LOCK, PATIENCE, Taken, alone_in, holding, is_held, working_in
 from vae_tf.mirror import Mirror, kept_here, mirror_of
@@ -50,7 +52,21 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What is in a file of JSON.
+
+    Raises:
+        FileNotFoundError: There is none.
+        UserError: No file, or no JSON.
+    """
+    check_file(path)
+    with strangers.read_from(path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def check_file(path: Path) -> None:
+    """Raises: UserError: Something else has this name; a pipe, say, would be read for ever."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no file.", strangers.HINT)
 
 
 def jsonable(value: Any) -> Any:
@@ -80,8 +96,32 @@ def save_arrays(path: Path, /, **arrays: Any) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    """The arrays of an .npz as `save_arrays` writes them; nothing is unpickled or unpacked.
+
+    Raises:
+        FileNotFoundError: There is none.
+        UserError: It holds something else.
+    """
+    check_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # What is stored as it is cannot become larger than the file in memory.
+            packed = [
+                item.filename for item in archive.infolist() if item.compress_type != zipfile.ZIP_STORED
+            ]
+        if packed:
+            raise ValueError(f"{strangers.said(packed[0])} is compressed")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise ValueError(f"{strangers.said(name)} is no array")
+        return arrays
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        # NumPy and zipfile raise whatever the bytes bring them to, MemoryError among them.
+        raise strangers.damaged(path, " ".join(str(error).split())[:200] or type(error).__name__) from None
 
 
 def hash_of(document: Any) -> str:
@@ -131,13 +171,17 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         """run.json: schema version, configuration, seed, command, versions, fingerprint of the data."""
-        record: dict[str, Any] = read_json(self.folder / "run.json")
-        if record.get("schema_version") != SCHEMA_VERSION:
+        path = self.folder / "run.json"
+        record: dict[str, Any] = read_json(path)
+        strangers.check_types(path, record, {})
+        version = record.get("schema_version")
+        if version != SCHEMA_VERSION:
             raise UserError(
-                f"{self.folder} was written with schema {record.get('schema_version')}; "
+                f"{self.folder} was written with schema {strangers.said(version)}; "
                 f"this version reads {SCHEMA_VERSION}.",
                 "Use the version that wrote it.",
             )
+        strangers.check_run(path, record)
         return record
 
     @property
@@ -237,10 +281,14 @@ class Run:
         """The finished stage called `name`, or None."""
         path = self._record_of(name)
         try:
-            return None if path is None else Stage(self.folder / name, read_json(path))
+            record = None if path is None else read_json(path)
         except FileNotFoundError:
             # Deleted, together with its run, since we looked.
             return None
+        if path is None or record is None:
+            return None
+        strangers.check_stage(path, record, hash_of)
+        return Stage(self.folder / name, record)
 
     def _record_of(self, name: str) -> Path | None:
         """stage.json of a finished stage, which may not have been fetched yet."""
@@ -383,11 +431,13 @@ def finish_stage(
     folder: Path, kind: str, inputs: Mapping[str, Any], started: float, results: Mapping[str, Any]
 ) -> None:
     """Writes stage.json, by which a folder becomes a finished stage."""
+    # As they will be read: JSON has no tuples, and no keys but texts.
+    inputs, results = json.loads(json.dumps([inputs, results], default=jsonable))
     record = {
         "stage": kind,
         "hash": hash_of([inputs, results]),
-        "inputs": dict(inputs),
-        "results": dict(results),
+        "inputs": inputs,
+        "results": results,
         "started": started,
         "finished": time.time(),
         "versions": versions(),
@@ -551,8 +601,7 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
                 f"There is no trained run in {where}/.",
                 "Train one first: python cli.py train faces/ --latent 30",
             )
-        runs[-1].give_what_is_missing()
-        return runs[-1]
+        return looked_through(runs[-1])
     if (Path(text) / "run.json").exists():
         matches = [Run(Path(text))]
     else:
@@ -570,5 +619,15 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
             f"{matches[0].name} has not finished training.",
             f"Go on with: python cli.py train --resume {matches[0].name}",
         )
-    matches[0].give_what_is_missing()
-    return matches[0]
+    return looked_through(matches[0])
+
+
+def looked_through(run: Run) -> Run:
+    """The run, if nothing in it leads elsewhere; what its store has not been given is given now.
+
+    Raises:
+        UserError: A link out of the run, or a pipe.
+    """
+    strangers.check_folder(run.folder)
+    run.give_what_is_missing()
+    return run

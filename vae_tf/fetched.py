@@ -49,7 +49,8 @@ def remote_name(address: str) -> str:
     """The last name of an address, without what web servers are asked for by it (keys, often)."""
     parts = urlsplit(address)
     path = parts.path if parts.scheme in ("http", "https") else address.split("://", 1)[1]
-    return PurePosixPath(path.rstrip("/")).name or parts.netloc or "pictures"
+    name = PurePosixPath(path.rstrip("/")).name
+    return name if name not in ("", "..") else parts.netloc or "pictures"
 
 
 def folder_of(address: str) -> Path:

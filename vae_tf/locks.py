@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from vae_tf.errors import UserError
 from vae_tf.whole import sweep
 
 LOCK = ".lock"
@@ -90,7 +91,7 @@ def is_held(path: Path) -> bool:
 def acquire(path: Path, shared: bool, patience: float | None) -> tuple[int, bool]:
     end = None if patience is None else time.monotonic() + patience
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        descriptor = opened(path)
         try:
             is_sure = lock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, end)
             if is_at(descriptor, path):
@@ -99,6 +100,20 @@ def acquire(path: Path, shared: bool, patience: float | None) -> tuple[int, bool
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def opened(path: Path) -> int:
+    """The lock's file; what a link of its name leads to is not ours to change.
+
+    Raises:
+        UserError: A link.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UserError(f"{path} is no file but a link.", "Remove it.") from None
+        raise
 
 
 def lock(descriptor: int, kind: int, end: float | None) -> bool:

@@ -106,9 +106,9 @@ class Store:
                 if says_no_bucket(error):
                     raise
                 return []
-        return sorted(
-            item["name"].rstrip("/").rsplit("/", 1)[-1] for item in found if item["type"] == "directory"
-        )
+        names = {item["name"].rstrip("/").rsplit("/", 1)[-1] for item in found if item["type"] == "directory"}
+        # A key may be anything; on a disk these would lead elsewhere.
+        return sorted(names - {"", ".", ".."})
 
     def find(self, path: str = "") -> StoredObject | None:
         """The object of this name, or None.

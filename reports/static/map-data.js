@@ -50,7 +50,12 @@ window.vaeMap = (function () {
     return order;
   }
 
-  const paths = decodePaths(data.paths);
+  // Characters that hide, or that turn the direction of the text around them, are shown as their code.
+  const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]/gu;
+  const visible = (text) => text.replace(HIDDEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+  const files = decodePaths(data.paths); // as they are, to be saved
+  const paths = files.map(visible);
   const order = shuffled(total);
   const splits = unpack(data.splits.codes);
   const SHAPES = data.splits.names.map((name) => ({ train: "disc", test: "ring" })[name] || "square");
@@ -58,6 +63,9 @@ window.vaeMap = (function () {
   for (const column of data.colors) {
     column.missing = column.bits === 8 ? 255 : NONE;
     column.hidden = new Set();
+    column.name = visible(column.name);
+    column.exact = column.names;
+    if (column.names) column.names = column.names.map(visible);
   }
   for (const variant of data.variants ? data.variants.maps : []) variant.xy = unpack(variant.xy);
 
@@ -67,10 +75,10 @@ window.vaeMap = (function () {
     return column.codes;
   }
 
-  function valueOf(c, i) {
+  function valueOf(c, i, names = c.names) {
     const code = codesOf(c)[i];
     if (code === c.missing) return "–";
-    if (c.kind === "category") return c.names[code];
+    if (c.kind === "category") return names[code];
     return String(Number((c.low + ((c.high - c.low) * code) / (c.missing - 1)).toPrecision(c.bits === 8 ? 2 : 4)));
   }
 
@@ -151,7 +159,7 @@ window.vaeMap = (function () {
   const plural = (amount) => `${count(amount)} ${data.noun}${amount === 1 ? "" : "s"}`;
 
   return {
-    NONE, NAMED, SHAPES, data, total, paths, splits, order, get, make, count, plural, codesOf, valueOf, describe, neighboursOf,
-    placesOf, rebuilt, placeIn, fitted, drawTile, showThumbnail,
+    NONE, NAMED, SHAPES, data, total, files, paths, splits, order, get, make, count, plural, codesOf, valueOf, describe,
+    neighboursOf, placesOf, rebuilt, placeIn, fitted, drawTile, showThumbnail,
   };
 })();

@@ -1,7 +1,7 @@
 // What was selected: the pictures, how many more of each class than elsewhere, and their names as a file.
 (function () {
   "use strict";
-  const { NAMED, data, total, paths, splits, get, make, count, plural, codesOf, valueOf } = window.vaeMap;
+  const { NAMED, data, total, files, splits, get, make, count, plural, codesOf, valueOf } = window.vaeMap;
   const { column, selection, members, select, listen, pictureButton, say } = window.vaeMap;
   const SHOWN_AT_ONCE = 48;
   const LONGEST_TABLE = 20;
@@ -74,7 +74,7 @@
 
   function csv(chosen) {
     const known = data.colors.filter((c) => c.kind === "category" && c.listed);
-    const rows = chosen.map((i) => [paths[i], data.splits.names[splits[i]], ...known.map((c) => valueOf(c, i))]);
+    const rows = chosen.map((i) => [files[i], data.splits.names[splits[i]], ...known.map((c) => valueOf(c, i, c.exact))]);
     return [[NAMED.toLowerCase(), "part", ...known.map((c) => c.name)], ...rows].map((line) => line.map(cell).join(",")).join("\r\n") + "\r\n";
   }
 

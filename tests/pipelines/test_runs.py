@@ -7,6 +7,8 @@ from pipelines import runs
 from vae_tf import artifacts
 from vae_tf.config import Config, DataConfig
 
+FACES, OTHERS = "a" * 16, "b" * 16
+
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
@@ -34,19 +36,19 @@ def make_run(name, fingerprint, parent=None):
 
 
 def test_deleting_a_run_takes_its_pixels_with_it_but_not_those_that_others_need(root):
-    first, second, third = make_run("one", "aaa"), make_run("two", "aaa"), make_run("three", "bbb")
+    first, second, third = make_run("one", FACES), make_run("two", FACES), make_run("three", OTHERS)
     runs.delete([first.name, third.name], yes=True)
     assert not first.folder.exists() and not third.folder.exists()
     assert second.folder.exists()
-    assert (root / "cache" / "aaa" / "pixels.raw").exists()
-    assert not (root / "cache" / "bbb").exists()
+    assert (root / "cache" / FACES / "pixels.raw").exists()
+    assert not (root / "cache" / OTHERS).exists()
     runs.delete([second.name], yes=True)
     assert not list((root / "cache").iterdir())
     assert [path.name for path in root.iterdir()] == ["cache"]
 
 
 def test_nothing_is_deleted_unasked(root, capsys):
-    run = make_run("one", "aaa")
+    run = make_run("one", FACES)
     assert cli.main(["delete", "1"]) == 2
     assert "--yes" in capsys.readouterr().err
     assert run.folder.exists()
@@ -54,14 +56,14 @@ def test_nothing_is_deleted_unasked(root, capsys):
 
 @pytest.mark.parametrize(("answer", "stays"), [("y", False), ("", True), ("n", True)])
 def test_a_deletion_is_asked_about(root, monkeypatch, answer, stays):
-    run = make_run("one", "aaa")
+    run = make_run("one", FACES)
     monkeypatch.setattr(runs, "ask", lambda question: answer == "y")
     runs.delete(["1"], yes=False)
     assert run.folder.exists() == stays
 
 
 def test_a_run_in_training_is_not_deleted(root, capsys):
-    run = make_run("one", "aaa")
+    run = make_run("one", FACES)
     with run.training_lock():
         assert cli.main(["delete", "1", "--yes"]) == 2
         assert cli.main(["rename", "1", "other"]) == 2
@@ -72,20 +74,20 @@ def test_a_run_in_training_is_not_deleted(root, capsys):
 def test_a_renamed_parent_is_still_found(root):
     from pipelines.overview_record import chain_of
 
-    parent = make_run("one", "aaa")
-    child = make_run("two", "aaa", parent=parent.name)
+    parent = make_run("one", FACES)
+    child = make_run("two", FACES, parent=parent.name)
     assert cli.main(["rename", parent.name, "Best faces!"]) == 0
     assert [run.name for run in chain_of(child)] == ["00001-best-faces", child.name]
 
 
 def test_a_name_without_letters_is_refused(root, capsys):
-    make_run("one", "aaa")
+    make_run("one", FACES)
     assert cli.main(["rename", "1", "!!"]) == 2
     assert "no name for a run" in capsys.readouterr().err
 
 
 def test_show_tells_what_there_is(root, capsys):
-    make_run("one", "aaa")
+    make_run("one", FACES)
     assert cli.main(["show", "1"]) == 0
     said = capsys.readouterr().out
     for words in (
@@ -104,7 +106,7 @@ def test_show_toml_makes_the_same_configuration(root, capsys, tmp_path):
 
     from vae_tf.options import to_config
 
-    run = make_run("one", "aaa")
+    run = make_run("one", FACES)
     assert cli.main(["show", "1", "--toml"]) == 0
     options = {
         name.replace("-", "_"): value for name, value in tomllib.loads(capsys.readouterr().out).items()
@@ -113,7 +115,7 @@ def test_show_toml_makes_the_same_configuration(root, capsys, tmp_path):
 
 
 def test_a_run_without_a_report_cannot_be_opened(root, capsys, monkeypatch):
-    run = make_run("one", "aaa")
+    run = make_run("one", FACES)
     (run.folder / "train").mkdir()
     artifacts.write_json(run.folder / "train" / "stage.json", {})
     assert cli.main(["open", "1"]) == 2
@@ -124,3 +126,26 @@ def test_a_run_without_a_report_cannot_be_opened(root, capsys, monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
     assert cli.main(["open", "1"]) == 0
     assert opened == [(run.report / "index.html").resolve().as_uri()]
+
+
+@pytest.mark.parametrize("fingerprint", ["../outside", "..", "", "/", "runs"])
+def test_a_run_names_nothing_that_is_deleted_but_its_pictures(root, capsys, fingerprint):
+    run, outside = make_run("evil", FACES), root / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    path = run.folder / "data" / "stage.json"
+    record = artifacts.read_json(path)
+    record["inputs"]["fingerprint"] = fingerprint
+    artifacts.write_json(path, {**record, "hash": artifacts.hash_of([record["inputs"], record["results"]])})
+    assert cli.main(["delete", "1", "--yes"]) == 2
+    assert "is no fingerprint of pictures" in capsys.readouterr().err
+    assert (outside / "file").exists() and run.folder.exists() and (root / "cache" / FACES).exists()
+
+
+def test_one_damaged_run_does_not_hide_the_others(root, capsys):
+    make_run("one", FACES)
+    damaged = make_run("two", FACES)
+    (damaged.folder / "run.json").write_text("{")
+    assert cli.main(["runs"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "00001-one" in said and "00002-two" in said and "damaged" in said

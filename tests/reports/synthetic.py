@@ -1,7 +1,9 @@
 """A whole report made of small coloured shapes, for the tests and for a look at the pages."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -688,27 +690,35 @@ def features_record() -> FeaturesRecord:
     )
 
 
-def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
-    """Writes every page in this form; returns the folder."""
+def pages_of_pictures(run: RunFacts) -> list[tuple[Callable[..., Path], Any]]:
+    """How each page of a run on pictures is written, and its record."""
     from tests.reports.test_data_page import data_record
 
-    run = replace(RUN, form=form)
-    write_overview(folder, replace(overview_record(), run=run))
-    write_data(folder, replace(data_record(), run=run))
-    write_latents(folder, replace(latents_record(), run=run))
-    write_clusters(folder, replace(clusters_record(), run=run))
-    write_classes(folder, replace(classes_record(), run=run))
-    write_interpolation(folder, replace(interpolation_record(), run=run))
-    write_explore(folder, replace(explore_record(), run=run))
-    write_export(folder, replace(export_record(), run=run))
-    write_compare(folder, replace(compare_record(), run=run))
-    write_evaluation(folder, replace(evaluation_record(), run=run))
-    write_probe(folder, replace(probe_record(), run=run))
-    write_predictions(folder, replace(predictions_record(), run=run))
-    write_features(folder, replace(features_record(), run=run))
-    write_anomalies(folder, replace(anomalies_record(), run=run))
-    write_training(folder, training_record(run, curves()))
-    write_traversals(folder, traversals_record(run))
+    records = [
+        (write_overview, overview_record()),
+        (write_data, data_record()),
+        (write_latents, latents_record()),
+        (write_clusters, clusters_record()),
+        (write_classes, classes_record()),
+        (write_interpolation, interpolation_record()),
+        (write_explore, explore_record()),
+        (write_export, export_record()),
+        (write_compare, compare_record()),
+        (write_evaluation, evaluation_record()),
+        (write_probe, probe_record()),
+        (write_predictions, predictions_record()),
+        (write_features, features_record()),
+        (write_anomalies, anomalies_record()),
+        (write_training, training_record(run, curves())),
+        (write_traversals, traversals_record(run)),
+    ]
+    return [(write, replace(record, run=run)) for write, record in records]  # type: ignore[type-var]
+
+
+def write_report(folder: Path, form: PageForm = PageForm()) -> Path:
+    """Writes every page in this form; returns the folder."""
+    for write, record in pages_of_pictures(replace(RUN, form=form)):
+        write(folder, record)
     return folder
 
 

@@ -102,7 +102,21 @@ class Index:
         }
         hidden = document["hidden"]
         arrays["hidden"] = None if hidden is None else np.isin(np.arange(len(arrays["labels"])), hidden)
-        return cls(**{**document, **arrays})
+        index = cls(**{**document, **arrays})
+        index.check()
+        return index
+
+    def check(self) -> None:
+        """Raises: ValueError: Facts of more or fewer pictures than there are, or names that are not there."""
+        count, columns = len(self.paths), {"labels": self.labels, "groups": self.groups, "parts": self.parts}
+        for name, values in [*columns.items(), *self.facts.items()]:
+            if len(values) != count:
+                raise ValueError(f"{count:,} paths, but {len(values):,} {name}")
+        for name, last in {"labels": self.class_names, "groups": self.group_names, "parts": PARTS}.items():
+            if count and not -1 <= columns[name].min() <= columns[name].max() < len(last):
+                raise ValueError(f"{name} without a name")
+        if not all(isinstance(text, str) for text in (*self.paths, *self.class_names, *self.group_names)):
+            raise ValueError("names are texts")
 
 
 @dataclasses.dataclass(frozen=True)

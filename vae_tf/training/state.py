@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_tf import strangers
 from vae_tf.artifacts import load_arrays, save_arrays
 
 
@@ -25,12 +26,16 @@ def save_state(path: Path, model: Any, facts: dict[str, Any]) -> None:
 
 
 def load_state(path: Path, model: Any) -> dict[str, Any]:
-    """Puts the state into a compiled model with a built optimizer; returns the facts."""
+    """Puts the state into a compiled model with a built optimizer; returns the facts.
+
+    Raises:
+        UserError: No state of this model.
+    """
     arrays = load_arrays(path)
-    for name, variable in variables_of(model).items():
-        variable.assign(arrays[name])
-    facts: dict[str, Any] = json.loads(str(arrays["facts"]))
-    return facts
+    with strangers.read_from(path):
+        for name, variable in variables_of(model).items():
+            variable.assign(arrays[name])
+        return facts_of(arrays)
 
 
 def save_weights(path: Path, weights: list[Any], facts: dict[str, Any]) -> None:
@@ -40,6 +45,23 @@ def save_weights(path: Path, weights: list[Any], facts: dict[str, Any]) -> None:
 
 
 def load_weights(path: Path) -> tuple[list[Any], dict[str, Any]]:
+    """What `save_weights` wrote.
+
+    Raises:
+        UserError: Something else.
+    """
     arrays = load_arrays(path)
     names = sorted(name for name in arrays if name.startswith("weight/"))
-    return [arrays[name] for name in names], json.loads(str(arrays["facts"]))
+    with strangers.read_from(path):
+        return [arrays[name] for name in names], facts_of(arrays)
+
+
+def facts_of(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Where a training stood; raises TypeError where a number is none."""
+    facts: dict[str, Any] = json.loads(str(arrays["facts"]))
+    for name in ("epoch", "step", "best_epoch"):
+        if type(facts[name]) is not int or facts[name] < 0:
+            raise TypeError(f"{name} is no whole number")
+    for name in ("seconds", "best_value"):
+        facts[name] = float(facts[name])
+    return facts

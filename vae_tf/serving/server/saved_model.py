@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from vae_tf.serving.server import tensors_proto
+from vae_tf.serving.server import graphs, tensors_proto
 from vae_tf.serving.server.status import ServingError, invalid
 
 Arrays = dict[str, NDArray[Any]]
@@ -95,10 +95,12 @@ class LoadedModel:
     """Loads the SavedModel in `folder` and warms it up.
 
     Raises:
+        UserError: Its graphs reach beyond it.
         Exception: It cannot be loaded, or a warm-up request fails.
     """
 
     def __init__(self, folder: Path) -> None:
+        graphs.check(folder)
         document = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
         self.definitions = dict(document.meta_graphs[0].signature_def)
         root = tf.saved_model.load(str(folder))
