@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from reports.words import bytes_in_words
+from reports.words import bytes_in_words, visible
 from vae_tf.errors import UserError
 
 console = Console(highlight=False, soft_wrap=True)
@@ -17,8 +17,8 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 def say(text: str, style: str = "") -> None:
-    """One line; brackets in file names are text, not markup."""
-    console.print(escape(text), style=style)
+    """One line; brackets and terminal codes in file names are text."""
+    console.print(escape(visible(text)), style=style)
 
 
 def warn(text: str) -> None:

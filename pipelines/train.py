@@ -513,7 +513,8 @@ def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any
         "fingerprint": pictures.fingerprint,
         "parent": run.record["parent"],
     }
-    results = {**facts, "model": artifacts.hash_of_file(run.partial_train / "vae.keras")}
+    best_value = facts["best_value"] if facts["best_value"] < float("inf") else None
+    results = {**facts, "best_value": best_value, "model": artifacts.hash_of_file(run.partial_train / "vae.keras")}
     run.finish_training(inputs, started, results)
     say(
         f"trained in {seconds(facts['seconds'])}: best at epoch {facts['best_epoch']} of {facts['epoch']}"
@@ -528,7 +529,8 @@ def explain_stop(run: Run, outcome: Any) -> None:
         next_step(f"python cli.py train --resume {run.name}")
         return
     step, term = outcome.failure
-    warn(f"The {term} was no finite number at step {step}; the weights were left as they were before it.")
+    kept = "" if term == "validation loss" else "; the weights were left as they were before it"
+    warn(f"The {term} was no finite number at step {step}{kept}.")
     say("  Try a smaller --learning-rate, --precision float32, or --set likelihood.floor=0.05.")
 
 

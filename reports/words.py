@@ -12,6 +12,20 @@ _SPLITS = {
 }
 
 
+# Controls (but not tabs and new lines), and what turns the direction of the text around it, or shows nothing at all.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+
+
+def visible(text: str) -> str:
+    """The text with characters that hide, or that move others, written as their code: \\u202e.
+
+    Somebody's file may be called `cod.\\u202egnp.exe`, which would be read as `cod.exe.png`.
+    """
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def split_label(split: str) -> str:
     """What a reader calls a split; names of other splits stay as they are."""
     return _SPLITS.get(split, split)

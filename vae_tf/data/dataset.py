@@ -155,7 +155,12 @@ def encode_names(names: list[str | None]) -> tuple[NDArray[np.int64], list[str]]
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sorts digits by their value and the rest as text."""
     pieces = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(0, int(piece), piece) if piece[0] in "0123456789" else (1, 0, piece) for piece in pieces]
+    # Without int, which refuses thousands of digits: of two numbers the one of more digits is larger.
+    digits = {piece: piece.lstrip("0") for piece in pieces if piece[0] in "0123456789"}
+    return [
+        (0, len(digits[piece]), f"{digits[piece]} {piece}") if piece in digits else (1, 0, piece)
+        for piece in pieces
+    ]
 
 
 def load_pictures(

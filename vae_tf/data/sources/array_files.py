@@ -135,6 +135,9 @@ def member_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
     def opener(header: Header) -> Callable[[], NDArray[Any]]:
         return lambda: open_member(path, member, header)
 
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # What zipfile expands by other methods it does not bound.
+        return unusable("is compressed by another method than NumPy's")
     try:
         with archive.open(member) as file:
             return stored_array(file, member.file_size, opener)
