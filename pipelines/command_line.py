@@ -68,9 +68,13 @@ def as_default(path: Path, parameter: Any, value: bool | str | list[str]) -> Any
     if getattr(parameter, "multiple", False) and not isinstance(value, bool):
         return value if isinstance(value, list) else [value]
     if isinstance(value, list):
-        raise UserError(f"{path}: {name} is one value, and a list was found.", f"Write it as: {name} = value.")
+        raise UserError(
+            f"{path}: {name} is one value, and a list was found.", f"Write it as: {name} = value."
+        )
     if isinstance(value, bool) != (parameter.type.name == "boolean"):
-        found, wanted = (str(value).lower(), "another value") if isinstance(value, bool) else (value, "true or false")
+        found, wanted = (
+            (str(value).lower(), "another value") if isinstance(value, bool) else (value, "true or false")
+        )
         raise UserError(f"{path}: {name} = {found} does not fit.", f"Expected {wanted}.")
     return value
 

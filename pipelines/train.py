@@ -514,7 +514,11 @@ def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any
         "parent": run.record["parent"],
     }
     best_value = facts["best_value"] if facts["best_value"] < float("inf") else None
-    results = {**facts, "best_value": best_value, "model": artifacts.hash_of_file(run.partial_train / "vae.keras")}
+    results = {
+        **facts,
+        "best_value": best_value,
+        "model": artifacts.hash_of_file(run.partial_train / "vae.keras"),
+    }
     run.finish_training(inputs, started, results)
     say(
         f"trained in {seconds(facts['seconds'])}: best at epoch {facts['best_epoch']} of {facts['epoch']}"

@@ -40,7 +40,10 @@ def check(results: Results, names: list[str]) -> None:
         if result["seconds"] > MOST_SECONDS or result["bytes"] > MOST_BYTES:
             wrong.append((name, result))
         elif reason is not None and (
-            not reason or "\n" in reason or len(reason) > 1000 or re.search(r"0x[0-9a-f]{6,}|object at|Errno", reason)
+            not reason
+            or "\n" in reason
+            or len(reason) > 1000
+            or re.search(r"0x[0-9a-f]{6,}|object at|Errno", reason)
         ):
             wrong.append((name, reason))
     assert wrong == []

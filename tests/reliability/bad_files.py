@@ -87,7 +87,15 @@ def originals() -> dict[str, tuple[str, bytes]]:
 def damaged(data: bytes, chance: random.Random, other: bytes) -> tuple[str, bytes]:
     """What was done to the bytes, and what they became; `other` is another file's."""
     kind = chance.choice(
-        ("truncated", "bits flipped", "bytes inserted", "bytes removed", "header changed", "spliced", "zeroed")
+        (
+            "truncated",
+            "bits flipped",
+            "bytes inserted",
+            "bytes removed",
+            "header changed",
+            "spliced",
+            "zeroed",
+        )
     )
     changed = bytearray(data)
     at = chance.randrange(len(data))
@@ -114,7 +122,9 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def png(width: int, height: int, *further: bytes, bits: int = 8, colour: int = 2, whole: bool = False) -> bytes:
+def png(
+    width: int, height: int, *further: bytes, bits: int = 8, colour: int = 2, whole: bool = False
+) -> bytes:
     """A PNG of zeros; only its first bytes where it need not be whole. `further` chunks come before its pixels."""
     squeeze = zlib.compressobj(9)
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
@@ -125,7 +135,9 @@ def png(width: int, height: int, *further: bytes, bits: int = 8, colour: int = 2
     return start + b"".join(further) + chunk(b"IDAT", b"".join(rows)) + chunk(b"IEND", b"")
 
 
-def tiff(width: int, height: int, further: dict[int, tuple[int, int, int]] | None = None, next_page: int = 0) -> bytes:
+def tiff(
+    width: int, height: int, further: dict[int, tuple[int, int, int]] | None = None, next_page: int = 0
+) -> bytes:
     """A TIFF of one byte per pixel with hardly any; `further` has entries {tag: (type, count, value)}."""
     tags = {256: (4, 1, width), 257: (4, 1, height), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1)}
     tags |= {273: (4, 1, 8), 277: (3, 1, 1), 278: (4, 1, height), 279: (4, 1, 64)} | (further or {})
@@ -162,14 +174,21 @@ def made_on_purpose() -> Iterator[tuple[str, bytes]]:
     yield "text.png", b"just a note\n"
     yield "html.gif", b"GIF89a<script>alert(1)</script>"
     yield "program.bmp", b"MZ" + bytes(300)
-    for suffix, start in (("jpg", b"\xff\xd8\xff"), ("png", b"\x89PNG\r\n\x1a\n"), ("webp", b"RIFF\xff\xff\xff\xffWEBP")):
+    for suffix, start in (
+        ("jpg", b"\xff\xd8\xff"),
+        ("png", b"\x89PNG\r\n\x1a\n"),
+        ("webp", b"RIFF\xff\xff\xff\xffWEBP"),
+    ):
         yield f"only a signature.{suffix}", start
     yield "bomb.png", png(60_000, 60_000)
     yield "bomb.gif", gif(60_000, 60_000, (0, 0, 60_000, 60_000))
     yield "frame beyond the screen.gif", gif(8, 8, (60_000, 60_000, 5_000, 5_000))
     yield "bomb.tif", tiff(60_000, 60_000)
     yield "bomb of a byte.tif", tiff(60_000, 60_000, {258: (3, 1, 1)})
-    yield "bomb.bmp", b"BM" + struct.pack("<IIIIiiHHIIiiII", 0, 0, 54, 40, 60_000, -60_000, 1, 24, 0, 0, 0, 0, 0, 0)
+    yield (
+        "bomb.bmp",
+        b"BM" + struct.pack("<IIIIiiHHIIiiII", 0, 0, 54, 40, 60_000, -60_000, 1, 24, 0, 0, 0, 0, 0, 0),
+    )
     yield "bomb.ppm", b"P6 60000 60000 255\n" + bytes(100)
     yield "digits.ppm", b"P2 " + b"9" * 10_000_000
     yield "comments.pgm", b"P5\n" + b"#\n" * 2_000_000 + b"4 4 255\n" + bytes(16)
@@ -191,13 +210,24 @@ def made_on_purpose() -> Iterator[tuple[str, bytes]]:
     yield "many samples.tif", tiff(8, 8, {277: (3, 1, 65535)})
     huge = exif([(0x010F, 2, 0xFFFFFFF0, b"\x08\0\0\0"), (0x0112, 3, 1, b"\x06\0\0\0")])
     yield "huge exif.jpg", encoded(face, "JPEG", exif=huge)
-    yield "circular exif.jpg", encoded(face, "JPEG", exif=exif([(0x8769, 4, 1, b"\x08\0\0\0"), (0x0112, 3, 1, b"\x06\0\0\0")]))
+    yield (
+        "circular exif.jpg",
+        encoded(face, "JPEG", exif=exif([(0x8769, 4, 1, b"\x08\0\0\0"), (0x0112, 3, 1, b"\x06\0\0\0")])),
+    )
     yield "text as orientation.jpg", encoded(face, "JPEG", exif=exif([(0x0112, 2, 4, b"abc\0")]))
     yield "orientation 99.jpg", encoded(face, "JPEG", exif=exif([(0x0112, 3, 1, b"\x63\0\0\0")]))
-    yield "half a rational.jpg", encoded(face, "JPEG", exif=exif([(0x0112, 3, 1, b"\x06\0\0\0"), (0x011A, 5, 1, b"\xf0\xff\xff\xff")]))
+    yield (
+        "half a rational.jpg",
+        encoded(
+            face, "JPEG", exif=exif([(0x0112, 3, 1, b"\x06\0\0\0"), (0x011A, 5, 1, b"\xf0\xff\xff\xff")])
+        ),
+    )
     yield "garbage exif.webp", encoded(face, "WEBP", exif=b"garbage")
     yield "many scans.jpg", many_scans(3000, 1000)
-    yield "sixty thousand frames.gif", encoded(face, "GIF")[:-1] + gif(8, 8, (0, 0, 4, 4))[19:-1] * 60_000 + b";"
+    yield (
+        "sixty thousand frames.gif",
+        encoded(face, "GIF")[:-1] + gif(8, 8, (0, 0, 4, 4))[19:-1] * 60_000 + b";",
+    )
 
 
 def bombs_that_fit() -> Iterator[tuple[str, bytes]]:
@@ -207,7 +237,10 @@ def bombs_that_fit() -> Iterator[tuple[str, bytes]]:
     side = int(LARGEST_NUM_PIXELS**0.5)
     yield "colour.png", png(side, side, whole=True)
     yield "transparent.png", png(side, side, colour=6, whole=True)
-    yield "palette.png", png(side, side, chunk(b"PLTE", bytes(6)), chunk(b"tRNS", b"\x80"), colour=3, whole=True)
+    yield (
+        "palette.png",
+        png(side, side, chunk(b"PLTE", bytes(6)), chunk(b"tRNS", b"\x80"), colour=3, whole=True),
+    )
     yield "deep.png", png(side, side, bits=16, colour=0, whole=True)
     yield "deep colour.png", png(side, side, bits=16, colour=6, whole=True)
     yield "grey.png", png(side, side, colour=0, whole=True)

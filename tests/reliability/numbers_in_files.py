@@ -20,7 +20,9 @@ class Texts(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self._inside = tag if tag in ("script", "style") else ""
-        self.found += [value for name, value in attributes if value and name not in ("src", "href", "content")]
+        self.found += [
+            value for name, value in attributes if value and name not in ("src", "href", "content")
+        ]
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = ""
@@ -65,7 +67,9 @@ def in_page(path: Path) -> list[str]:
     html = path.read_bytes().decode("utf-8")
     texts = Texts()
     texts.feed(html)
-    found = [f"says {match[0]!r} in {text[:80]!r}" for text in texts.found if (match := NO_NUMBER.search(text))]
+    found = [
+        f"says {match[0]!r} in {text[:80]!r}" for text in texts.found if (match := NO_NUMBER.search(text))
+    ]
     if CONTROLS.search(html):
         found.append("holds control characters")
     return found

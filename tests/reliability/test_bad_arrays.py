@@ -40,7 +40,13 @@ def npy(array: Any, **options: Any) -> bytes:
 def headed(text: str, data: bytes = bytes(64), version: int = 1) -> bytes:
     """An .npy whose header is this text."""
     packed = text.encode("latin-1") + b"\n"
-    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(packed)) + packed + data
+    return (
+        b"\x93NUMPY"
+        + bytes([version, 0])
+        + struct.pack("<H" if version == 1 else "<I", len(packed))
+        + packed
+        + data
+    )
 
 
 def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
@@ -70,8 +76,14 @@ def made_on_purpose(trap: Trap) -> Iterator[tuple[str, bytes]]:
     yield "fortran.npy", npy(np.asfortranarray(X))
     yield "objects.npy", npy(objects, allow_pickle=True)
     yield "objects.npz", zipped({"x.npy": npy(objects, allow_pickle=True)})
-    yield "objects beside.npz", zipped({"x.npy": npy(X), "y.npy": npy(np.array([trap] * 12), allow_pickle=True)})
-    yield "objects as names.npz", zipped({"x.npy": npy(X), "y.npy": npy(Y), "class_names.npy": npy(objects, allow_pickle=True)})
+    yield (
+        "objects beside.npz",
+        zipped({"x.npy": npy(X), "y.npy": npy(np.array([trap] * 12), allow_pickle=True)}),
+    )
+    yield (
+        "objects as names.npz",
+        zipped({"x.npy": npy(X), "y.npy": npy(Y), "class_names.npy": npy(objects, allow_pickle=True)}),
+    )
     yield "a pickle.npy", pickle.dumps(trap)
     yield "a pickle.npz", pickle.dumps(trap)
     yield "a pickle inside.npz", zipped({"x.npy": pickle.dumps(trap), "data.pkl": pickle.dumps(trap)})
@@ -90,7 +102,10 @@ def made_on_purpose(trap: Trap) -> Iterator[tuple[str, bytes]]:
     yield "floats as sides.npy", shaped("(2.0, 8, 8)")
     yield "deep.npy", headed("(" * 9000)
     yield "deeper.npy", headed("[" * 60_000, version=2)
-    yield "long.npy", headed(" " * 60_000 + "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 8, 8)}", version=2)
+    yield (
+        "long.npy",
+        headed(" " * 60_000 + "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 8, 8)}", version=2),
+    )
     yield "version 9.npy", headed("{}", version=9)
     yield "sixty axes.npy", shaped(f"({'1, ' * 60})", data=bytes(1))
     yield "not finite.npy", npy(np.full((4, 8, 8), np.nan))
@@ -98,14 +113,29 @@ def made_on_purpose(trap: Trap) -> Iterator[tuple[str, bytes]]:
     yield "integers.npy", npy(np.linspace(-(2**62), 2**62, 4 * 64).astype("i8").reshape(4, 8, 8))
     yield "complex.npy", npy(np.ones((4, 8, 8), complex))
     yield "dates.npy", npy(np.zeros((4, 8, 8), "M8[s]"))
-    yield "no such letters.npz", zipped({"x.npy": npy(X), "y.npy": shaped("(12,)", "'<U1'", b"\xff\xff\xff\x7f" * 12)})
-    yield "surrogates.npz", zipped({"x.npy": npy(X), "y.npy": shaped("(12,)", "'<U1'", b"\0\xd8\0\0" * 6 + b"a\0\0\0" * 6)})
+    yield (
+        "no such letters.npz",
+        zipped({"x.npy": npy(X), "y.npy": shaped("(12,)", "'<U1'", b"\xff\xff\xff\x7f" * 12)}),
+    )
+    yield (
+        "surrogates.npz",
+        zipped({"x.npy": npy(X), "y.npy": shaped("(12,)", "'<U1'", b"\0\xd8\0\0" * 6 + b"a\0\0\0" * 6)}),
+    )
     yield "paths.npz", zipped({"/etc/x.npy": npy(X), "../../y.npy": npy(Y), "C:\\z.npy": npy(Y)})
-    yield "names.npz", zipped({"x.npy": npy(X), "<script>alert(1)</script>.npy": npy(Y), "a\nb\x1b[31m.npy": npy(Y)})
+    yield (
+        "names.npz",
+        zipped({"x.npy": npy(X), "<script>alert(1)</script>.npy": npy(Y), "a\nb\x1b[31m.npy": npy(Y)}),
+    )
     yield "twice.npz", zipped({"x.npy": npy(X)}) + zipped({"x.npy": npy(X[:4])})
-    yield "bomb.npz", zipped({"x.npy": shaped("(4000000, 16, 16)", data=bytes(2**30 - 128))}, zipfile.ZIP_DEFLATED)
+    yield (
+        "bomb.npz",
+        zipped({"x.npy": shaped("(4000000, 16, 16)", data=bytes(2**30 - 128))}, zipfile.ZIP_DEFLATED),
+    )
     for name, method in (("bz2", zipfile.ZIP_BZIP2), ("lzma", zipfile.ZIP_LZMA)):
-        yield f"bomb of {name}.npz", zipped({"x.npy": shaped("(2000000, 8, 8)", data=bytes(128_000_000))}, method)
+        yield (
+            f"bomb of {name}.npz",
+            zipped({"x.npy": shaped("(2000000, 8, 8)", data=bytes(128_000_000))}, method),
+        )
     yield "lies of 4 GB.npz", lying(0xFFFFFFFE)
     yield "lies of 1 GB.npz", lying(2**30)
     yield "many members.npz", zipped({f"{i}.npy": b"" for i in range(20_000)})

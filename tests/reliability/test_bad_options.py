@@ -19,7 +19,13 @@ from vae_tf.options import to_toml
 WHOLE = to_toml(
     parse_config(
         {
-            "data": {"source": "faces", "size": [64, 48], "split": [60, 20, 20], "only": ["happy"], "channels": 1},
+            "data": {
+                "source": "faces",
+                "size": [64, 48],
+                "split": [60, 20, 20],
+                "only": ["happy"],
+                "channels": 1,
+            },
             "model": {"recipe": "mlp", "latent": 7, "beta": 2.5, "settings": {"encoder.widths": [16, 8]}},
             "training": {"epochs": 3, "learning_rate": 0.01, "augment": "mirror,shift", "seed": 5},
         }
@@ -27,8 +33,35 @@ WHOLE = to_toml(
 ).replace("source =", "# source =")
 
 VALUES = [
-    *("true", "false", "0", "-1", "1", "30.7", "1e400", "-1e400", "nan", "inf", "-inf", "9" * 400, "9" * 5000),
-    *('""', '"x"', '"' + "9" * 5000 + '"', '"-1"', '"1e9"', '"' + "x" * 100_000 + '"', "[]", "[1]", '["a", "b"]', "[[1]]", "{}", "{a = 1}"),
+    *(
+        "true",
+        "false",
+        "0",
+        "-1",
+        "1",
+        "30.7",
+        "1e400",
+        "-1e400",
+        "nan",
+        "inf",
+        "-inf",
+        "9" * 400,
+        "9" * 5000,
+    ),
+    *(
+        '""',
+        '"x"',
+        '"' + "9" * 5000 + '"',
+        '"-1"',
+        '"1e9"',
+        '"' + "x" * 100_000 + '"',
+        "[]",
+        "[1]",
+        '["a", "b"]',
+        "[[1]]",
+        "{}",
+        "{a = 1}",
+    ),
     *("2026-01-01", "2026-01-01T00:00:00Z", "07:32:00", "0x10", '"\\u0000"', '"\\n"', '"../../etc"'),
     "[" * 5000,
     "[" * 300 + "]" * 300,
@@ -89,12 +122,16 @@ def test_a_wrong_option_is_told_by_its_name(text: str, folder: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_any_value_for_any_option(folder: Path, tmp_path: Path, capsys: Any) -> None:
-    names = sorted({name for section in Config.model_fields.values() for name in section.annotation.model_fields})  # type: ignore[union-attr]
+    names = sorted(
+        {name for section in Config.model_fields.values() for name in section.annotation.model_fields}
+    )  # type: ignore[union-attr]
     count = 0
     for name in [*names, "grey", "set", "range", "thumbnails", "name", "config", "help", "x"]:
         for value in VALUES:
             (tmp_path / "run.toml").write_text(f"{name.replace('_', '-')} = {value}\n")
-            code, error = told(["train", str(folder), "--config", str(tmp_path / "run.toml"), "--dry-run"], capsys)
+            code, error = told(
+                ["train", str(folder), "--config", str(tmp_path / "run.toml"), "--dry-run"], capsys
+            )
             assert code == 2 and len(error) < 8000, (name, value, error)
             count += 1
     print(f"\n{count} pairs of an option and a value: each refused in words")

@@ -121,7 +121,9 @@ def test_good_pictures_are_the_same_with_and_without_bad_ones(tmp_path: Path) ->
     assert {path.relative_to(mixed).as_posix() for path in files} == {
         entry.path for entry in source.entries if entry.path not in ("odd/loop.png", "odd/nowhere.png")
     }
-    print(f"\n{len(used)} used ({len(expected.positions)} of them good), {len(skipped)} refused; {source.notes}")
+    print(
+        f"\n{len(used)} used ({len(expected.positions)} of them good), {len(skipped)} refused; {source.notes}"
+    )
 
 
 QUICK = ["--recipe", "mlp", "--latent", "2", "--size", "16", "--rgb"]
@@ -137,7 +139,9 @@ def command(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
-def test_commands_on_a_folder_of_bad_pictures(tmp_path: Path, locale: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_on_a_folder_of_bad_pictures(
+    tmp_path: Path, locale: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tests.reliability.numbers_in_files import faults
 
     monkeypatch.setenv("LC_ALL", locale)

@@ -61,21 +61,39 @@ def made_on_purpose() -> Iterator[tuple[str, bytes]]:
     yield "a name of 10 MB.csv", PLAIN.replace("label", "l" * 10_000_000).encode()
     yield "a quote never closed.csv", PLAIN.replace("happy", '"happy', 1).encode() + PLAIN.encode() * 3000
     yield "quotes.csv", b'"' * 1_000_000
-    yield "ten thousand columns.csv", b"file," + b",".join(b"c%d" % i for i in range(10_000)) + b"\n" + b"".join(
-        name.encode() + b",1" * 10_000 + b"\n" for name in NAMES
+    yield (
+        "ten thousand columns.csv",
+        b"file,"
+        + b",".join(b"c%d" % i for i in range(10_000))
+        + b"\n"
+        + b"".join(name.encode() + b",1" * 10_000 + b"\n" for name in NAMES),
     )
     yield "a million columns.csv", b"file" + b"," * 1_000_000 + b"\n"
     yield "a million lines.csv", PLAIN.encode() + b"x,y,z,1\n" * 1_000_000
     yield "blank lines.csv", PLAIN.encode() + b"\n" * 3_000_000
-    yield "numbers.csv", written([(name, v) for name, v in zip(NAMES, ("1e999", "-1e999", "nan", "0x10") * 10, strict=True)], "n")
+    yield (
+        "numbers.csv",
+        written(
+            [(name, v) for name, v in zip(NAMES, ("1e999", "-1e999", "nan", "0x10") * 10, strict=True)], "n"
+        ),
+    )
     yield "digits.csv", written([(name, "9" * 5000) for name in NAMES], "n")
-    yield "infinite.csv", written([(name, v) for name, v in zip(NAMES, ("inf", "Infinity") * 20, strict=True)], "n")
-    yield "our own names.csv", PLAIN.replace("label", "path").replace("person", "split").replace("age", "__proto__").encode()
+    yield (
+        "infinite.csv",
+        written([(name, v) for name, v in zip(NAMES, ("inf", "Infinity") * 20, strict=True)], "n"),
+    )
+    yield (
+        "our own names.csv",
+        PLAIN.replace("label", "path").replace("person", "split").replace("age", "__proto__").encode(),
+    )
     yield "regular expressions.csv", written([("(a+)+$", "x") for _ in NAMES])
     yield "deep paths.csv", written([("../" * 2000 + name, "x") for name in NAMES])
     yield "bomb.csv.gz", gzip.compress(bytes(2**31 - 1), 9)
     yield "cut.csv.gz", gzip.compress(PLAIN.encode())[:-20]
-    yield "damaged.csv.gz", gzip.compress(PLAIN.encode())[:15] + b"\xff" * 30 + gzip.compress(PLAIN.encode())[45:]
+    yield (
+        "damaged.csv.gz",
+        gzip.compress(PLAIN.encode())[:15] + b"\xff" * 30 + gzip.compress(PLAIN.encode())[45:],
+    )
     yield "no gzip.csv.gz", PLAIN.encode()
     yield "a picture.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(200)
     yield "empty.parquet", b""
@@ -132,10 +150,14 @@ def test_formulas_and_odd_names_stay_text_in_what_is_written(
     arguments = ["train", str(tmp_path / "pictures"), *QUICK, "--labels", str(tmp_path / "l.csv")]
     assert cli.main(arguments) == 0 and cli.main(["embed"]) == 0
     (run,) = artifacts.all_runs()
-    tables = [path for path in run.folder.rglob("*.csv")]
+    tables = list(run.folder.rglob("*.csv"))
     cells = [cell for path in tables for row in csv.reader(path.open(newline="")) for cell in row]
     assert len([cell for cell in cells if cell.startswith("'=cmd")]) == 6
-    wild = [cell for cell in cells if cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and not is_number(cell))]
+    wild = [
+        cell
+        for cell in cells
+        if cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and not is_number(cell))
+    ]
     assert wild == []
 
 

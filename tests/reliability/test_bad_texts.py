@@ -12,7 +12,12 @@ from tests.reliability.bad_files import damaged
 from tests.reliability.numbers_in_files import faults
 from tests.reliability.tries import tries
 
-LINES = [f"the {word} sat on the {place} number {i}" for i in range(12) for word in ("cat", "dog") for place in ("mat", "sofa")]
+LINES = [
+    f"the {word} sat on the {place} number {i}"
+    for i in range(12)
+    for word in ("cat", "dog")
+    for place in ("mat", "sofa")
+]
 PLAIN = "\n".join(LINES).encode() + b"\n"
 
 
@@ -33,7 +38,10 @@ def made_on_purpose() -> Iterator[tuple[str, bytes]]:
     yield "one sentence.txt", b"the cat sat\n" * 100
     yield "carriage returns.txt", PLAIN.replace(b"\n", b"\r")
     yield "tabs.txt", PLAIN.replace(b" ", b"\t")
-    yield "classes.txt", b"".join(line + b"\t" + (b"a", b"b")[i % 2] + b"\n" for i, line in enumerate(PLAIN.splitlines()))
+    yield (
+        "classes.txt",
+        b"".join(line + b"\t" + (b"a", b"b")[i % 2] + b"\n" for i, line in enumerate(PLAIN.splitlines())),
+    )
     yield "surrogates.txt", PLAIN + b"\xed\xa0\x80\n"
     yield "bidi.txt", PLAIN.replace(b"cat", "\u202etac\u202c".encode())
     yield "emoji.txt", PLAIN.replace(b"cat", "👩‍👩‍👧‍👦".encode())
@@ -70,7 +78,11 @@ def test_damaged_texts(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_pages_of_odd_sentences(folder: Path, own_runs: Path) -> None:
-    odd = PLAIN + b"the \x1b[31mc\x01t <script>alert(1)</script> sat\nnul \0 nul\n" + "\u202etac \u2028\n".encode()
+    odd = (
+        PLAIN
+        + b"the \x1b[31mc\x01t <script>alert(1)</script> sat\nnul \0 nul\n"
+        + "\u202etac \u2028\n".encode()
+    )
     (folder / "odd.txt").write_bytes(odd * 3)
     options = ["--recipe", "sentence", "--latent", "2", "--epochs", "1", "--set", "encoder.width=8"]
     assert cli.main(["train", str(folder / "odd.txt"), *options]) == 0

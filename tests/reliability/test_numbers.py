@@ -84,7 +84,7 @@ def test_pictures_whose_codes_are_all_equal(recipe: str, tmp_path: Path, own_run
     commands = [command for command in COMMANDS if command[0] not in ("probe", "report")]
     outcomes = go_through(commands, ["1", str(tmp_path / "equal")], capsys)
     assert faults(own_runs) == []
-    print(f"\n{recipe}: {({k: v for k, v in outcomes.items() if v != 'succeeds'})}")
+    print(f"\n{recipe}: { ({k: v for k, v in outcomes.items() if v != 'succeeds'}) }")
 
 
 FLOATS = st.sampled_from(["<f2", ">f4", "<f8"])
@@ -122,7 +122,6 @@ def test_any_array_is_refused_in_words_or_becomes_numbers(
     assert "nan" not in document
 
 
-
 @pytest.mark.slow
 @hypothesis.settings(max_examples=tries(25), suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(data=st.data())
@@ -131,9 +130,8 @@ def test_a_step_of_any_recipe_at_any_size_is_finite(data: Any) -> None:
     import keras
 
     from vae_tf import recipes
-    from vae_tf.recipes import RECIPES as table
 
-    names = sorted(name for name, recipe in table.items() if recipe.data == "pictures")
+    names = sorted(name for name, recipe in recipes.RECIPES.items() if recipe.data == "pictures")
     name = data.draw(st.sampled_from(names))
     height, width = data.draw(st.integers(8, 40)), data.draw(st.integers(8, 40))
     shape = (height, width, data.draw(st.sampled_from([1, 3])))
@@ -158,4 +156,8 @@ def test_a_step_of_any_recipe_at_any_size_is_finite(data: Any) -> None:
     assert np.isfinite(list(logs.values())).all(), (name, logs)
     assert all(np.isfinite(weight).all() for weight in model.get_weights()), name
     rebuilt = np.asarray(model.reconstruct(pictures))
-    assert rebuilt.shape == pictures.shape and np.isfinite(rebuilt).all() and 0 <= rebuilt.min() <= rebuilt.max() <= 1
+    assert (
+        rebuilt.shape == pictures.shape
+        and np.isfinite(rebuilt).all()
+        and 0 <= rebuilt.min() <= rebuilt.max() <= 1
+    )

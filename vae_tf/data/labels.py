@@ -153,7 +153,9 @@ def notes_about_unmatched(
         differing += [path[i] for i in contradictions(table, column, match)]
     said = []
     if len(lost):
-        said.append(f"{counted(len(lost), 'row names', 'rows name')} no picture, such as {shortened(repr(cells[lost[0]]))}")
+        said.append(
+            f"{counted(len(lost), 'row names', 'rows name')} no picture, such as {shortened(repr(cells[lost[0]]))}"
+        )
     if without:
         said.append(f"{counted(len(without), 'picture has', 'pictures have')} no row, such as {without[0]!r}")
     notes = ["; ".join(said) + "."] if said else []

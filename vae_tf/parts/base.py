@@ -61,7 +61,8 @@ def build_part(axis: str, name: str, **arguments: Any) -> Any:
     if name not in REGISTRY[axis]:
         choices = ", ".join(sorted(REGISTRY[axis]))
         raise UserError(
-            f"There is no {axis} called {name!r}.{did_you_mean(name, REGISTRY[axis])}", f"Choose one of: {choices}."
+            f"There is no {axis} called {name!r}.{did_you_mean(name, REGISTRY[axis])}",
+            f"Choose one of: {choices}.",
         )
     part = REGISTRY[axis][name]
     known = argument_names(part)
@@ -87,5 +88,7 @@ def fitted(arguments: Mapping[str, Any], owner: str, hints: Mapping[str, Any]) -
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             hint = "A list is written as [256, 512]." if "list" in reason else ""
-            raise UserError(f"{owner}.{key}: {shortened(repr(value))} does not fit ({reason}).", hint) from error
+            raise UserError(
+                f"{owner}.{key}: {shortened(repr(value))} does not fit ({reason}).", hint
+            ) from error
     return values
