@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.checkpoint_uploads import CheckpointUploads
-from pipelines.console import TrainingDisplay, counting, next_step, say, seconds, warn
+from pipelines.console import TrainingDisplay, decoding, next_step, say, seconds, warn
 from pipelines.describe import describe_data, inspect_pictures
 from pipelines.run_data import (
     Examples,
@@ -57,7 +57,7 @@ class TrainingStopped(Exception):
 
 def prepare_data(config: Config, source: Source) -> Pictures:
     """Decodes, labels and splits the pictures, and says what was found."""
-    with counting("decoding") as progress:
+    with decoding() as progress:
         pictures = load_pictures(config.data, config.training.seed, artifacts.cache_root(), progress, source)
     describe_data(pictures)
     return pictures

@@ -112,7 +112,9 @@ def read_options(path: Path, known: Iterable[str]) -> dict[str, Any]:
 def read_option(path: Path, key: str, value: Any, names: set[str]) -> tuple[str, Any]:
     """The name and the value of one option; see `read_options`."""
     name = key.replace("-", "_")
-    if name == "rgb" and isinstance(value, bool):
+    if name == "rgb" and "grey" in names:
+        if not isinstance(value, bool):
+            raise UserError(f"{path}: rgb = {value} does not fit.", "Expected true or false.")
         name, value = "grey", not value
     if name not in names:
         listed = sorted(other.replace("_", "-") for other in names)

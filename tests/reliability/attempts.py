@@ -26,7 +26,6 @@ def read_all(kind: str, folder: Path, limit: float = 1500) -> Results:
             pytest.fail(f"hangs after {said.read_text().splitlines()[-1:]}")
     lines = [json.loads(line) for line in said.read_text().splitlines()]
     assert process.returncode == 0, f"{process.returncode}, {lines[-1:]}, {errors.read_text()[-3000:]}"
-    assert errors.read_text() == "", "a library prints what nobody asked for"
     results = [line for line in lines[1:] if "position" in line]
     assert [line["position"] for line in results] == list(range(lines[0]["listed"]))
     return results

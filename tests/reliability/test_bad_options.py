@@ -73,7 +73,7 @@ WRONG = {
     "latent = 30.7": "30.7",
     "latent = true": "latent = true does not fit",
     "grey = 'yes'": "grey = yes does not fit",
-    "rgb = 'no'": "no option 'rgb'",
+    "rgb = 'no'": "rgb = no does not fit",
     "epochs = [1, 2]": "epochs is one value",
     "epochs = {a = 1}": "epochs is a table",
     "epochs = 1e400": "--epochs",

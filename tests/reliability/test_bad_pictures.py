@@ -1,4 +1,4 @@
-"""Promise: no file of a folder crashes or stops us or takes much time or memory, and each is used or told with a reason."""
+"""Promise: no file of a folder stops us or takes much time or memory; each is used, or told with its reason."""
 
 import json
 import os

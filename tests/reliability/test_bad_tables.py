@@ -126,7 +126,7 @@ def test_damaged_tables(folder: Path) -> None:
     chance, kinds = random.Random(0), []
     for number in range(tries(3000)):
         suffix = ("csv", "csv.gz", "parquet")[number % 3]
-        how, changed = damaged(data[suffix], chance, data[chance.choice(list(data))])
+        _, changed = damaged(data[suffix], chance, data[chance.choice(list(data))])
         (folder / f"{number:05d}.{suffix}").write_bytes(changed)
         kinds.append(suffix)
     results = read_all("tables", folder)
