@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import tracemalloc
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -364,3 +365,24 @@ def test_a_packed_table_that_unpacks_without_end_is_refused(tmp_path: Path, monk
     monkeypatch.setattr(tables, "LARGEST_TABLE", 1000)
     with pytest.raises(UserError, match="more than 1,000 bytes"):
         applied(tmp_path, gzip.compress(b"file,label\n" * 100), listed("a.png"), name="l.csv.gz")
+
+
+def test_rows_that_end_early_are_said(tmp_path: Path) -> None:
+    source = listed("a.png", "b.png", "c.png", "d.png")
+    text = "file,label,age\na.png,happy,3\nb.png,4\nc.png,sad,\nd.png,sad\n"
+    notes = applied(tmp_path, text, source)
+    assert (
+        "l.csv: 2 rows have fewer cells than the header, such as row 3; the last ones are unknown." in notes
+    )
+    assert source.facts["age"] == [3, None, None, None]
+
+
+def test_paths_of_thousands_of_folders_take_no_quadratic_work(tmp_path: Path) -> None:
+    names = ["a/" * 20_000 + f"{i}.png" for i in range(20)]
+    source = listed(*names, "x/1.png")
+    text = "file,label\n" + "".join(f"{name},{i % 2}\n" for i, name in enumerate(names))
+    tracemalloc.start()
+    applied(tmp_path, text + "../" * 30_000 + "x/1.png,2\n", source)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert labels(source) == ["0", "1"] * 10 + ["2"] and peak < 50_000_000

@@ -8,6 +8,7 @@ import math
 import re
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ def read_text(path: Path) -> Table:
     check_cells(rows, path)
     if not len(rows):
         raise UserError(f"--labels {path} is empty.", "A first line such as file,label is expected.")
+    notes += note_about_short(stripped, delimiter, path.name)
     columns = [[clean(cell) for cell in column] for column in rows[1:].T]
     names = [str(clean(name) or "") for name in rows[0]]
     # Spreadsheets leave empty columns behind; pandas leaves its row names without a header.
@@ -122,6 +124,24 @@ def check_cells(rows: Any, path: Path) -> None:
                 f"--labels {path}: row {number} has a cell of {longest:,} characters.",
                 f'At most {LONGEST_CELL:,} are read; a quote (") that is never closed swallows all that follows.',
             )
+
+
+def note_about_short(text: str, delimiter: str, name: str) -> list[str]:
+    """That rows end before the header does, so that a cell left out in their middle shifts all behind it."""
+    if delimiter == BLANKS:
+        cut: Iterable[list[str]] = map(str.split, text.splitlines())
+    else:
+        cut = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        widths = [len(row) for row in cut if any(map(str.strip, row))]
+    except csv.Error:
+        # A cell that is longer than it counts.
+        return []
+    short = [number for number, width in enumerate(widths, 1) if width < widths[0]]
+    if not short:
+        return []
+    have = "1 row has" if len(short) == 1 else f"{len(short):,} rows have"
+    return [f"{name}: {have} fewer cells than the header, such as row {short[0]}; the last ones are unknown."]
 
 
 def decode(path: Path) -> tuple[str, list[str]]:
