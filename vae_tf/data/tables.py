@@ -148,7 +148,10 @@ def decode(path: Path) -> tuple[str, list[str]]:
     """The text of a file that is UTF-8, UTF-16 with its mark, or Windows' western encoding, which a note says."""
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else open(path, "rb") as file:
-            data = file.read(LARGEST_TABLE + 1)
+            data = b""
+            # In pieces: to ask for so many bytes at once is to take the memory for them.
+            while len(data) <= LARGEST_TABLE and (piece := file.read(2**24)):
+                data += piece
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"--labels {path} cannot be read ({error}).") from None
     if len(data) > LARGEST_TABLE:
