@@ -382,7 +382,7 @@ def test_unusable_files_say_why_in_one_plain_line(tmp_path: Path, case: str) -> 
 def test_a_header_below_pillows_own_limit_is_refused_by_ours(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(huge_png(15_000, LARGEST_NUM_PIXELS // 15_000 + 1))
     for function in (read_picture, picture_shape):
-        with pytest.raises(UnusablePicture, match="15000×10001 pixels"):
+        with pytest.raises(UnusablePicture, match="15000×7334 pixels"):
             function(tmp_path / "a.png")
 
 

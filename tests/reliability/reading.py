@@ -100,15 +100,15 @@ def forget_highest() -> None:
 
 def main(kind: str, folder: str) -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    started = time.perf_counter()
+    started = time.process_time()
     attempts = KINDS[kind](Path(folder))
-    print(json.dumps({"listed": len(attempts), "seconds": time.perf_counter() - started}), flush=True)
+    print(json.dumps({"listed": len(attempts), "seconds": time.process_time() - started}), flush=True)
     for position, attempt in enumerate(attempts):
         print(json.dumps({"begun": position}), flush=True)
         forget_highest()
-        before, started = memory("VmRSS"), time.perf_counter()
+        before, started = memory("VmRSS"), time.process_time()
         reason = attempt()
-        seconds, grew = time.perf_counter() - started, memory("VmHWM") - before
+        seconds, grew = time.process_time() - started, memory("VmHWM") - before
         told = {"position": position, "reason": reason, "seconds": seconds, "bytes": grew}
         print(json.dumps(told), flush=True)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_tf.data.pictures import UnusablePicture, one_large_at_a_time
+from vae_tf.data.pictures import UnusablePicture, in_bands, one_large_at_a_time
 from vae_tf.data.sources.base import Source
 from vae_tf.errors import UserError
 from vae_tf.pixels import WHITE, rescale
@@ -305,7 +305,7 @@ def shaper(shape: Shape) -> Callable[[NDArray[Any]], NDArray[Any]]:
     def shaped(values: NDArray[Any]) -> NDArray[Any]:
         if values.dtype == np.float32 and not np.isfinite(values).all():
             raise UnusablePicture("holds values that are no finite numbers")
-        pixels = to_dtype(rescale(values, shape.value_range), shape.dtype)
+        pixels = in_bands(lambda rows: to_dtype(rescale(rows, shape.value_range), shape.dtype), values)
         if pixels.shape == shape.image_shape:
             return pixels
         resized: NDArray[Any] = resizers[pixels.shape[-1]](pixels).numpy()

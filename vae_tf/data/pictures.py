@@ -3,7 +3,7 @@
 import contextlib
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from vae_tf.pixels import WHITE, to_unit
 
-# Larger headers are more likely an attack or a mistake than a picture to model; Pillow itself stops at 178,956,970.
-LARGEST_NUM_PIXELS = 150_000_000
+# Of cameras the largest have 102 million. What is decoded takes up to 13 bytes for each, see tests/reliability.
+LARGEST_NUM_PIXELS = 110_000_000
 # What is larger is decoded in bands of so many pixels, and by one thread at a time: copies of it are what takes memory.
 NUM_PIXELS_AT_ONCE = 2**24
+# A PNG is a list of chunks, each of which costs time however short; large pictures have some ten thousands.
+LARGEST_NUM_CHUNKS = 100_000
 # A header may claim billions.
 LARGEST_NUM_FRAMES = 10_000
 # Every scan of a JPEG goes over all of it, and takes a few bytes of the file; encoders write up to a dozen.
@@ -26,6 +28,7 @@ GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I", "F")
 # No others: Pillow hands EPS to an external program, and knows formats that nobody has looked after for years.
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "AVIF")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # In these every frame covers the same canvas, and can only be had after all that come before it.
 ONE_CANVAS = ("GIF", "PNG", "WEBP", "AVIF")
 
@@ -139,6 +142,18 @@ def to_depth(
     """
     if values.dtype.name == dtype:
         return values
+    return in_bands(lambda rows: rows_to_depth(rows, dtype, value_range), values)
+
+
+def in_bands(work: Callable[[NDArray[Any]], NDArray[Any]], values: NDArray[Any]) -> NDArray[Any]:
+    """`work` on values [H, W, C], on a few rows at a time where they are many, as it may make copies of them."""
+    num_rows = max(1, NUM_PIXELS_AT_ONCE // values.shape[1])
+    if num_rows >= len(values):
+        return work(values)
+    return np.concatenate([work(values[top : top + num_rows]) for top in range(0, len(values), num_rows)])
+
+
+def rows_to_depth(values: NDArray[Any], dtype: str, value_range: tuple[float, float] | None) -> NDArray[Any]:
     unit = to_unit(values)
     if not (unit.min() >= 0 and unit.max() <= 1):
         found = f"{unit.min():.4g} to {unit.max():.4g}"
@@ -165,6 +180,7 @@ def open_image(source: Path | bytes) -> Any:
     """The file as Pillow sees it, its pixels not yet decoded; raises what Pillow raises, and UnusablePicture."""
     from PIL import Image, UnidentifiedImageError
 
+    check_chunks(source)
     try:
         image = Image.open(stream_of(source), formats=FORMATS)
     except UnidentifiedImageError:
@@ -174,6 +190,20 @@ def open_image(source: Path | bytes) -> Any:
         image = open_heif(source)
     check_size(image.size)
     return image
+
+
+def check_chunks(source: Path | bytes) -> None:
+    """Raises: UnusablePicture: A PNG of millions of chunks, over which Pillow would spend minutes."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size < 12 * LARGEST_NUM_CHUNKS or not beginning(source).startswith(PNG_SIGNATURE):
+        return
+    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+        file.seek(len(PNG_SIGNATURE))
+        for _ in range(LARGEST_NUM_CHUNKS):
+            if len(head := file.read(8)) < 8:
+                return
+            file.seek(4 + int.from_bytes(head[:4], "big"), io.SEEK_CUR)
+    raise UnusablePicture(f"a PNG of more than {LARGEST_NUM_CHUNKS:,} chunks")
 
 
 def open_heif(source: Path | bytes) -> Any:
@@ -214,6 +244,7 @@ def frame_values(image: Any, frame: int | None = None) -> NDArray[Any]:
             raise UnusablePicture(f"the file ends before frame {frame + 1}") from None
         check_size(image.size)
     check_scans(image)
+    check_rows(image)
     if misread(image):
         raise UnusablePicture("a TIFF with separate 16-bit planes, which Pillow does not read correctly")
     wait_for_turn(image.size)
@@ -238,6 +269,14 @@ def check_scans(image: Any) -> None:
     image.fp.seek(place)
     if num_scans > LARGEST_NUM_SCANS:
         raise UnusablePicture(f"{num_scans:,} scans of the picture (at most {LARGEST_NUM_SCANS} are read)")
+
+
+def check_rows(image: Any) -> None:
+    """Raises: UnusablePicture: A TIFF whose strips end before the picture does; Pillow would leave the rest black."""
+    if image.format == "TIFF" and image.tile:
+        last = max(tile[1][3] for tile in image.tile)
+        if last < image.size[1]:
+            raise UnusablePicture(f"damaged (pixels of {last:,} rows of {image.size[1]:,})")
 
 
 def misread(image: Any) -> bool:
