@@ -4,8 +4,10 @@
 Nothing heavy is imported here; each command imports what it needs.
 """
 
+import io
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +30,7 @@ from pipelines.shared_options import (
     label_options,
     training_options,
 )
+from reports.words import visible
 from vae_tf.errors import UserError
 
 # Set by the shells' scripts, which Typer writes; it leaves the dot in.
@@ -607,6 +610,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
+    # Pillow's remarks name no file; what makes a picture unusable is said with its name.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         with stopping.unwinding():
@@ -659,8 +664,6 @@ def complain(message: str, hint: str, code: int, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    from reports.words import visible
-
     print(visible(f"error: {message}"), file=sys.stderr)
     if hint:
         print(visible("\n".join(f"  {line}" for line in hint.splitlines())), file=sys.stderr)
@@ -668,4 +671,7 @@ def complain(message: str, hint: str, code: int, debug: bool) -> int:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files may hold what is no Unicode, or what the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main())

@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from vae_tf.errors import UserError
+
 Shared = dict[str, Any]
 
 
@@ -45,14 +47,36 @@ def read_config_file(context: typer.Context, path: Path | None) -> Path | None:
         from vae_tf.options import read_options
 
         parameters = {
-            parameter.name.rstrip("_"): parameter.name
-            for parameter in context.command.params
-            if parameter.name
+            parameter.name.rstrip("_"): parameter for parameter in context.command.params if parameter.name
         }
         known = [name for name in parameters if name not in ("config", "resume", "extend", "help")]
         options = read_options(path, known)
-        context.default_map = {parameters[name]: value for name, value in options.items()}
+        context.default_map = {
+            str(parameters[name].name): as_default(path, parameters[name], value)
+            for name, value in options.items()
+        }
     return path
+
+
+def as_default(path: Path, parameter: Any, value: bool | str | list[str]) -> Any:
+    """A value of a file for a parameter of Click's, which would make 1 of true and letters of a word.
+
+    Raises:
+        UserError: A list, a truth or a text where something else was expected.
+    """
+    name = parameter.name.rstrip("_").replace("_", "-")
+    if getattr(parameter, "multiple", False) and not isinstance(value, bool):
+        return value if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        raise UserError(
+            f"{path}: {name} is one value, and a list was found.", f"Write it as: {name} = value."
+        )
+    if isinstance(value, bool) != (parameter.type.name == "boolean"):
+        found, wanted = (
+            (str(value).lower(), "another value") if isinstance(value, bool) else (value, "true or false")
+        )
+        raise UserError(f"{path}: {name} = {found} does not fit.", f"Expected {wanted}.")
+    return value
 
 
 def complete_runs(incomplete: str) -> list[str]:

@@ -71,6 +71,13 @@ def counting(description: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+@contextlib.contextmanager
+def decoding() -> Iterator[Callable[[int, int], None]]:
+    """As `counting`, for pictures: what decoders print about a file is kept back; its reason is told with its name."""
+    with held_stderr(), counting("decoding") as progress:
+        yield progress
+
+
 class TrainingDisplay:
     """Epoch, loss and its two terms in nats, validation, pictures per second and time left."""
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.console import counting
+from pipelines.console import decoding
 from pipelines.describe import describe_data, inspect_pictures
 from pipelines.run_data import (
     Subject,
@@ -70,7 +70,7 @@ def list_pictures(run: Run, config: DataConfig) -> Subject:
     own = own_pictures(run)
     source = open_source(config)
     shape = fitting_shape(own, source, config)
-    with counting("decoding") as progress:
+    with decoding() as progress:
         pictures = load_unseen(source, shape, artifacts.cache_root(), progress)
     pictures = mark_copies(own, with_note_on_colours(pictures))
     describe_data(pictures)

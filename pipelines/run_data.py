@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.console import counting
+from pipelines.console import decoding
 from pipelines.csv_files import write_csv
 from vae_tf import artifacts, strangers
 from vae_tf.artifacts import Run, Stage, StageWriter
@@ -256,7 +256,7 @@ def shape_from_json(document: dict[str, Any]) -> Shape:
 
 def decode_again(subject: Subject, shape: Shape, fingerprint: str) -> Any:
     config = subject.config
-    with counting("decoding") as progress:
+    with decoding() as progress:
         cache = open_cache(open_source(config), shape, artifacts.cache_root(), progress)
     if cache.fingerprint != fingerprint:
         raise UserError(

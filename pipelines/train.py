@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.checkpoint_uploads import CheckpointUploads
-from pipelines.console import TrainingDisplay, counting, next_step, say, seconds, warn
+from pipelines.console import TrainingDisplay, decoding, next_step, say, seconds, warn
 from pipelines.describe import describe_data, inspect_pictures
 from pipelines.run_data import (
     Examples,
@@ -56,7 +56,7 @@ class TrainingStopped(Exception):
 
 def prepare_data(config: Config, source: Source) -> Pictures:
     """Decodes, labels and splits the pictures, and says what was found."""
-    with counting("decoding") as progress:
+    with decoding() as progress:
         pictures = load_pictures(config.data, config.training.seed, artifacts.cache_root(), progress, source)
     describe_data(pictures)
     return pictures
@@ -552,7 +552,12 @@ def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any
         "fingerprint": pictures.fingerprint,
         "parent": run.record["parent"],
     }
-    results = {**facts, "model": artifacts.hash_of_file(run.partial_train / "vae.keras")}
+    best_value = facts["best_value"] if facts["best_value"] < float("inf") else None
+    results = {
+        **facts,
+        "best_value": best_value,
+        "model": artifacts.hash_of_file(run.partial_train / "vae.keras"),
+    }
     run.finish_training(inputs, started, results)
     say(
         f"trained in {seconds(facts['seconds'])}: best at epoch {facts['best_epoch']} of {facts['epoch']}"
@@ -567,7 +572,8 @@ def explain_stop(run: Run, outcome: Any) -> None:
         next_step(f"python cli.py train --resume {run.name}")
         return
     step, term = outcome.failure
-    warn(f"The {term} was no finite number at step {step}; the weights were left as they were before it.")
+    kept = "" if term == "validation loss" else "; the weights were left as they were before it"
+    warn(f"The {term} was no finite number at step {step}{kept}.")
     say("  Try a smaller --learning-rate, --precision float32, or --set likelihood.floor=0.05.")
 
 

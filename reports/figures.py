@@ -15,7 +15,7 @@ from reports.cluster_records import BicCurve, StabilityCurve
 from reports.page import write_asset
 from reports.prediction_records import ReliabilityBin
 from reports.records import Confusion, CurveSegment, Numbers
-from reports.words import number, percent, plural
+from reports.words import number, percent, plural, visible
 
 # What a training curve may hold, and the panel it is drawn in.
 SERIES = {
@@ -108,7 +108,8 @@ def _render(draw: Draw, theme: Theme, size: tuple[float, float], narrow: bool) -
         draw(figure, theme, narrow)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    svg = buffer.getvalue().decode("utf-8")
+    # Controls in somebody's label would make it no XML.
+    svg = visible(buffer.getvalue().decode("utf-8", "replace"))
     return svg.replace("DejaVu Sans", "system-ui").encode("utf-8", "replace")
 
 

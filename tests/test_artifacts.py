@@ -151,6 +151,12 @@ def test_writes_are_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert artifacts.read_json(path) == {"new": 2}
 
 
+def test_a_number_that_is_none_is_null(tmp_path: Path) -> None:
+    document = {"a": [float("nan"), 1.5], "b": {"c": np.array([np.inf, 2.0])}, "d": "NaN"}
+    artifacts.write_json(tmp_path / "x.json", document)
+    assert artifacts.read_json(tmp_path / "x.json") == {"a": [None, 1.5], "b": {"c": [None, 2.0]}, "d": "NaN"}
+
+
 def test_replacing_a_folder_leaves_only_the_new_one(tmp_path: Path) -> None:
     for name in ("new", "target"):
         (tmp_path / name).mkdir()

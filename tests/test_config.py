@@ -181,3 +181,31 @@ def test_settings() -> None:
     for pair in ("beta", "=4", " =4"):
         with pytest.raises(UserError, match="expected KEY=VALUE"):
             parse_settings([pair])
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "[1, NaN]"])
+def test_settings_are_finite(value: str) -> None:
+    with pytest.raises(UserError, match="no finite number"):
+        parse_settings([f"likelihood.scale={value}"])
+
+
+@pytest.mark.parametrize("value", ["[" * 50_000, "9" * 10_000])
+def test_settings_that_no_reader_can_take_are_told_in_short(value: str) -> None:
+    with pytest.raises(UserError, match="too many digits, or nested too deeply") as caught:
+        parse_settings([f"encoder.widths={value}"])
+    assert len(caught.value.message) < 200
+
+
+def test_an_unknown_key_is_told_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"training\.epoch: 3 does not fit .*Did you mean 'epochs'\?"):
+        parse_config({"data": {"source": "x"}, "training": {"epoch": 3}})
+    with pytest.raises(UserError, match="Did you mean 'model'"):
+        parse_config({"data": {"source": "x"}, "modle": {}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("learning_rate", math.inf), ("learning_rate", math.nan), ("epochs", 10**30)]
+)
+def test_numbers_that_no_training_can_take(name: str, value: Any) -> None:
+    with pytest.raises(UserError, match=f"--{name.replace('_', '-')}"):
+        parse_config({"data": {"source": "x"}, "training": {name: value}})

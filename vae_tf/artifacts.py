@@ -48,7 +48,13 @@ CHECKPOINTS = ("checkpoints/best.npz", "metrics.jsonl", "checkpoints/last.npz")
 
 
 def write_json(path: Path, document: Any) -> None:
-    write_text(path, json.dumps(document, indent=1, default=jsonable) + "\n")
+    """A number that is none becomes null: it is not known, and no reader of JSON need take NaN."""
+    try:
+        text = json.dumps(document, indent=1, default=jsonable, allow_nan=False)
+    except ValueError:
+        known = json.loads(json.dumps(document, default=jsonable), parse_constant=lambda name: None)
+        text = json.dumps(known, indent=1)
+    write_text(path, text + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -6,7 +6,11 @@ from typing import Any, Literal
 
 import pydantic
 
-from vae_tf.errors import UserError
+from vae_tf.errors import UserError, shortened
+from vae_tf.nearest import did_you_mean
+
+# More of anything that is counted was never meant, and would not fit into the counters.
+LARGEST_COUNT = 10**9
 
 
 class Section(pydantic.BaseModel):
@@ -39,7 +43,9 @@ class DataConfig(Section):
     value_range: tuple[float, float] | None = pydantic.Field(None, description="values of black and white")
     tokens: Literal["words", "characters"] = pydantic.Field("words", description="what sentences are made of")
     longest: int | None = pydantic.Field(None, ge=1, le=1000, description="tokens of a sentence at most")
-    min_count: int | None = pydantic.Field(None, ge=1, description="occurrences of a token to be known")
+    min_count: int | None = pydantic.Field(
+        None, ge=1, le=LARGEST_COUNT, description="occurrences of a token to be known"
+    )
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -52,7 +58,7 @@ class DataConfig(Section):
     @classmethod
     def _range_is_one(cls, value_range: tuple[float, float] | None) -> tuple[float, float] | None:
         if value_range is not None and not (
-            all(math.isfinite(end) for end in value_range) and value_range[0] < value_range[1]
+            value_range[0] < value_range[1] and math.isfinite(value_range[1] - value_range[0])
         ):
             raise ValueError("two finite numbers are expected, the smaller first")
         return value_range
@@ -69,7 +75,7 @@ class DataConfig(Section):
     def _split_is_complete(cls, split: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if split is None:
             return None
-        usable = all(math.isfinite(share) and share >= 0 for share in split)
+        usable = math.isfinite(sum(split)) and all(share >= 0 for share in split)
         if len(split) not in (3, 4) or not usable or split[0] <= 0:
             raise ValueError(
                 "three or four numbers of 0 or more are expected: train/validation/test[/calibration]"
@@ -83,18 +89,20 @@ class ModelConfig(Section):
     recipe: str = "conv"
     latent: int = pydantic.Field(30, ge=1, le=4096)
     likelihood: str | None = None
-    beta: float | None = pydantic.Field(None, ge=0)
+    beta: float | None = pydantic.Field(None, ge=0, allow_inf_nan=False)
     settings: dict[str, Any] = {}
 
 
 class TrainingConfig(Section):
     """How the weights are found. None means: choose from the number and the size of the pictures."""
 
-    epochs: int | None = pydantic.Field(None, ge=1)
-    batch_size: int | None = pydantic.Field(None, ge=1)
-    learning_rate: float = pydantic.Field(1e-3, gt=0)
+    epochs: int | None = pydantic.Field(None, ge=1, le=LARGEST_COUNT)
+    batch_size: int | None = pydantic.Field(None, ge=1, le=LARGEST_COUNT)
+    learning_rate: float = pydantic.Field(1e-3, gt=0, le=1e9, allow_inf_nan=False)
     schedule: Literal["constant", "cosine"] = "constant"
-    kl_warmup: int = pydantic.Field(0, ge=0, description="steps over which the KL's weight rises to β")
+    kl_warmup: int = pydantic.Field(
+        0, ge=0, le=LARGEST_COUNT, description="steps over which the KL's weight rises to β"
+    )
     augment: str = "auto"
     seed: int = pydantic.Field(0, ge=0, le=2**31 - 1)
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
@@ -123,10 +131,20 @@ def parse_config(document: dict[str, Any]) -> Config:
     except pydantic.ValidationError as error:
         problems = []
         for item in error.errors():
-            where = option_of([str(part) for part in item["loc"]])
+            place = [str(part) for part in item["loc"]]
             reason = item["msg"].removeprefix("Value error, ")
-            problems.append(f"{where}: {item['input']!r} does not fit ({reason})")
+            if item["type"] == "extra_forbidden":
+                reason = f"there is no such key.{did_you_mean(place[-1], keys_beside(place))}"
+            problems.append(f"{option_of(place)}: {shortened(repr(item['input']))} does not fit ({reason})")
         raise UserError("; ".join(problems), "`python cli.py train --help` lists the options.") from None
+
+
+def keys_beside(place: list[str]) -> list[str]:
+    """What may stand where a key was found."""
+    if len(place) == 1:
+        return list(Config.model_fields)
+    section = Config.model_fields[place[0]].annotation
+    return list(section.model_fields)  # type: ignore[union-attr]
 
 
 def option_of(place: list[str]) -> str:
@@ -140,9 +158,9 @@ def option_of(place: list[str]) -> str:
 def parse_size(text: str) -> tuple[int, int]:
     """ "64" to (64, 64), "112x92" to (112, 92): height × width in pixels."""
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) not in (1, 2) or not all(part.isdecimal() for part in parts):
+    if len(parts) not in (1, 2) or not all(part.isdecimal() and len(part) < 10 for part in parts):
         raise UserError(
-            f"--size {text}: expected a side or HEIGHTxWIDTH in pixels.", "For example --size 64."
+            f"--size {shortened(text)}: expected a side or HEIGHTxWIDTH in pixels.", "For example --size 64."
         )
     sides = [int(part) for part in parts]
     return sides[0], sides[-1]
@@ -191,12 +209,20 @@ def parse_numbers(text: str) -> tuple[int | None, ...]:
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
     """["objective.beta=4", "prior.name=vamp"] to a dictionary; values are read as JSON where they can be."""
     settings: dict[str, Any] = {}
+
+    def finite(text: str) -> float:
+        if not math.isfinite(value := float(text)):
+            raise UserError(f"--set {shortened(pair)}: {text} is no finite number.")
+        return value
+
     for pair in pairs:
         key, separator, text = pair.partition("=")
         if not separator or not key.strip():
             raise UserError(f"--set {pair}: expected KEY=VALUE.", "For example --set likelihood.scale=0.1.")
         try:
-            settings[key.strip()] = json.loads(text)
+            settings[key.strip()] = json.loads(text, parse_float=finite, parse_constant=finite)
         except json.JSONDecodeError:
             settings[key.strip()] = text
+        except (ValueError, RecursionError):
+            raise UserError(f"--set {shortened(pair)}: too many digits, or nested too deeply.") from None
     return settings

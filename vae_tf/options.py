@@ -1,6 +1,5 @@
 """The command line's options and the configuration they make, both ways; and options from a file."""
 
-import difflib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -9,6 +8,7 @@ from typing import Any
 
 from vae_tf.config import Config, parse_config, parse_range, parse_settings, parse_size, parse_split
 from vae_tf.errors import UserError
+from vae_tf.nearest import did_you_mean
 
 # Options that are a field of the configuration under another name or in another form.
 RENAMED = {"size", "grey", "split", "range", "set"}
@@ -91,46 +91,49 @@ def read_options(path: Path, known: Iterable[str]) -> dict[str, Any]:
         known: Names of the parameters that the command has.
 
     Raises:
-        UserError: No such file, no TOML, or a name that the command does not have.
+        UserError: No such file, no TOML, a name that the command does not have, or a table where none fits.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        names = set(known)
+        return dict(read_option(path, key, value, names) for key, value in document.items())
     except OSError:
         raise UserError(
             f"There is no file {str(path)!r}.", "--config takes a TOML file of options."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Numbers of thousands of digits are a ValueError, too.
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise UserError(
-            f"{path} is not TOML: {error}.", 'Lines are such as: latent = 30, recipe = "conv".'
+            f"{path} is not TOML: {reason}.", 'Lines are such as: latent = 30, recipe = "conv".'
         ) from None
-    names = set(known)
-    options: dict[str, Any] = {}
-    for key, value in document.items():
-        name = key.replace("-", "_")
-        if name == "rgb":
-            name, value = "grey", not value
-        if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            listed = ", ".join(sorted(other.replace("_", "-") for other in names))
-            raise UserError(
-                f"{path}: there is no option {key!r}." + (f" Did you mean {near[0]!r}?" if near else ""),
-                f"The options are: {listed}.",
-            )
-        options[name] = as_typed(name, value)
-    return options
+
+
+def read_option(path: Path, key: str, value: Any, names: set[str]) -> tuple[str, Any]:
+    """The name and the value of one option; see `read_options`."""
+    name = key.replace("-", "_")
+    if name == "rgb" and "grey" in names:
+        if not isinstance(value, bool):
+            raise UserError(f"{path}: rgb = {value} does not fit.", "Expected true or false.")
+        name, value = "grey", not value
+    if name not in names:
+        listed = sorted(other.replace("_", "-") for other in names)
+        raise UserError(
+            f"{path}: there is no option {key!r}.{did_you_mean(key.replace('_', '-'), listed)}",
+            f"The options are: {', '.join(listed)}.",
+        )
+    if isinstance(value, dict) and name != "set":
+        raise UserError(f"{path}: {key} is a table; only [set] is one.", f"Write it as: {key} = value.")
+    return name, as_typed(name, value)
 
 
 def as_typed(name: str, value: Any) -> Any:
-    """A value of a file as the command line would have it."""
-    if name == "set":
-        return (
-            [f"{key}={json.dumps(item)}" for key, item in flat(value)] if isinstance(value, dict) else value
-        )
-    if isinstance(value, list) and name in JOINED:
-        return JOINED[name].join(str(item) for item in value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and name in JOINED:
-        return str(value)
-    return value
+    """A value of a file as it would be typed: text, a list of texts, or a truth."""
+    if isinstance(value, dict):
+        return [f"{key}={json.dumps(item, default=str)}" for key, item in flat(value)]
+    if isinstance(value, list):
+        return JOINED[name].join(map(str, value)) if name in JOINED else list(map(str, value))
+    return value if isinstance(value, bool) else str(value)
 
 
 def flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

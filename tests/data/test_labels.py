@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import tracemalloc
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from vae_tf.config import DataConfig
+from vae_tf.data import tables
 from vae_tf.data.labels import apply_labels
 from vae_tf.data.matching import PictureNames
 from vae_tf.data.sources.base import Entry
@@ -97,6 +99,7 @@ def test_western_bytes_are_read_and_said(tmp_path: Path) -> None:
         (["=1+1", "__import__('os')"], ["=1+1", "__import__('os')"]),
         (["1234567890123456789012"], ["1234567890123456789012"]),
         (["1,5"], ["1,5"]),
+        (["1", "1e999"], ["1", "1e999"]),
         ([None, None], [None, None]),
     ],
 )
@@ -284,12 +287,14 @@ def test_errors_of_the_file_itself(tmp_path: Path) -> None:
     (tmp_path / "l.xlsx").write_bytes(b"PK")
     (tmp_path / "l.parquet").write_bytes(b"PAR1")
     (tmp_path / "l.csv.gz").write_bytes(b"nothing packed")
+    (tmp_path / "damaged.csv.gz").write_bytes(gzip.compress(b"file,label\n" * 9)[:12] + bytes(range(99)))
     for name, message in {
         "none.csv": "does not exist",
         "": "is a folder",
         "l.xlsx": "suffix .xlsx",
         "l.parquet": "no Parquet file",
         "l.csv.gz": "cannot be read",
+        "damaged.csv.gz": "cannot be read",
     }.items():
         with pytest.raises(UserError, match=message):
             read_table(tmp_path / name)
@@ -337,3 +342,47 @@ def test_rows_in_order_must_be_as_many_as_the_pictures(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         applied(tmp_path, "class\nface\nnone\nface\n", listed("images/000", "images/001"))
     assert "2 rows are needed, 3 are there" in caught.value.hint
+
+
+def test_a_quote_that_is_never_closed_is_told_with_its_row(tmp_path: Path) -> None:
+    text = 'file,label\na.png,happy\nb.png,"sad\n' + "c.png,sad\n" * 20_000 + '"'
+    with pytest.raises(UserError, match="row 3 has a cell of 200,0") as caught:
+        applied(tmp_path, text, listed("a.png", "b.png"))
+    assert "never closed" in caught.value.hint
+
+
+def test_long_cells_are_not_quoted_whole(tmp_path: Path) -> None:
+    cells = ["x" * 9_000 + f"{i}.png" for i in range(3)]
+    text = "file,label\na.png,happy\n" + "".join(f"{cell},sad\n" for cell in cells)
+    notes = applied(tmp_path, text, listed("a.png", "b.png"))
+    assert "3 rows name no picture" in notes and len(notes) < 500
+    with pytest.raises(UserError) as caught:
+        applied(tmp_path, f"file,label\n{cells[0]},happy\n", listed("a.png"))
+    assert len(caught.value.message) < 300
+
+
+def test_a_packed_table_that_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(tables, "LARGEST_TABLE", 1000)
+    with pytest.raises(UserError, match="more than 1,000 bytes"):
+        applied(tmp_path, gzip.compress(b"file,label\n" * 100), listed("a.png"), name="l.csv.gz")
+
+
+def test_rows_that_end_early_are_said(tmp_path: Path) -> None:
+    source = listed("a.png", "b.png", "c.png", "d.png")
+    text = "file,label,age\na.png,happy,3\nb.png,4\nc.png,sad,\nd.png,sad\n"
+    notes = applied(tmp_path, text, source)
+    assert (
+        "l.csv: 2 rows have fewer cells than the header, such as row 3; the last ones are unknown." in notes
+    )
+    assert source.facts["age"] == [3, None, None, None]
+
+
+def test_paths_of_thousands_of_folders_take_no_quadratic_work(tmp_path: Path) -> None:
+    names = ["a/" * 20_000 + f"{i}.png" for i in range(20)]
+    source = listed(*names, "x/1.png")
+    text = "file,label\n" + "".join(f"{name},{i % 2}\n" for i, name in enumerate(names))
+    tracemalloc.start()
+    applied(tmp_path, text + "../" * 30_000 + "x/1.png,2\n", source)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert labels(source) == ["0", "1"] * 10 + ["2"] and peak < 50_000_000

@@ -4,6 +4,7 @@ import builtins
 import io
 import re
 import struct
+import threading
 import time
 import zlib
 from collections.abc import Callable
@@ -17,9 +18,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from tests.reliability.bad_files import exif, many_scans
+from vae_tf.data import pictures
 from vae_tf.data.pictures import (
     LARGEST_NUM_PIXELS,
+    LARGEST_NUM_SCANS,
     UnusablePicture,
+    one_large_at_a_time,
     picture_depth,
     picture_shape,
     read_picture,
@@ -377,7 +382,7 @@ def test_unusable_files_say_why_in_one_plain_line(tmp_path: Path, case: str) -> 
 def test_a_header_below_pillows_own_limit_is_refused_by_ours(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(huge_png(15_000, LARGEST_NUM_PIXELS // 15_000 + 1))
     for function in (read_picture, picture_shape):
-        with pytest.raises(UnusablePicture, match="15000×10001 pixels"):
+        with pytest.raises(UnusablePicture, match="15000×7334 pixels"):
             function(tmp_path / "a.png")
 
 
@@ -397,3 +402,67 @@ def check_line(text: str, path: Path) -> None:
     assert text == text.strip() and "\n" not in text
     assert not re.search(r"0x[0-9a-f]+|<.*>|Errno", text)
     assert str(path) not in text
+
+
+def test_a_block_that_cannot_be_written_anew_still_says_how_the_picture_stands() -> None:
+    broken = exif([(0x0112, 3, 1, b"\x06\0\0\0"), (0x011A, 5, 1, b"\xf0\xff\xff\xff")])
+    data = saved(Image.fromarray(COLOUR), "png", exif=broken)
+    assert np.array_equal(read_picture(data), np.rot90(COLOUR, -1))
+
+
+def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded() -> None:
+    assert read_picture(many_scans(LARGEST_NUM_SCANS // 2, 64)).shape == (64, 64, 3)
+    with pytest.raises(UnusablePicture, match="scans of the picture"):
+        read_picture(many_scans(LARGEST_NUM_SCANS, 64))
+
+
+def every_mode() -> dict[str, bytes]:
+    colour, grey = Image.fromarray(COLOUR), Image.fromarray(GREY)
+    palette = colour.quantize(16)
+    clear = Image.fromarray(np.dstack([COLOUR, GREY]))
+    return {
+        "colour": saved(colour, "png"),
+        "grey": saved(grey, "png"),
+        "one bit": saved(grey.convert("1"), "png"),
+        "palette": saved(palette, "png"),
+        "transparent palette": saved(palette, "png", transparency=bytes(range(0, 256, 16))),
+        "transparent colour": saved(clear, "png"),
+        "transparent grey": saved(clear.convert("LA"), "png"),
+        "a transparent level": saved(grey, "png", transparency=7),
+        "ink": saved(colour.convert("CMYK"), "tiff"),
+    }
+
+
+@pytest.mark.parametrize("mode", every_mode())
+def test_what_is_read_in_bands_is_what_is_read_at_once(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read_picture(every_mode()[mode])
+    for num_pixels in (1, 40, 100):
+        monkeypatch.setattr(pictures, "NUM_PIXELS_AT_ONCE", num_pixels)
+        assert np.array_equal(read_picture(every_mode()[mode]), whole)
+
+
+def test_large_pictures_are_read_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "NUM_PIXELS_AT_ONCE", 16)
+    large, small = saved(Image.fromarray(COLOUR), "png"), saved(Image.new("L", (4, 4)), "png")
+    inside, most, waited = 0, 0, threading.Event()
+
+    def read() -> None:
+        nonlocal inside, most
+        with one_large_at_a_time():
+            read_picture(large)
+            inside += 1
+            most = max(most, inside)
+            waited.wait(0.02)
+            inside -= 1
+
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    with one_large_at_a_time():
+        read_picture(large)
+        for thread in threads:
+            thread.start()
+        with pytest.raises(UnusablePicture):
+            read_picture(b"")
+        assert inside == 0 and read_picture(small).shape == (4, 4, 1)
+    for thread in threads:
+        thread.join(10)
+    assert most == 1 and read_picture(large).shape == (12, 17, 3)

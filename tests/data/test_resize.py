@@ -121,3 +121,16 @@ def test_grey_of_every_depth_becomes_three_equal_channels(dtype: str) -> None:
     result = np.asarray(resize(picture, 5, 7, 3, "crop"))
     assert result.dtype == dtype
     np.testing.assert_array_equal(result, np.repeat(picture, 3, axis=-1))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("sides", [(97, 131, 32, 32), (20, 30, 64, 48), (200, 10, 8, 8)])
+def test_to_reckon_from_whole_numbers_is_to_reckon_from_floats(
+    dtype: str, sides: tuple[int, int, int, int]
+) -> None:
+    """The operation turns its input into floats itself, so that no copy of four times the size is needed."""
+    h, w, height, width = sides
+    picture = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (h, w, 3), dtype, endpoint=True)
+    floats = tf.image.resize(picture.astype(np.float32), (height, width), "bilinear", antialias=True)
+    expected = np.rint(floats.numpy()).astype(dtype)
+    assert np.array_equal(resize(picture, height, width, 3, "stretch"), expected)

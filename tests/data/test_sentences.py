@@ -39,6 +39,11 @@ def test_vocabulary_is_of_the_training_part_alone(tmp_path):
     assert not (found.tokens[train] == UNKNOWN).any()
 
 
+def test_a_line_of_megabytes_is_no_sentence(tmp_path):
+    found = load(write(tmp_path, [*lines(30), "word " * 2_000_000]))
+    assert found.skipped == [("line 31", "9,999,999 characters, and 100,000 are the most of a line")]
+
+
 def test_lines_that_cannot_be_used_are_said(tmp_path):
     config = write(tmp_path, [*lines(30), "", "  ", " ".join(["long"] * 41)])
     found = load(config)

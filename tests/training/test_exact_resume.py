@@ -1,6 +1,7 @@
 """Bit for bit on a CPU: equal seeds, killed and resumed, extended."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -212,3 +213,22 @@ def test_non_finite_loss_stops_the_run_and_keeps_its_weights(pictures, tmp_path)
     assert outcome.failure == (0, "reconstruction")
     assert np.isfinite(model.reconstruct(poisoned)).all()
     assert outcome.facts["step"] <= plan.steps_per_epoch
+
+
+def test_validation_that_is_not_finite_stops_the_run_and_says_so(pictures, tmp_path):
+    """With finite losses in training nothing else would tell, and the first weights would be kept as the best."""
+    model = recipes.build("mlp", (16, 16, 3), 3)
+    plan = make_plan(TrainingConfig(epochs=3, batch_size=3, augment="none"), 12, (16, 16, 3))
+    spoiled = pictures.astype(np.float32) / 255.0
+    spoiled[13, 2, 2, 0] = np.nan
+    outcome, best = loop.fit(
+        model,
+        plan,
+        lambda step: batches.training_batches(pictures, LABELS, TRAIN, 3, 0, step),
+        batches.ordered_batches(spoiled, LABELS, VALIDATION, 4),
+        tmp_path,
+    )
+    assert outcome.status == "not finite" and outcome.failure == (4, "validation loss")
+    assert best is None and outcome.facts["step"] == 4
+    (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert "NaN" not in line and "val_loss" not in json.loads(line)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_tf.data.pictures import UnusablePicture
+from vae_tf.data.pictures import UnusablePicture, in_bands, one_large_at_a_time
 from vae_tf.data.sources.base import Source
 from vae_tf.errors import UserError
 from vae_tf.locks import working_in
@@ -142,7 +142,7 @@ def looks_grey(source: Source) -> bool:
     count = len(source.entries)
     for position in np.unique(np.linspace(0, count - 1, min(count, 24)).astype(int)):
         try:
-            pixels = source.read(int(position)).astype(np.float32)
+            pixels = source.read(int(position))
         except UnusablePicture:
             continue
         if pixels.shape[-1] == 3 and np.ptp(pixels, axis=-1).max() > 2 / 255 * np.ptp(pixels):
@@ -276,9 +276,10 @@ def decoder(source: Source, shape: Shape) -> Callable[[int], Decoded | str]:
 
     def decode(position: int) -> Decoded | str:
         try:
-            values = source.read(position)
-            height, width, channels = values.shape
-            return Decoded(shaped(values).tobytes(), (height, width, channels))
+            with one_large_at_a_time():
+                values = source.read(position)
+                height, width, channels = values.shape
+                return Decoded(shaped(values).tobytes(), (height, width, channels))
         except UnusablePicture as error:
             return str(error)
 
@@ -300,7 +301,7 @@ def shaper(shape: Shape) -> Callable[[NDArray[Any]], NDArray[Any]]:
     def shaped(values: NDArray[Any]) -> NDArray[Any]:
         if values.dtype == np.float32 and not np.isfinite(values).all():
             raise UnusablePicture("holds values that are no finite numbers")
-        pixels = to_dtype(rescale(values, shape.value_range), shape.dtype)
+        pixels = in_bands(lambda rows: to_dtype(rescale(rows, shape.value_range), shape.dtype), values)
         if pixels.shape == shape.image_shape:
             return pixels
         resized: NDArray[Any] = resizers[pixels.shape[-1]](pixels).numpy()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vae_tf.config import DataConfig
 from vae_tf.data.matching import METHODS, Match, PictureNames, match_in_order
 from vae_tf.data.tables import Table, as_text
-from vae_tf.errors import UserError
+from vae_tf.errors import UserError, shortened
 
 if TYPE_CHECKING:
     # The sources import the labels, and these this module.
@@ -84,7 +84,8 @@ def choose_file_column(table: Table, paths: list[str], asked: str | None) -> tup
     shown = asked or next((n for n in table.columns if n.casefold() in FILE_NAMES), next(iter(table.columns)))
     example = next((text for text in texts(table, shown) if text), "")
     raise UserError(
-        f"No row of {table.name} names a picture: {shown} holds {example!r}, the pictures are such as {paths[0]!r}.",
+        f"No row of {table.name} names a picture: {shown} holds {shortened(repr(example))}, "
+        f"the pictures are such as {paths[0]!r}.",
         f"Name the column of paths, names or stems with --file-column: {', '.join(table.columns)}."
         + advice_on_order(table, paths),
     )
@@ -190,7 +191,9 @@ def words_for_parts(table: Table, column: str) -> dict[str, str]:
     words = PART_NUMBERS if values <= set(PART_NUMBERS) else PART_WORDS
     unknown = sorted(values - words.keys())
     if unknown:
-        shown = ", ".join(map(repr, unknown[:5])) + (" …" if len(unknown) > 5 else "")
+        shown = ", ".join(shortened(repr(value)) for value in unknown[:5]) + (
+            " …" if len(unknown) > 5 else ""
+        )
         raise UserError(
             f"--split-column {column}: no part is called {shown}.",
             "Parts are train, validation (or val), test and calibration; or 0, 1 and 2 for the first three.",

@@ -108,12 +108,19 @@ class Index:
 
     def check(self) -> None:
         """Raises: ValueError: Facts of more or fewer pictures than there are, or names that are not there."""
-        count, columns = len(self.paths), {"labels": self.labels, "groups": self.groups, "parts": self.parts}
-        for name, values in [*columns.items(), *self.facts.items()]:
-            if len(values) != count:
-                raise ValueError(f"{count:,} paths, but {len(values):,} {name}")
-        for name, last in {"labels": self.class_names, "groups": self.group_names, "parts": PARTS}.items():
-            if count and not -1 <= columns[name].min() <= columns[name].max() < len(last):
+        count = len(self.paths)
+        coded = [
+            ("labels", self.labels, self.class_names),
+            ("groups", self.groups, self.group_names),
+            ("parts", self.parts, PARTS),
+        ]
+        for name, length in [(name, len(codes)) for name, codes, _ in coded] + [
+            (name, len(values)) for name, values in self.facts.items()
+        ]:
+            if length != count:
+                raise ValueError(f"{count:,} paths, but {length:,} {name}")
+        for name, codes, names in coded:
+            if count and not -1 <= codes.min() <= codes.max() < len(names):
                 raise ValueError(f"{name} without a name")
         if not all(isinstance(text, str) for text in (*self.paths, *self.class_names, *self.group_names)):
             raise ValueError("names are texts")
@@ -169,7 +176,12 @@ def encode_names(names: list[str | None]) -> tuple[NDArray[np.int64], list[str]]
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sorts digits by their value and the rest as text."""
     pieces = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(0, int(piece), piece) if piece[0] in "0123456789" else (1, 0, piece) for piece in pieces]
+    # Without int, which refuses thousands of digits: of two numbers the one of more digits is larger.
+    digits = {piece: piece.lstrip("0") for piece in pieces if piece[0] in "0123456789"}
+    return [
+        (0, len(digits[piece]), f"{digits[piece]} {piece}") if piece in digits else (1, 0, piece)
+        for piece in pieces
+    ]
 
 
 def load_pictures(

@@ -19,7 +19,7 @@ from vae_tf.data.columns import (
 )
 from vae_tf.data.matching import Match, PictureNames
 from vae_tf.data.tables import Table, as_fact, as_text, read_table
-from vae_tf.errors import UserError
+from vae_tf.errors import UserError, shortened
 from vae_tf.fetched import local_file
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def notes_about_match(
     if several := int(np.sum(naming > 1)):
         row = int(np.argmax(naming > 1))
         notes.append(
-            f"{counted(several, 'row names', 'rows name')} several pictures, such as {cells[row]!r}: "
+            f"{counted(several, 'row names', 'rows name')} several pictures, such as {shortened(repr(cells[row]))}: "
             f"{', '.join(found[row][:3])}."
             + (f" --group-column {column} keeps them in one part." if shared and not roles.group else "")
         )
@@ -153,7 +153,9 @@ def notes_about_unmatched(
         differing += [path[i] for i in contradictions(table, column, match)]
     said = []
     if len(lost):
-        said.append(f"{counted(len(lost), 'row names', 'rows name')} no picture, such as {cells[lost[0]]!r}")
+        said.append(
+            f"{counted(len(lost), 'row names', 'rows name')} no picture, such as {shortened(repr(cells[lost[0]]))}"
+        )
     if without:
         said.append(f"{counted(len(without), 'picture has', 'pictures have')} no row, such as {without[0]!r}")
     notes = ["; ".join(said) + "."] if said else []

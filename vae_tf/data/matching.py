@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 # From the strictest to the loosest.
 METHODS = ("path", "path without suffix", "file name", "stem", "stem without leading zeros", "order")
 NUM_BY_PATH = 2
+# Of a path of more folders the whole counts, and its last ones: all ends of 30,000 folders would be gigabytes.
+MOST_FOLDERS = 50
 # A frame of a file of several: cat.gif#0001.
 FRAME = re.compile(r"(\.\w+)#[0-9]{4,}$")
 
@@ -63,9 +65,9 @@ class PictureNames:
 
     def _add(self, table: dict[str, list[int]], path: str, position: int) -> None:
         """The ends of a path name it too, as a label file may know of fewer folders."""
-        parts = path.split("/")
-        for start in range(max(1, len(parts) - 1)):
-            table.setdefault("/".join(parts[start:]), []).append(position)
+        found = ends(path)
+        for end in found[:-1] or found:
+            table.setdefault(end, []).append(position)
 
     def match(self, values: list[str | None]) -> Match:
         """The pictures that each of the values [R] names; each value as strictly as it can be taken."""
@@ -129,8 +131,14 @@ def first_of(tries: Iterable[list[int]]) -> tuple[int, list[int]] | None:
 
 def by_end(table: dict[str, list[int]], path: str) -> list[int]:
     """Pictures whose path ends like this one, or whose whole path this one ends with."""
+    return next((found for end in ends(path) if (found := table.get(end))), [])
+
+
+def ends(path: str) -> list[str]:
+    """The path, and what is left of it without its first folders, the longest first."""
     parts = path.split("/")
-    return next((found for start in range(len(parts)) if (found := table.get("/".join(parts[start:])))), [])
+    starts = [0, *range(max(1, len(parts) - MOST_FOLDERS), len(parts))]
+    return ["/".join(parts[start:]) for start in starts]
 
 
 def normal(path: str) -> str:

@@ -2,7 +2,8 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,58 @@ from numpy.typing import NDArray
 
 from vae_tf.pixels import WHITE, to_unit
 
-# Larger headers are more likely an attack or a mistake than a picture to model; Pillow itself stops at 178,956,970.
-LARGEST_NUM_PIXELS = 150_000_000
+# Of cameras the largest have 102 million. What is decoded takes up to 13 bytes for each, see tests/reliability.
+LARGEST_NUM_PIXELS = 110_000_000
+# What is larger is decoded in bands of so many pixels, and by one thread at a time: copies of it are what takes memory.
+NUM_PIXELS_AT_ONCE = 2**24
+# A PNG is a list of chunks, each of which costs time however short; large pictures have some ten thousands.
+LARGEST_NUM_CHUNKS = 100_000
 # A header may claim billions.
 LARGEST_NUM_FRAMES = 10_000
+# Every scan of a JPEG goes over all of it, and takes a few bytes of the file; encoders write up to a dozen.
+LARGEST_NUM_SCANS = 100
 ORIENTATION_TAG, PHOTOMETRIC_TAG, PLANES_TAG, BITS_TAG = 0x0112, 0x0106, 0x011C, 0x0102
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I", "F")
 
 # No others: Pillow hands EPS to an external program, and knows formats that nobody has looked after for years.
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "GIF", "TIFF", "WEBP", "AVIF")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # In these every frame covers the same canvas, and can only be had after all that come before it.
 ONE_CANVAS = ("GIF", "PNG", "WEBP", "AVIF")
 
 
 class UnusablePicture(Exception):
     """Why one file cannot be used, in one plain line."""
+
+
+class Turn(threading.local):
+    """Whether this thread is within `one_large_at_a_time`, and whether it is the one that has a large picture."""
+
+    is_asked_for = False
+    is_taken = False
+
+
+_turn, _lock = Turn(), threading.Lock()
+
+
+@contextlib.contextmanager
+def one_large_at_a_time() -> Iterator[None]:
+    """Within it, a thread that decodes a large picture waits until no other thread has one."""
+    _turn.is_asked_for = True
+    try:
+        yield
+    finally:
+        _turn.is_asked_for = False
+        if _turn.is_taken:
+            _turn.is_taken = False
+            _lock.release()
+
+
+def wait_for_turn(size: tuple[int, int]) -> None:
+    if size[0] * size[1] > NUM_PIXELS_AT_ONCE and _turn.is_asked_for and not _turn.is_taken:
+        _lock.acquire()
+        _turn.is_taken = True
 
 
 def read_picture(
@@ -105,6 +142,18 @@ def to_depth(
     """
     if values.dtype.name == dtype:
         return values
+    return in_bands(lambda rows: rows_to_depth(rows, dtype, value_range), values)
+
+
+def in_bands(work: Callable[[NDArray[Any]], NDArray[Any]], values: NDArray[Any]) -> NDArray[Any]:
+    """`work` on values [H, W, C], on a few rows at a time where they are many, as it may make copies of them."""
+    num_rows = max(1, NUM_PIXELS_AT_ONCE // values.shape[1])
+    if num_rows >= len(values):
+        return work(values)
+    return np.concatenate([work(values[top : top + num_rows]) for top in range(0, len(values), num_rows)])
+
+
+def rows_to_depth(values: NDArray[Any], dtype: str, value_range: tuple[float, float] | None) -> NDArray[Any]:
     unit = to_unit(values)
     if not (unit.min() >= 0 and unit.max() <= 1):
         found = f"{unit.min():.4g} to {unit.max():.4g}"
@@ -131,6 +180,7 @@ def open_image(source: Path | bytes) -> Any:
     """The file as Pillow sees it, its pixels not yet decoded; raises what Pillow raises, and UnusablePicture."""
     from PIL import Image, UnidentifiedImageError
 
+    check_chunks(source)
     try:
         image = Image.open(stream_of(source), formats=FORMATS)
     except UnidentifiedImageError:
@@ -140,6 +190,20 @@ def open_image(source: Path | bytes) -> Any:
         image = open_heif(source)
     check_size(image.size)
     return image
+
+
+def check_chunks(source: Path | bytes) -> None:
+    """Raises: UnusablePicture: A PNG of millions of chunks, over which Pillow would spend minutes."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size < 12 * LARGEST_NUM_CHUNKS or not beginning(source).startswith(PNG_SIGNATURE):
+        return
+    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+        file.seek(len(PNG_SIGNATURE))
+        for _ in range(LARGEST_NUM_CHUNKS):
+            if len(head := file.read(8)) < 8:
+                return
+            file.seek(4 + int.from_bytes(head[:4], "big"), io.SEEK_CUR)
+    raise UnusablePicture(f"a PNG of more than {LARGEST_NUM_CHUNKS:,} chunks")
 
 
 def open_heif(source: Path | bytes) -> Any:
@@ -179,8 +243,11 @@ def frame_values(image: Any, frame: int | None = None) -> NDArray[Any]:
         except EOFError:
             raise UnusablePicture(f"the file ends before frame {frame + 1}") from None
         check_size(image.size)
+    check_scans(image)
+    check_rows(image)
     if misread(image):
         raise UnusablePicture("a TIFF with separate 16-bit planes, which Pillow does not read correctly")
+    wait_for_turn(image.size)
     dtype = depth(image)
     # A TIFF may store white as 0; Pillow minds it for 8 bits only.
     inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC_TAG) == 0
@@ -188,8 +255,28 @@ def frame_values(image: Any, frame: int | None = None) -> NDArray[Any]:
     image = upright(image)
     if dtype == "uint8":
         return to_pixels(image)
-    values = np.asarray(image)[..., None].astype(dtype)
+    values = np.asarray(image)[..., None].astype(dtype, copy=False)
     return 65535 - values if inverted and dtype == "uint16" else values
+
+
+def check_scans(image: Any) -> None:
+    """Raises: UnusablePicture: A JPEG whose few bytes would keep the decoder busy for minutes."""
+    if image.format not in ("JPEG", "MPO"):
+        return
+    place = image.fp.tell()
+    image.fp.seek(0)
+    num_scans = image.fp.read().count(b"\xff\xda")
+    image.fp.seek(place)
+    if num_scans > LARGEST_NUM_SCANS:
+        raise UnusablePicture(f"{num_scans:,} scans of the picture (at most {LARGEST_NUM_SCANS} are read)")
+
+
+def check_rows(image: Any) -> None:
+    """Raises: UnusablePicture: A TIFF whose strips end before the picture does; Pillow would leave the rest black."""
+    if image.format == "TIFF" and image.tile:
+        last = max(tile[1][3] for tile in image.tile)
+        if last < image.size[1]:
+            raise UnusablePicture(f"damaged (pixels of {last:,} rows of {image.size[1]:,})")
 
 
 def misread(image: Any) -> bool:
@@ -208,17 +295,35 @@ def orientation(image: Any) -> int:
 
 
 def upright(image: Any) -> Any:
-    from PIL import ImageOps
+    from PIL import Image
 
-    return image if orientation(image) == 1 else ImageOps.exif_transpose(image)
+    # Pillow's own `exif_transpose` writes the block anew as well, and a broken one would cost the picture.
+    turn = Image.Transpose
+    turns = {2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM, 5: turn.TRANSPOSE}
+    turns |= {6: turn.ROTATE_270, 7: turn.TRANSVERSE, 8: turn.ROTATE_90}
+    method = turns.get(orientation(image))
+    return image if method is None else image.transpose(method)
 
 
 def to_pixels(image: Any) -> NDArray[np.uint8]:
     """A decoded Pillow picture of 8 bits or fewer per channel as uint8 [H, W, 1 or 3]."""
-    from PIL import Image
-
     if image.mode in ("LAB", "HSV"):
         raise UnusablePicture(f"its colours are stored as {image.mode}, which is not read")
+    width, height = image.size
+    num_rows = max(1, NUM_PIXELS_AT_ONCE // width)
+    if num_rows >= height:
+        return band_pixels(image)
+    pixels = np.empty((height, width, 1 if image.mode in GREY_MODES else 3), np.uint8)
+    for top in range(0, height, num_rows):
+        rows = pixels[top : top + num_rows]
+        rows[:] = band_pixels(image.crop((0, top, width, top + len(rows))))
+    return pixels
+
+
+def band_pixels(image: Any) -> NDArray[np.uint8]:
+    """As `to_pixels`, by a few copies of the picture."""
+    from PIL import Image
+
     if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))

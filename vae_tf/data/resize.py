@@ -47,10 +47,9 @@ def match_channels(picture: Any, channels: int) -> Any:
 
 
 def to_size(picture: Any, height: Any, width: Any, channels: int) -> Any:
-    values = tf.cast(picture, tf.float32)
-    pixels = to_type(
-        tf.image.resize(values, (height, width), method="bilinear", antialias=True), picture.dtype
-    )
+    # It reckons in floats whatever it is given; to give it floats would cost four times the memory.
+    values = tf.image.resize(picture, (height, width), method="bilinear", antialias=True)
+    pixels = to_type(values, picture.dtype)
     known = height if isinstance(height, int) else None, width if isinstance(width, int) else None
     return tf.ensure_shape(pixels, (*known, channels))
 

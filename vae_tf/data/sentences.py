@@ -27,6 +27,8 @@ SHARED = (*OF_TEXT, "source", "split")
 NUM_BYTES_LOOKED_AT = 4096
 TEXT_SUFFIXES = (".txt", ".text", ".tsv")
 SHORTEST_CLASS = 2
+# A line of more characters is no sentence, and taking it apart would cost a hundred times its bytes.
+LONGEST_LINE = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,13 +231,15 @@ def usable(
     """Tokens of the sentences that are not too long, their positions in the source, and (line, reason) of the rest."""
     tokenised, kept, skipped = [], [], []
     for i, sentence in enumerate(source.sentences):
-        tokens = tokenise(sentence, level)
+        tokens = tokenise(sentence, level) if len(sentence) <= LONGEST_LINE else []
         if 0 < len(tokens) <= limit:
             tokenised.append(tokens)
             kept.append(i)
-        else:
-            reason = f"{len(tokens)} {level}, and {limit} are the most (--longest)" if tokens else "no words"
-            skipped.append((f"line {source.lines[i]}", reason))
+            continue
+        reason = f"{len(tokens)} {level}, and {limit} are the most (--longest)" if tokens else "no words"
+        if len(sentence) > LONGEST_LINE:
+            reason = f"{len(sentence):,} characters, and {LONGEST_LINE:,} are the most of a line"
+        skipped.append((f"line {source.lines[i]}", reason))
     return tokenised, kept, skipped
 
 

@@ -6,7 +6,9 @@ import gzip
 import io
 import math
 import re
+import zlib
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # 007 is a code, and so is what has more digits than a number keeps.
 CODE = re.compile(r"[+-]?(0[0-9]+|[0-9]{19,})")
+# More is no label file, but a few bytes of .gz can claim to become anything.
+LARGEST_TABLE = 2**30
+# Longer cells come of a quote that was never closed, and swallow the rows behind it.
+LONGEST_CELL = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +100,10 @@ def read_text(path: Path) -> Table:
         ) from None
     rows = cells.to_numpy(dtype=object)
     rows = rows[[any(clean(cell) is not None for cell in row) for row in rows]]
+    check_cells(rows, path)
     if not len(rows):
         raise UserError(f"--labels {path} is empty.", "A first line such as file,label is expected.")
+    notes += note_about_short(stripped, delimiter, path.name)
     columns = [[clean(cell) for cell in column] for column in rows[1:].T]
     names = [str(clean(name) or "") for name in rows[0]]
     # Spreadsheets leave empty columns behind; pandas leaves its row names without a header.
@@ -107,12 +115,47 @@ def read_text(path: Path) -> Table:
     return Table(path.name, {names[i]: columns[i] for i in kept}, tuple(notes), delimiter == ";")
 
 
+def check_cells(rows: Any, path: Path) -> None:
+    """Raises: UserError: A cell that holds more than anybody writes into one."""
+    for number, row in enumerate(rows, 1):
+        longest = max((len(cell) for cell in row if isinstance(cell, str)), default=0)
+        if longest > LONGEST_CELL:
+            raise UserError(
+                f"--labels {path}: row {number} has a cell of {longest:,} characters.",
+                f'At most {LONGEST_CELL:,} are read; a quote (") that is never closed swallows all that follows.',
+            )
+
+
+def note_about_short(text: str, delimiter: str, name: str) -> list[str]:
+    """That rows end before the header does, so that a cell left out in their middle shifts all behind it."""
+    if delimiter == BLANKS:
+        cut: Iterable[list[str]] = map(str.split, text.splitlines())
+    else:
+        cut = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        widths = [len(row) for row in cut if any(map(str.strip, row))]
+    except csv.Error:
+        # A cell that is longer than it counts.
+        return []
+    short = [number for number, width in enumerate(widths, 1) if width < widths[0]]
+    if not short:
+        return []
+    have = "1 row has" if len(short) == 1 else f"{len(short):,} rows have"
+    return [f"{name}: {have} fewer cells than the header, such as row {short[0]}; the last ones are unknown."]
+
+
 def decode(path: Path) -> tuple[str, list[str]]:
     """The text of a file that is UTF-8, UTF-16 with its mark, or Windows' western encoding, which a note says."""
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else open(path, "rb") as file:
+            data = b""
+            # In pieces: to ask for so many bytes at once is to take the memory for them.
+            while len(data) <= LARGEST_TABLE and (piece := file.read(2**24)):
+                data += piece
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"--labels {path} cannot be read ({error}).") from None
+    if len(data) > LARGEST_TABLE:
+        raise UserError(f"--labels {path} holds more than {LARGEST_TABLE:,} bytes; no label file does.")
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252", "latin-1"):
         try:
@@ -201,4 +244,7 @@ def as_fact(column: list[Any], decimal_comma: bool = False) -> list[Any]:
         return column
     number = int if all(WHOLE.fullmatch(cell) for cell in cells) else float
     numbers = {value: plain(number(cell)) for value, cell in written.items()}
+    if None in numbers.values():
+        # 1e999 is no number that can be kept; as text it is not lost.
+        return column
     return [numbers.get(value) for value in column]

@@ -7,7 +7,8 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import keras
 from pydantic import AfterValidator, Field, PositiveInt, TypeAdapter, ValidationError
 
-from vae_tf.errors import UserError
+from vae_tf.errors import UserError, shortened
+from vae_tf.nearest import did_you_mean
 
 AXES = ("encoder", "posterior", "prior", "decoder", "likelihood", "objective")
 REGISTRY: dict[str, dict[str, type]] = {axis: {} for axis in AXES}
@@ -59,13 +60,16 @@ def build_part(axis: str, name: str, **arguments: Any) -> Any:
         raise UserError(f"There is no axis {axis!r} in a model.", f"The axes are: {', '.join(AXES)}.")
     if name not in REGISTRY[axis]:
         choices = ", ".join(sorted(REGISTRY[axis]))
-        raise UserError(f"There is no {axis} called {name!r}.", f"Choose one of: {choices}.")
+        raise UserError(
+            f"There is no {axis} called {name!r}.{did_you_mean(name, REGISTRY[axis])}",
+            f"Choose one of: {choices}.",
+        )
     part = REGISTRY[axis][name]
     known = argument_names(part)
     unknown = [key for key in arguments if key not in known and key != "dtype"]
     if unknown:
         raise UserError(
-            f"The {axis} {name!r} takes no argument {unknown[0]!r}.",
+            f"The {axis} {name!r} takes no argument {unknown[0]!r}.{did_you_mean(unknown[0], known)}",
             f"It takes: {', '.join(known) or 'none'}.",
         )
     return part(**fitted(arguments, axis, get_type_hints(part.__init__, include_extras=True)))  # type: ignore[misc]
@@ -84,5 +88,7 @@ def fitted(arguments: Mapping[str, Any], owner: str, hints: Mapping[str, Any]) -
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             hint = "A list is written as [256, 512]." if "list" in reason else ""
-            raise UserError(f"{owner}.{key}: {value!r} does not fit ({reason}).", hint) from error
+            raise UserError(
+                f"{owner}.{key}: {shortened(repr(value))} does not fit ({reason}).", hint
+            ) from error
     return values

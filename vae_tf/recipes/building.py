@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vae_tf.errors import UserError
+from vae_tf.nearest import did_you_mean
 from vae_tf.recipes.checks import check_parts, check_sizes
 from vae_tf.recipes.table import Recipe, Sizes, find_recipe
 
@@ -147,7 +148,8 @@ def apply_settings(
         axis, _, argument = key.partition(".")
         if axis not in row or not argument:
             raise UserError(
-                f"--set {key}: expected AXIS.ARGUMENT, such as objective.beta or prior.name.",
+                f"--set {key}: expected AXIS.ARGUMENT, such as objective.beta or prior.name."
+                + did_you_mean(axis, row.keys() - {axis}),
                 f"The axes are: {', '.join(row)}.",
             )
         if key == "model.name":

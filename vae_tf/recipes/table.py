@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vae_tf.errors import UserError
+from vae_tf.nearest import did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -290,5 +291,8 @@ RECIPES: dict[str, Recipe] = {
 def find_recipe(name: str) -> Recipe:
     """Raises: UserError: No recipe has this name; the message lists them."""
     if name not in RECIPES:
-        raise UserError(f"There is no recipe called {name!r}.", f"Choose one of: {', '.join(RECIPES)}.")
+        raise UserError(
+            f"There is no recipe called {name!r}.{did_you_mean(name, RECIPES)}",
+            f"Choose one of: {', '.join(RECIPES)}.",
+        )
     return RECIPES[name]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ class Outcome:
     Args:
         status: "finished", "interrupted" or "not finite".
         failure: (step, term) of the first non-finite loss.
-        facts: epoch, seconds, best epoch and value.
+        facts: epoch, seconds, best epoch and value (infinite without validation).
     """
 
     status: str
@@ -67,6 +68,12 @@ class Loop(keras.callbacks.Callback):
         self.started = time.monotonic()
         self.first_step = int(facts["step"])
         self.status = "finished"
+        self.validation_failure: tuple[int, str] | None = None
+
+    @property
+    def failure(self) -> tuple[int, str] | None:
+        """(step, term) of the first loss that was not finite, in training or validation."""
+        return self.model.health.failure() or self.validation_failure
 
     @property
     def step(self) -> int:
@@ -113,10 +120,13 @@ class Loop(keras.callbacks.Callback):
         if hasattr(self.model.likelihood, "standard_deviation"):
             record["scale"] = float(self.model.likelihood.standard_deviation)
         record |= self.watched()
-        record["is_best"] = self.keep_if_best(record)
+        if not math.isfinite(record.get("val_loss", 0.0)):
+            self.status, self.validation_failure = "not finite", (self.step, "validation loss")
+            self.model.stop_training = True
+        record["is_best"] = self.status != "not finite" and self.keep_if_best(record)
         if self.distribution.is_chief:
             with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(json.dumps(known(record), allow_nan=False) + "\n")
         self.facts.update(epoch=epoch + 1)
         self.save_if_due()
         self.listener({"event": "epoch", **record, "speed": self.speed()})
@@ -193,6 +203,13 @@ def restore(model: Any, folder: Path, writes: bool = True) -> tuple[dict[str, An
     if writes:
         forget_metrics_after(folder / "metrics.jsonl", facts["epoch"])
     return facts, best
+
+
+def known(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without figures that are no finite numbers, for which JSON has no word."""
+    return {
+        name: value for name, value in record.items() if not isinstance(value, float) or math.isfinite(value)
+    }
 
 
 def forget_metrics_after(path: Path, epoch: int) -> None:
@@ -281,4 +298,4 @@ def fit(
             batches, initial_epoch=epoch, epochs=plan.epochs, steps_per_epoch=plan.steps_per_epoch, **common
         )
     loop.save()
-    return Outcome(loop.status, model.health.failure(), loop.facts), loop.best
+    return Outcome(loop.status, loop.failure, loop.facts), loop.best

@@ -418,6 +418,15 @@ def test_no_room_to_unpack_is_told_first(tmp_path: Path, monkeypatch: pytest.Mon
     assert "TMPDIR" in caught.value.hint
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compression_than_numpys_is_refused(tmp_path: Path, method: int) -> None:
+    np.save(tmp_path / "x.npy", BYTES)
+    with zipfile.ZipFile(tmp_path / "set.npz", "w", method) as archive:
+        archive.write(tmp_path / "x.npy", "x.npy")
+    with pytest.raises(UserError, match="another method than NumPy's"):
+        open_file(tmp_path / "set.npz")
+
+
 def test_the_fingerprint_follows_the_file(tmp_path: Path) -> None:
     first = saved(tmp_path, BYTES).fingerprint()
     assert open_file(tmp_path / "stack.npy").fingerprint() == first

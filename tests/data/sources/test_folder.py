@@ -304,3 +304,28 @@ def test_a_folder_without_pictures_names_what_may_have_been_meant(tmp_path: Path
     with pytest.raises(UserError) as caught:
         FolderSource(tmp_path)
     assert "'sub/digits.npz'" in caught.value.hint and "readme" not in caught.value.hint
+
+
+def test_a_picture_with_too_long_a_path_is_counted(tmp_path: Path) -> None:
+    folder_of(tmp_path, "1.png")
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        # The folder can still be listed, by a path of fewer than 4,096 bytes; the picture in it cannot be reached.
+        while len(os.getcwd()) < 3_900:
+            os.mkdir("d" * 100)
+            os.chdir("d" * 100)
+        Image.new("L", (9, 8)).save("p" * 200 + ".png")
+        os.symlink("nowhere", "q" * 200 + ".png")
+    finally:
+        os.chdir(here)
+    source = FolderSource(tmp_path)
+    assert names(source) == ["1.png"]
+    assert source.notes == ["2 pictures could not be looked at (gone meanwhile, or too long a path)."]
+
+
+def test_a_pipe_in_the_place_of_a_folder_or_an_archive_does_not_hang(tmp_path: Path) -> None:
+    for name in ("pipe", "pipe.zip", "pipe.npz", "train-images-idx3-ubyte"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(UserError, match="is a pipe or a device"):
+            open_source(DataConfig(source=str(tmp_path / name)))

@@ -1,6 +1,7 @@
 """HDF5 files as sources: datasets by name and by key, and nothing outside the file."""
 
 import threading
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -129,4 +130,27 @@ def test_a_file_without_datasets(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_group("images")
     with pytest.raises(UserError, match="no datasets"):
+        open_file(path)
+
+
+def test_one_long_text_does_not_widen_all(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["images"] = PICTURES
+        file["note"] = ["a" * 3_000_000, *["b"] * (len(PICTURES) - 1)]
+    tracemalloc.start()
+    source = open_file(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(source.facts["note"][0]) == 3_000_000 and source.facts["note"][1] == "b"
+    assert peak < 60_000_000
+
+
+def test_pieces_too_large_to_unpack_for_one_picture(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        whole = file.create_dataset(
+            "images", (2000, 512, 512), "u1", chunks=(2000, 512, 512), compression="gzip"
+        )
+        # A piece as it lies in the file, so that half a gigabyte is not packed here.
+        whole.id.write_direct_chunk((0, 0, 0), bytes(1_000_000))
+    with pytest.raises(UserError, match="packed in pieces of 524,288,000 bytes"):
         open_file(path)

@@ -50,6 +50,9 @@ def open_one(text: str, config: DataConfig) -> Source:
             "Give a folder of pictures, try the embedded faces with `python cli.py demo`,\n"
             f"or write them out first: python cli.py make-faces {text}",
         )
+    if not (path.is_dir() or path.is_file()):
+        # To open a pipe may be to wait for ever.
+        raise UserError(f"{text!r} is a pipe or a device.", f"Expected {KINDS}.")
     return open_path(path, config)
 
 

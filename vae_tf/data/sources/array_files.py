@@ -4,6 +4,7 @@ import dataclasses
 import io
 import lzma
 import math
+import re
 import shutil
 import struct
 import tempfile
@@ -16,7 +17,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_tf.errors import UserError
+from vae_tf.errors import UserError, shortened
 
 # Longer headers than this say nothing about an array of numbers or of text.
 LONGEST_HEADER = 1 << 16
@@ -135,6 +136,9 @@ def member_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
     def opener(header: Header) -> Callable[[], NDArray[Any]]:
         return lambda: open_member(path, member, header)
 
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # What zipfile expands by other methods it does not bound.
+        return unusable("is compressed by another method than NumPy's")
     try:
         with archive.open(member) as file:
             return stored_array(file, member.file_size, opener)
@@ -149,7 +153,9 @@ def stored_array(
     try:
         header = read_header(file)
     except Exception as error:
-        return unusable(f"is no array that NumPy wrote ({' '.join(str(error).split())})")
+        # NumPy's second sentence advises to trust the file.
+        why = re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(error).split()).split(". ")[0])
+        return unusable(f"is no array that NumPy wrote ({shortened(why, 200)})")
     known = StoredArray(header.shape, header.dtype, opener(header))
     if header.dtype.hasobject:
         problem = "holds Python objects; these are never unpickled, as that can run any program"

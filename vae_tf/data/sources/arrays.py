@@ -35,6 +35,8 @@ from vae_tf.errors import UserError
 from vae_tf.fetched import identity
 
 LARGEST_COLUMN = 1 << 28
+# Of Unicode.
+LAST_CHARACTER = 0x10FFFF
 
 
 def is_array_file(path: Path) -> bool:
@@ -177,9 +179,14 @@ def is_about_all(name: str) -> bool:
 
 def read_column(key: str, array: StoredArray) -> NDArray[Any]:
     try:
-        return np.asarray(array.open()[:])
+        values = np.asarray(array.open()[:])
     except OSError as error:
         raise UserError(f"{key} cannot be read ({' '.join(str(error).split())}).") from None
+    if values.dtype.kind == "U" and values.size:
+        native = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("=")))
+        if native.view(np.uint32).max() > LAST_CHARACTER:
+            raise UserError(f"{key} is damaged: it holds characters that there are not.")
+    return values
 
 
 def small(file: ArrayFile, *names: str) -> NDArray[Any] | None:

@@ -1,10 +1,11 @@
 """Picture files in a folder, flat or in class subfolders."""
 
 import dataclasses
+import functools
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -71,12 +72,14 @@ class Listing:
         others: Paths of what is no picture.
         num_repeated: Links to what is listed already.
         num_closed: Folders that could not be opened.
+        num_lost: Files that could not be looked at: gone since, or with too long a path.
     """
 
     files: list[tuple[str, os.stat_result]] = dataclasses.field(default_factory=list)
     others: list[str] = dataclasses.field(default_factory=list)
     num_repeated: int = 0
     num_closed: int = 0
+    num_lost: int = 0
 
     def notes(self) -> list[str]:
         notes = note_others(self.others)
@@ -86,6 +89,9 @@ class Listing:
         if self.num_closed:
             could = plural(self.num_closed, "folder", "folders")
             notes.append(f"{could} could not be opened (no permission, or too long a path).")
+        if self.num_lost:
+            files = plural(self.num_lost, "picture", "pictures")
+            notes.append(f"{files} could not be looked at (gone meanwhile, or too long a path).")
         return notes
 
 
@@ -135,11 +141,17 @@ class Walk:
                     self.listing.others.append(path)
                 elif linked:
                     self._file_links.append(path)
-                elif entry.is_file():
-                    self.listing.files.append((path, entry.stat()))
+                elif is_file(entry):
+                    self._take(path, entry.stat)
                 else:
                     # A pipe or a device: opening it might wait for ever.
                     self.listing.others.append(path)
+
+    def _take(self, path: str, status: Callable[[], os.stat_result]) -> None:
+        try:
+            self.listing.files.append((path, status()))
+        except OSError:
+            self.listing.num_lost += 1
 
     def follow_file_links(self) -> None:
         seen = {(status.st_dev, status.st_ino) for _, status in self.listing.files}
@@ -147,7 +159,8 @@ class Walk:
             try:
                 status = os.stat(self.root / path)
             except OSError:
-                self.listing.files.append((path, os.lstat(self.root / path)))
+                # It leads nowhere: reading it will say so.
+                self._take(path, functools.partial(os.lstat, self.root / path))
                 continue
             if not stat.S_ISREG(status.st_mode):
                 self.listing.others.append(path)
@@ -179,3 +192,11 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or may be one; whoever reads it will tell."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return True

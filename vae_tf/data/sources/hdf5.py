@@ -18,12 +18,12 @@ UNPACKED_WITHOUT_DOUBT = 1 << 28
 
 @dataclasses.dataclass(frozen=True)
 class Texts:
-    """A dataset of texts of any length, read as NumPy's own kind of text."""
+    """A dataset of texts of any length, read as NumPy's texts of any length: one long text must not widen all."""
 
     dataset: Any
 
     def __getitem__(self, key: Any) -> Any:
-        return np.asarray(self.dataset.asstr(errors="replace")[key], dtype=np.str_)
+        return np.asarray(self.dataset.asstr(errors="replace")[key], dtype=np.dtypes.StringDType())
 
 
 def open_hdf5(path: Path) -> ArrayFile:
@@ -78,4 +78,7 @@ def problem_of(dataset: Any) -> str:
         return "is empty"
     if size > max(UNPACKED_WITHOUT_DOUBT, LARGEST_PACKING * stored):
         return f"promises {size:,} bytes but stores {stored:,}"
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    if chunk > UNPACKED_WITHOUT_DOUBT:
+        return f"is packed in pieces of {chunk:,} bytes, each of which must be unpacked for a single picture"
     return ""
