@@ -60,13 +60,15 @@ LOGIC = {ast.And: ast.Or, ast.Or: ast.And}
 
 def places(tree: ast.AST) -> Iterator[tuple[ast.AST, int]]:
     """Every (node, which of its mutants); in the order of `ast.walk`, which is the same for a copy."""
-    annotations = set()
+    left_alone = set()
     for node in ast.walk(tree):
         for field in ("annotation", "returns"):
             if (found := getattr(node, field, None)) is not None:
-                annotations |= set(map(id, ast.walk(found)))
+                left_alone |= set(map(id, ast.walk(found)))
+        for decorator in getattr(node, "decorator_list", ()):
+            left_alone |= set(map(id, ast.walk(decorator)))
     for node in ast.walk(tree):
-        if id(node) in annotations:
+        if id(node) in left_alone:
             continue
         if isinstance(node, ast.Compare):
             yield from ((node, i) for i, operator in enumerate(node.ops) if type(operator) in COMPARISONS)
