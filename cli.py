@@ -398,7 +398,9 @@ def serve(
     ] = 64,
     token: Annotated[
         Path | None,
-        typer.Option(help="File with the token that every request must name; everybody may ask where left out."),
+        typer.Option(
+            help="File with the token that every request must name; everybody may ask where left out."
+        ),
     ] = None,
     certificate: Annotated[
         Path | None, typer.Option(help="TLS: PEM file of the certificate, with its chain.")

@@ -4,8 +4,8 @@
     python -m benchmarks.mutation vae_tf/artifacts.py --most 60 --seed 1    # 60 of them, drawn at random
     python -m benchmarks.mutation --all --most 60
 
-Each mutant is run in a child of a process that has imported TensorFlow already, with the tests that `TESTS` names, up to
-the first that fails. A mutant that outlasts four times the time that the tests took before counts as killed. Survivors
+Each mutant is run in a child of a process that has imported TensorFlow already, with the tests that `TESTS` names, up
+to the first that fails. A mutant that outlasts four times the time that the tests took before counts as killed. Survivors
 are printed as one line: place, what stood there, what stood there instead. Many are equal to the original in what they
 do (a cap that is never reached, a seed); the others want a test.
 """
@@ -214,12 +214,17 @@ def test_file(text: str, most: int, seed: int) -> tuple[int, int, list[str]]:
             survivors.append(what)
             print(f"  survived {what}", flush=True)
     killed = len(chosen) - len(survivors)
-    print(f"{text}: {killed} of {len(chosen)} killed ({len(mutants)} there are; tests take {took:.1f} s)", flush=True)
+    print(
+        f"{text}: {killed} of {len(chosen)} killed ({len(mutants)} there are; tests take {took:.1f} s)",
+        flush=True,
+    )
     return len(chosen), len(mutants), survivors
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="*", help="of the library, as `TESTS` names them")
     parser.add_argument("--all", action="store_true", help="every file that TESTS names")
     parser.add_argument("--most", type=int, default=10**9, help="mutants of each file, drawn at random")

@@ -109,7 +109,9 @@ def settings_of(options: ServeOptions, parameters: Any) -> Any:
         limits=limits,
         poll=options.poll,
         token=None if options.token is None else read_token(options.token),
-        certificate=Certificate(options.certificate, options.key) if options.certificate and options.key else None,
+        certificate=Certificate(options.certificate, options.key)
+        if options.certificate and options.key
+        else None,
     )
 
 
@@ -175,7 +177,9 @@ def introduce(server: Any, folder: Path | None) -> None:
         say(f"  pages {address}/", style="bold")
     say(f"  metrics {address}/monitoring/prometheus/metrics   also /health, /ready")
     if settings.token is not None:
-        say("  Whoever asks must name the token: -H 'Authorization: Bearer TOKEN'; browsers ask for it as a password.")
+        say(
+            "  Whoever asks must name the token: -H 'Authorization: Bearer TOKEN'; browsers ask for it as a password."
+        )
     if not settings.is_loopback:
         warn_of_openness(settings)
     first = next(iter(server.models.by_name.values()))

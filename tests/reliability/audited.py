@@ -1,6 +1,6 @@
 """`cli.py serve`, with every file that Python opens from then on written down, one path a line as JSON.
 
-    python -m tests.reliability.audited LOG serve FOLDER …
+python -m tests.reliability.audited LOG serve FOLDER …
 """
 
 import json

@@ -1,12 +1,13 @@
 """What strangers may send to a server: drawn by hypothesis, sent over real sockets, and what came of it, counted.
 
-`attack(targets, count)` sends `count` requests and returns a Counter of (kind, outcome). An outcome is an HTTP status, a
-gRPC code, "closed" (no answer, connection closed) or "waits" (the request was never complete). It fails at once for an
-answer that blames the server (5xx but for "busy"), or that tells a path of this machine.
+`attack(targets, count)` sends `count` requests and returns a Counter of (kind, outcome). An outcome is an HTTP status,
+a gRPC code, "closed" (no answer, connection closed) or "waits" (the request was never complete). It fails at once for
+an answer that blames the server (5xx but for "busy"), or that tells a path of this machine.
 """
 
 import base64
 import collections
+import contextlib
 import dataclasses
 import io
 import json
@@ -66,7 +67,18 @@ class Target:
 
 WILD_NUMBERS = [0, -1, 1, 255, 256, 2**31, 2**53 + 1, 2**63, 2**64, -(2**70), 10**400, 0.5, 1e38, 1e39, 1e308, math.nan,
                 math.inf, -math.inf, -0.0, 5e-324]  # fmt: skip
-WILD_TEXTS = ["", "\0", "\ud800", "é\u202e<script>", "../../etc/passwd", "A" * 5000, "b64", "NaN", "%s%n", "🦄"]
+WILD_TEXTS = [
+    "",
+    "\0",
+    "\ud800",
+    "é\u202e<script>",
+    "../../etc/passwd",
+    "A" * 5000,
+    "b64",
+    "NaN",
+    "%s%n",
+    "🦄",
+]
 leaf = (
     st.none()
     | st.booleans()
@@ -77,9 +89,13 @@ leaf = (
 )
 any_json = st.recursive(
     leaf,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["instances", "inputs", "signature_name", "b64", "examples", "x", "\ud800"]), inner, max_size=3
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["instances", "inputs", "signature_name", "b64", "examples", "x", "\ud800"]),
+            inner,
+            max_size=3,
+        )
     ),
     max_leaves=8,
 )
@@ -124,7 +140,7 @@ def mutated(draw, base, times=4):
     for _ in range(draw(st.integers(1, times))):
         at = draw(st.integers(0, max(len(data) - 1, 0)))
         size = draw(st.sampled_from([1, 1, 2, 4, 16, 100]))
-        match draw(st.sampled_from("flip write cut double end number".split())):
+        match draw(st.sampled_from(["flip", "write", "cut", "double", "end", "number"])):
             case "flip":
                 data[at : at + 1] = bytes([data[at] ^ 1 << draw(st.integers(0, 7))]) if data else b""
             case "write":
@@ -136,7 +152,9 @@ def mutated(draw, base, times=4):
             case "end":
                 del data[at:]
             case "number":
-                data[at : at + 4] = draw(st.sampled_from([b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0"]))
+                data[at : at + 4] = draw(
+                    st.sampled_from([b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0"])
+                )
     return bytes(data)
 
 
@@ -171,7 +189,10 @@ def right_document(draw, target):
     rows = [{key: draw(row_value(spec)) for key, spec in inputs.items()} for _ in range(num)]
     if draw(st.booleans()):
         return {"signature_name": name, "inputs": {key: [row[key] for row in rows] for key in inputs}}
-    return {"signature_name": name, "instances": rows if len(inputs) > 1 else [next(iter(row.values())) for row in rows]}
+    return {
+        "signature_name": name,
+        "instances": rows if len(inputs) > 1 else [next(iter(row.values())) for row in rows],
+    }
 
 
 @st.composite
@@ -229,7 +250,11 @@ def http(method, path, body=b"", *headers):
 
 @st.composite
 def prediction_path(draw, target):
-    version = draw(st.sampled_from([""] * 8 + ["/versions/1", "/versions/9", "/labels/none", "/versions/99999999999999999999"]))
+    version = draw(
+        st.sampled_from(
+            [""] * 8 + ["/versions/1", "/versions/9", "/labels/none", "/versions/99999999999999999999"]
+        )
+    )
     method = draw(st.sampled_from(["predict"] * 10 + ["classify", "regress", "PREDICT", "nothing"]))
     return f"/v1/models/{target.model}{version}:{method}".encode()
 
@@ -257,22 +282,81 @@ def encode(document):
 @st.composite
 def of_pictures(draw, target):
     """Files in every way that JSON can hold them; the server without such a signature refuses them."""
-    names = [name for name, inputs in target.signatures.items() if any(i.kind == "picture" for i in inputs.values())]
+    names = [
+        name
+        for name, inputs in target.signatures.items()
+        if any(i.kind == "picture" for i in inputs.values())
+    ]
     name = draw(st.sampled_from(names))
     rows = []
     for _ in range(draw(st.integers(1, 4))):
         text = base64.b64encode(draw(picture_bytes)).decode()
         if not draw(st.integers(0, 4)):
-            text = draw(st.sampled_from([text[:-3], text + "=", text.replace("A", "!"), " " + text, "", "=" * 9]))
+            text = draw(
+                st.sampled_from([text[:-3], text + "=", text.replace("A", "!"), " " + text, "", "=" * 9])
+            )
         rows.append({"b64": text})
-    return http("POST", f"/v1/models/{target.model}:predict".encode(), encode({"signature_name": name, "instances": rows}))
+    return http(
+        "POST",
+        f"/v1/models/{target.model}:predict".encode(),
+        encode({"signature_name": name, "instances": rows}),
+    )
 
 
-PIECES = ["v1", "models", "..", ".", "", "%2e%2e", "%2f", "%00", "etc", "passwd", "secret.txt", "run.json", "index.html",
-          "out", "metadata", "versions", "1", "labels", "health", "ready", "monitoring", "prometheus", "metrics", "\\..",
-          "%ff", "%", "%zz", "é", ";x", "a" * 3000, "C:", "file:", "~root", "proc", "self", "environ", "..%2f..%2fsecret.txt",
-          "....", "%252e%252e", "models:predict"]  # fmt: skip
-METHODS = ["GET"] * 6 + ["POST", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "PROPFIND", "NONSENSE"]
+PIECES = [
+    "v1",
+    "models",
+    "..",
+    ".",
+    "",
+    "%2e%2e",
+    "%2f",
+    "%00",
+    "etc",
+    "passwd",
+    "secret.txt",
+    "run.json",
+    "index.html",
+    "out",
+    "metadata",
+    "versions",
+    "1",
+    "labels",
+    "health",
+    "ready",
+    "monitoring",
+    "prometheus",
+    "metrics",
+    "\\..",
+    "%ff",
+    "%",
+    "%zz",
+    "é",
+    ";x",
+    "a" * 3000,
+    "C:",
+    "file:",
+    "~root",
+    "proc",
+    "self",
+    "environ",
+    "..%2f..%2fsecret.txt",
+    "....",
+    "%252e%252e",
+    "models:predict",
+]
+METHODS = ["GET"] * 6 + [
+    "POST",
+    "HEAD",
+    "PUT",
+    "DELETE",
+    "OPTIONS",
+    "TRACE",
+    "CONNECT",
+    "PATCH",
+    "PROPFIND",
+    "NONSENSE",
+]
 
 
 @st.composite
@@ -280,16 +364,35 @@ def of_paths(draw, target):
     path = "/" + "/".join(draw(st.lists(st.sampled_from([*PIECES, target.model]), max_size=7)))
     path = draw(st.sampled_from(["", "", "", "", "http://localhost", "//", "*"])) + path
     path += draw(st.sampled_from(["", "", "?x=../..", "#x"]))
-    headers = draw(st.lists(st.sampled_from([
-        b"range: bytes=0-", b"range: bytes=-1,5-2,x", b"if-modified-since: x", b"if-none-match: *", b"host: evil.example",
-        b"x-forwarded-host: x", b"accept-encoding: gzip", b"authorization: Basic !!", b"cookie: " + b"c" * 500,
-    ]), max_size=2))  # fmt: skip
+    headers = draw(
+        st.lists(
+            st.sampled_from(
+                [
+                    b"range: bytes=0-",
+                    b"range: bytes=-1,5-2,x",
+                    b"if-modified-since: x",
+                    b"if-none-match: *",
+                    b"host: evil.example",
+                    b"x-forwarded-host: x",
+                    b"accept-encoding: gzip",
+                    b"authorization: Basic !!",
+                    b"cookie: " + b"c" * 500,
+                ]
+            ),
+            max_size=2,
+        )
+    )
     return http(draw(st.sampled_from(METHODS)), path.encode("latin-1"), b"", *headers)
 
 
 BROKEN = [
-    b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", b"GET /health HTTP/1.0\r\n\r\n", b"GET /health\r\n\r\n", b"\r\n\r\n\r\n",
-    b"GET /health HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    b"GET /health HTTP/1.0\r\n\r\n",
+    b"GET /health\r\n\r\n",
+    b"\r\n\r\n\r\n",
+    b"GET /health HTTP/9.9\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40),
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"POST /v1/models/m:predict HTTP/1.1\r\ncontent-length: 5\r\ncontent-length: 7\r\n\r\n{}   ",
     b"POST /v1/models/m:predict HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
     b"POST /v1/models/m:predict HTTP/1.1\r\ncontent-length: 99999999999999999999\r\n\r\n",
@@ -301,11 +404,15 @@ BROKEN = [
     b"POST /v1/models/m:predict HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n{}",
     b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\nsec-websocket-version: 13\r\n\r\n",
     b"GET / HTTP/1.1\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAA\r\n\r\n",
-    b"GET /health HTTP/1.1\r\n" + b"a: b\r\n" * 3000 + b"\r\n", b"GET /health HTTP/1.1\r\na: " + b"b" * 60_000 + b"\r\n\r\n",
-    b"GET /health HTTP/1.1\r\n a: b\r\n\r\n", b"GET /health HTTP/1.1\r\na\0: b\r\n\r\n", b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\n\r\n",
-    b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n" * 20, b"GET /health HTTP/1.1\nhost: localhost\n\n",
+    b"GET /health HTTP/1.1\r\n" + b"a: b\r\n" * 3000 + b"\r\n",
+    b"GET /health HTTP/1.1\r\na: " + b"b" * 60_000 + b"\r\n\r\n",
+    b"GET /health HTTP/1.1\r\n a: b\r\n\r\n",
+    b"GET /health HTTP/1.1\r\na\0: b\r\n\r\n",
+    b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n" * 20,
+    b"GET /health HTTP/1.1\nhost: localhost\n\n",
     b"CONNECT localhost:80 HTTP/1.1\r\nhost: localhost:80\r\n\r\nmore",
-]  # fmt: skip
+]
 
 
 def of_broken_http(target):
@@ -376,7 +483,10 @@ SETTINGS = b"\0\0\0\4\0\0\0\0\0"
 def of_frames():
     """Bytes for the gRPC port: other protocols, and HTTP/2 that goes wrong."""
     frame = st.tuples(
-        st.binary(max_size=30), st.integers(0, 12), st.integers(0, 255), st.sampled_from([0, 1, 2, 3, 2**31 - 1])
+        st.binary(max_size=30),
+        st.integers(0, 12),
+        st.integers(0, 255),
+        st.sampled_from([0, 1, 2, 3, 2**31 - 1]),
     ).map(lambda f: len(f[0]).to_bytes(3, "big") + bytes(f[1:3]) + f[3].to_bytes(4, "big") + f[0])
     frames = st.lists(frame, max_size=5).map(lambda each: PREFACE + SETTINGS + b"".join(each))
     lies = st.just(PREFACE + SETTINGS + b"\xff\xff\xff\0\0\0\0\0\1" + bytes(1000))
@@ -447,10 +557,8 @@ def ask(target, kind, data):
 def ask_odd(target, data, port=None, goes=False):
     """One request on a connection of its own, which is left open for a while where no answer comes at once."""
     opened = target.connect(port)
-    try:
+    with contextlib.suppress(ConnectionError):
         opened.sendall(data)
-    except ConnectionError:
-        pass
     if goes:
         opened.close()
         return "client went"

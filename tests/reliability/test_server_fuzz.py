@@ -1,7 +1,7 @@
-"""100,000 requests that a stranger might send, over sockets to real server processes: none fails it, none opens a path.
+"""100,000 requests that a stranger might send, to real server processes: none fails them, none opens a path.
 
-Two servers: a run with its pages and its export, and a model with inputs of every type. Their memory is measured after a
-tenth of the requests and at the end; every path that Python opens meanwhile is written down.
+Two servers: a run with its pages and its export, and a model with inputs of every type. Their memory is measured after
+a tenth of the requests and at the end; every path that Python opens meanwhile is written down.
 """
 
 import json
@@ -122,7 +122,13 @@ def servers(tmp_path_factory):
 
 @pytest.mark.timeout(3600)
 def test_nothing_that_strangers_send_fails_the_server(servers):
-    secrets = ("SECRET-NOTE", "root:x:0", str(ROOT), sys.prefix, *(str(folder) for _, folder in servers.values()))
+    secrets = (
+        "SECRET-NOTE",
+        "root:x:0",
+        str(ROOT),
+        sys.prefix,
+        *(str(folder) for _, folder in servers.values()),
+    )
     (faces, _), (toy, _) = servers["faces"], servers["toy"]
     targets = [
         Target(*faces.ports, "faces-conv-z3", FACES, secrets),

@@ -92,7 +92,9 @@ def test_who_names_the_token_is_let_in(guarded, said):
 
 
 @pytest.mark.parametrize("said", [said for said in BAD if said.isascii()])
-@pytest.mark.parametrize("path", ["/v1/models/toy:predict", "/v1/models/toy", "/monitoring/prometheus/metrics", "/", "/no"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models/toy:predict", "/v1/models/toy", "/monitoring/prometheus/metrics", "/", "/no"]
+)
 def test_nobody_else_is(guarded, path, said):
     status, headers, text = ask(guarded, path, authorization=said)
     assert status == 401 and "token" in json.loads(text)["error"]
@@ -105,7 +107,9 @@ def test_health_needs_no_token(guarded):
     assert ask(guarded, "/ready%2f..%2fv1/models/toy", None)[0] == 401
 
 
-@pytest.mark.parametrize(("said", "is_right"), [*((said, True) for said in GOOD), *((said, False) for said in BAD)])
+@pytest.mark.parametrize(
+    ("said", "is_right"), [*((said, True) for said in GOOD), *((said, False) for said in BAD)]
+)
 def test_token_in_a_header(said, is_right):
     assert names_token(said, TOKEN) is is_right
 
@@ -188,7 +192,14 @@ def test_a_strangers_name_for_this_machine_is_refused(toy):
 
     own = [None, "localhost", f"LOCALHOST:{port}", f"127.0.0.1:{port}", "127.0.0.2", "[::1]", f"[::1]:{port}"]
     assert [status(host) for host in own] == [200] * len(own)
-    strange = ["evil.example", f"evil.example:{port}", "localhost.evil.example", "10.0.0.1", "[::2]:80", "127.0.0.1.nip"]
+    strange = [
+        "evil.example",
+        f"evil.example:{port}",
+        "localhost.evil.example",
+        "10.0.0.1",
+        "[::2]:80",
+        "127.0.0.1.nip",
+    ]
     assert [status(host) for host in strange] == [400] * len(strange)
 
 

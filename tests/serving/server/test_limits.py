@@ -440,7 +440,11 @@ def test_few_bytes_by_grpc_do_not_become_a_gigabyte(strict):
 
 def test_bytes_that_are_no_message_are_the_clients_mistake(strict):
     with grpc.insecure_channel(strict.target) as channel:
-        for method in ("PredictionService/Predict", "PredictionService/Classify", "ModelService/GetModelStatus"):
+        for method in (
+            "PredictionService/Predict",
+            "PredictionService/Classify",
+            "ModelService/GetModelStatus",
+        ):
             with pytest.raises(grpc.RpcError) as caught:
                 channel.unary_unary(f"/tensorflow.serving.{method}")(b"\xff" * 20, timeout=20)
             assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT

@@ -16,10 +16,14 @@ class Limits:
     """Sizes in bytes, times in seconds."""
 
     body: int = 64 * MEBIBYTE  # of one request, by REST or gRPC
-    queued: int = 512 * MEBIBYTE  # of all requests that are read or wait, and of all answers that are being sent
+    queued: int = (
+        512 * MEBIBYTE
+    )  # of all requests that are read or wait, and of all answers that are being sent
     rows: int = 4096  # of one request: the product of all sizes that its signature leaves open
     answer: int = 256 * MEBIBYTE  # of one request's outputs: a short latent may ask for a large picture
-    pixels: int = 64_000_000  # of all pictures in one request, once decoded: a small file may hold a large picture
+    pixels: int = (
+        64_000_000  # of all pictures in one request, once decoded: a small file may hold a large picture
+    )
     decoded: int = 128_000_000  # pixels of all requests that wait or are computed
     connections: int = 4096  # REST, idle ones included
     pipelined: int = 64  # REST requests of one connection that wait for those before them

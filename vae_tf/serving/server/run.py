@@ -37,7 +37,9 @@ class Certificate:
     def check(self) -> None:
         """Raises: UserError: They cannot be read, or do not belong together."""
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.chain, self.key, password=no_password)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                self.chain, self.key, password=no_password
+            )
         except (OSError, ValueError) as error:
             raise UserError(
                 f"The certificate {self.chain} with the key {self.key} cannot be used: {error}.",

@@ -150,7 +150,9 @@ def quoted(value: Any, depth: int = QUOTED_DEPTH) -> str:
             return "…"
         items = list(value.items() if isinstance(value, dict) else value)[:3]
         inner = ", ".join(
-            f'"{item[0][:QUOTED]}": {quoted(item[1], depth - 1)}' if isinstance(value, dict) else quoted(item, depth - 1)
+            f'"{item[0][:QUOTED]}": {quoted(item[1], depth - 1)}'
+            if isinstance(value, dict)
+            else quoted(item, depth - 1)
             for item in items
         )
         inner += ", …" if len(value) > 3 else ""

@@ -50,8 +50,10 @@ def layout_of(proto: Any) -> Layout:
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise invalid("The shape of a tensor in a request must be fully known.")
     if len(shape) > MAX_RANK or max(shape, default=0) > MAX_BYTES:
-        raise invalid(f"A tensor of shape {list(shape)} has more than {MAX_RANK} axes, or is larger than any may be.")
-    if dtype == object and kind != tf.string:
+        raise invalid(
+            f"A tensor of shape {list(shape)} has more than {MAX_RANK} axes, or is larger than any may be."
+        )
+    if dtype.hasobject and kind != tf.string:
         raise invalid(f"Tensors of {kind.name} are not supported.")
     return Layout(kind, dtype, shape)
 
