@@ -5,7 +5,7 @@
     python -m benchmarks.mutation --all --most 60
 
 Each mutant is run in a child of a process that has imported TensorFlow already, with the tests that `TESTS` names, up
-to the first that fails. A mutant that outlasts four times the time that the tests took before counts as killed. Survivors
+to the first that fails. One that outlasts four times the time that the tests took before counts as killed. Survivors
 are printed as one line: place, what stood there, what stood there instead. Many are equal to the original in what they
 do (a cap that is never reached, a seed); the others want a test.
 """

@@ -402,7 +402,7 @@ BROKEN = [
     b"POST /v1/models/m:predict HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n{}\r\n0\r\n\r\n",
     b"POST /v1/models/m:predict HTTP/1.1\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\na: b\r\n\r\n",
     b"POST /v1/models/m:predict HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n{}",
-    b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\nsec-websocket-version: 13\r\n\r\n",
+    b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n",
     b"GET / HTTP/1.1\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAA\r\n\r\n",
     b"GET /health HTTP/1.1\r\n" + b"a: b\r\n" * 3000 + b"\r\n",
     b"GET /health HTTP/1.1\r\na: " + b"b" * 60_000 + b"\r\n\r\n",
