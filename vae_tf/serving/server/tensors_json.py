@@ -94,7 +94,7 @@ def floats(leaves: list[Any], types: set[type], dtype: np.dtype[Any]) -> NDArray
     too_large = (sizes > float(np.finfo(dtype).max)) & (sizes < math.inf)
     if int in types:
         beyond = np.flatnonzero(sizes > largest_whole)
-        too_large[beyond] |= [type(leaves[position]) is int for position in beyond.tolist()]
+        too_large[beyond] |= np.fromiter((type(leaves[place]) is int for place in beyond.tolist()), bool)
     if too_large.any():
         leaf = leaves[int(np.argmax(too_large))]
         kind = {4: "float", 8: "double"}.get(dtype.itemsize, dtype.name)
