@@ -648,6 +648,8 @@ def attack(targets, count, first_seed=0):
             target.outcomes[kind, send(target, kind, sent)] += 1
 
         run()
+        if start and not start % 20_000:
+            print(f"{start:,} sent", flush=True)
     return sum((target.outcomes for target in targets), Counter())
 
 
