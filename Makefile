@@ -63,7 +63,7 @@ lock: $(SUPPLY)/installed
 		--custom-compile-command "make lock" -c constraints.txt requirements.txt -o requirements.lock
 
 audit: $(SUPPLY)/installed
-	$(SUPPLY)/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
+	$(SUPPLY)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 sbom: $(VENV)/installed $(SUPPLY)/installed
 	$(SUPPLY)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-file sbom.json $(RUN)

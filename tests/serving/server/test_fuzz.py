@@ -8,6 +8,6 @@ def test_what_strangers_send_is_not_the_servers_failure(toy, toy_versions):
     secrets = ("root:x:0", str(ROOT), str(toy_versions[1].parent))
     target = server_attacks.Target(toy.server.rest_port, toy.server.grpc_port, "toy", TOY, secrets)
     outcomes = server_attacks.attack([target], 200)
-    assert outcomes["json", "200"] > 5 and outcomes["json", "400"] > 5 and outcomes["grpc", "OK"] > 0
+    assert outcomes["json", "200"] > 5 and outcomes["json", "400"] > 5
     assert server_attacks.ask(target, "well", server_attacks.http("GET", b"/ready")) == "200"
     target.close()
