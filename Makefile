@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = $(VENV)/bin
 RUN = $(BIN)/python
 
-.PHONY: demo bench bench-gpu test test-slow style quality clean
+.PHONY: demo bench bench-gpu test test-slow style quality lock audit sbom licences clean
 
 # The stamps make an environment once, and again when the requirements change.
 $(VENV)/installed: requirements.txt constraints.txt
@@ -50,5 +50,26 @@ quality: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy vae_tf pipelines reports cli.py
 
+# What we depend on: docs/supply.md. The tools live apart, so that they are no dependencies.
+SUPPLY = .venv-supply
+
+$(SUPPLY)/installed: supply/requirements.txt
+	$(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/pip install --quiet --disable-pip-version-check -r supply/requirements.txt
+	touch $@
+
+lock: $(SUPPLY)/installed
+	$(SUPPLY)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" -c constraints.txt requirements.txt -o requirements.lock
+
+audit: $(SUPPLY)/installed
+	$(SUPPLY)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+sbom: $(VENV)/installed $(SUPPLY)/installed
+	$(SUPPLY)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-file sbom.json $(RUN)
+
+licences: $(VENV)/installed
+	$(RUN) supply/licences.py > docs/licences.md
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SUPPLY) sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -396,11 +396,28 @@ def serve(
     ] = 10.0,
     request_time: Annotated[float, typer.Option(help="Seconds that a request may take.", min=0.01)] = 30.0,
     max_body: Annotated[int, typer.Option(help="Largest request, MiB.", min=1, max=1024)] = 64,
+    max_rows: Annotated[int, typer.Option(help="Most rows of one request.", min=1)] = 4096,
+    max_pixels: Annotated[
+        int, typer.Option(help="Most pixels that the pictures of one request may decode to, millions.", min=1)
+    ] = 64,
+    token: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the token that every request must name; everybody may ask where left out."
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="TLS: PEM file of the certificate, with its chain.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="TLS: PEM file of the certificate's key.")] = None,
 ) -> int:
     """Serve an export as TF Serving would, by REST and gRPC: for development and small sites."""
     from pipelines import serve as command
 
-    options = command.ServeOptions(host, rest_port, grpc_port, batching, poll, grace, request_time, max_body)
+    options = command.ServeOptions(
+        host, rest_port, grpc_port, batching, poll, grace, request_time, max_body, max_rows, max_pixels,
+        token, certificate, key,
+    )  # fmt: skip
     return command.serve(run, options)
 
 

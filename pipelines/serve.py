@@ -15,13 +15,14 @@ from typing import Any
 from pipelines.console import import_tensorflow_quietly, say, warn
 from vae_tf import artifacts
 from vae_tf.artifacts import Run
+from vae_tf.errors import UserError
 
 MANY_NUMBERS = 100  # more than these are not typed into an example
 
 
 @dataclasses.dataclass(frozen=True)
 class ServeOptions:
-    """Sizes in MiB, times in seconds."""
+    """Sizes in MiB and millions of pixels, times in seconds."""
 
     host: str
     rest_port: int
@@ -31,6 +32,11 @@ class ServeOptions:
     grace: float
     request_time: float
     max_body: int
+    max_rows: int
+    max_pixels: int
+    token: Path | None
+    certificate: Path | None
+    key: Path | None
 
 
 def serve(text: str | None, options: ServeOptions) -> int:
@@ -81,17 +87,31 @@ def export_of(run: Run) -> Path:
 
 
 def settings_of(options: ServeOptions, parameters: Any) -> Any:
+    from vae_tf.serving.server.access import read_token
     from vae_tf.serving.server.limits import MEBIBYTE, Limits
-    from vae_tf.serving.server.run import Settings
+    from vae_tf.serving.server.run import Certificate, Settings
 
+    if (options.certificate is None) != (options.key is None):
+        raise UserError("TLS needs both --certificate and --key.")
+    limits = Limits(
+        body=options.max_body * MEBIBYTE,
+        rows=options.max_rows,
+        pixels=options.max_pixels * 10**6,
+        decoded=2 * options.max_pixels * 10**6,
+        request_time=options.request_time,
+    )
     return Settings(
         host=options.host,
         rest_port=options.rest_port,
         grpc_port=options.grpc_port,
         batching=parameters,
         is_batching=options.batching,
-        limits=Limits(body=options.max_body * MEBIBYTE, request_time=options.request_time),
+        limits=limits,
         poll=options.poll,
+        token=None if options.token is None else read_token(options.token),
+        certificate=Certificate(options.certificate, options.key)
+        if options.certificate and options.key
+        else None,
     )
 
 
@@ -145,22 +165,45 @@ async def until_stopped(
 
 def introduce(server: Any, folder: Path | None) -> None:
     """What is served, where, how to ask it, and what it is not."""
-    host = server.settings.host
-    shown = f"[{host}]" if ":" in host else host
+    settings = server.settings
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"{'http' if settings.certificate is None else 'https'}://{shown}:{server.rest_port}"
     for model in server.models.by_name.values():
         numbers = ", ".join(str(n) for n, version in sorted(model.versions.items()) if version.is_available)
         signatures = ", ".join(sorted(newest(model).signatures))
         say(f"{model.name}, version {numbers}: {signatures}", style="bold")
-    say(f"  REST http://{shown}:{server.rest_port}/v1/models/NAME   gRPC {shown}:{server.grpc_port}")
+    say(f"  REST {address}/v1/models/NAME   gRPC {shown}:{server.grpc_port}")
     if server.pages is not None:
-        say(f"  pages http://{shown}:{server.rest_port}/", style="bold")
-    say(f"  metrics http://{shown}:{server.rest_port}/monitoring/prometheus/metrics   also /health, /ready")
-    if not server.settings.is_loopback:
-        warn(f"{host} can be reached from other machines; there is neither TLS nor authentication.")
+        say(f"  pages {address}/", style="bold")
+    say(f"  metrics {address}/monitoring/prometheus/metrics   also /health, /ready")
+    if settings.token is not None:
+        say(
+            "  Whoever asks must name the token: -H 'Authorization: Bearer TOKEN'; browsers ask for it as a password."
+        )
+    if not settings.is_loopback:
+        warn_of_openness(settings)
     first = next(iter(server.models.by_name.values()))
-    say(f"  try: {example(first, f'http://{shown}:{server.rest_port}')}")
+    say(f"  try: {example(first, address, curl_options(settings))}")
     say("  For development and small sites; TF Serving takes the same folder:")
     say(f"  {docker_line(first, folder)}", style="dim")
+
+
+def warn_of_openness(settings: Any) -> None:
+    lacking = {"--certificate": settings.certificate, "--token": settings.token}
+    missing = [option for option, given in lacking.items() if given is None]
+    if missing:
+        without = {"--certificate": "encryption", "--token": "a token"}
+        warn(
+            f"{settings.host} can be reached from other machines, without "
+            f"{' and without '.join(without[option] for option in missing)}: see {' and '.join(missing)}."
+        )
+
+
+def curl_options(settings: Any) -> str:
+    """What curl needs beside the address."""
+    token = "" if settings.token is None else "-H 'Authorization: Bearer TOKEN' "
+    certificate = settings.certificate
+    return token + (f"--cacert {shlex.quote(str(certificate.chain))} " if certificate is not None else "")
 
 
 def newest(model: Any) -> Any:
@@ -168,20 +211,20 @@ def newest(model: Any) -> Any:
         return version.model
 
 
-def example(model: Any, address: str) -> str:
+def example(model: Any, address: str, options: str = "") -> str:
     """A curl line that works: the signature that needs the least to be typed."""
     signature = min(newest(model).signatures.values(), key=lambda each: (size_of(each), each.name))
     values = {name: filled((1, *(spec.shape or ())[1:]), spec) for name, spec in signature.inputs.items()}
     body: dict[str, Any] = {"signature_name": signature.name, "inputs": values}
     url = shlex.quote(f"{address}/v1/models/{model.name}:predict")
     if size_of(signature) <= MANY_NUMBERS:
-        return f"curl -d {shlex.quote(json.dumps(body))} {url}"
+        return f"curl {options}-d {shlex.quote(json.dumps(body))} {url}"
     shapes = {name: [1, *(spec.shape or ())[1:]] for name, spec in signature.inputs.items()}
     code = (
         "import json, numpy; print(json.dumps({'signature_name': "
         f"{signature.name!r}, 'inputs': {{n: numpy.zeros(s, int).tolist() for n, s in {shapes!r}.items()}}}}))"
     )
-    return f"python -c {shlex.quote(code)} | curl -d @- {url}"
+    return f"python -c {shlex.quote(code)} | curl {options}-d @- {url}"
 
 
 def size_of(signature: Any) -> float:

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.stats import binom
 
 from vae_tf.analysis.conformal import one_of_each, p_values, promise, share, smallest_alpha, threshold
 from vae_tf.errors import UserError
@@ -105,6 +107,19 @@ def test_the_rate_of_one_calibration_and_the_alarms_to_expect():
     assert np.mean((counts > low) & (counts < high)) < 0.95
 
 
+@pytest.mark.parametrize(("n", "alpha"), [(19, 0.05), (39, 0.1), (12, 0.25)])
+def test_intervals_are_those_of_binomial_counts(n, alpha):
+    """Beta(k, n + 1 − k) lies below x as often as at least k of n uniform numbers do; alarms are then binomial."""
+    found = promise(n, alpha)
+    assert binom.sf(found.allowed - 1, n, found.low) == pytest.approx(0.025)
+    assert binom.sf(found.allowed - 1, n, found.high) == pytest.approx(0.975)
+    middles = (np.arange(4000) + 0.5) / 4000
+    rates = np.array([brentq(lambda x, q=q: binom.sf(found.allowed - 1, n, x) - q, 0, 1) for q in middles])
+    low, high = found.expected_alarms(60)
+    at_most = [binom.cdf(count, 60, rates).mean() for count in (low - 1, low, high - 1, high)]
+    assert at_most[0] < 0.025 <= at_most[1] and at_most[2] < 0.975 <= at_most[3]
+
+
 def test_a_level_that_cannot_be_promised_is_refused_with_the_smallest_that_can():
     with pytest.raises(
         UserError, match=r"0\.05 needs 19 normal pictures or groups for calibration, and there are 18"
@@ -125,4 +140,5 @@ def test_shares_have_the_intervals_of_clopper_and_pearson():
     nothing, everything = share(np.zeros(20, bool)), share(np.ones(20, bool))
     assert (nothing.low, nothing.high) == pytest.approx((0.0, 1 - 0.025 ** (1 / 20)))
     assert (everything.low, everything.high) == pytest.approx((0.025 ** (1 / 20), 1.0))
-    assert np.isnan(share(np.zeros(0, bool)).value)
+    none = share(np.zeros(0, bool))
+    assert np.isnan(none.value) and (none.low, none.high) == (0.0, 1.0)

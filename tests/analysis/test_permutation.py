@@ -58,7 +58,7 @@ def test_enumeration_equals_brute_force(kind: str) -> None:
     design = plan(np.array(labels), None if groups is None else np.array(groups))
     expected = allowed(labels, groups)
     found = labellings(design, 999, seed=0)
-    assert design.kind == kind
+    assert design.kind == kind and design.num_classes == len(set(labels))
     assert found.exact
     assert design.num_labellings == len(found.labels) == len(expected)
     assert {tuple(row) for row in found.labels.tolist()} == expected

@@ -1,8 +1,10 @@
 """The best of several models on the same pictures: against SciPy's paired t test, and silent under the null."""
 
+import itertools
+
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import t, ttest_rel
 
 from vae_tf.evaluation.paired import compare_with_best
 
@@ -19,6 +21,14 @@ def test_two_models_without_groups_are_a_paired_t_test():
             test.statistic
         )
         assert found.is_clear == (test.pvalue < 0.05)
+
+
+@pytest.mark.parametrize(("models", "groups"), [(2, 25), (4, 12), (3, 2)])
+def test_critical_value_shares_the_level_among_all_pairs(models, groups):
+    errors = np.random.default_rng(0).normal(size=(models, 3 * groups))
+    found = compare_with_best(errors, np.repeat(np.arange(groups), 3))
+    num_pairs = len(list(itertools.combinations(range(models), 2)))
+    assert 2 * t.sf(found.critical, groups - 1) * num_pairs == pytest.approx(0.05)
 
 
 def test_pairing_sees_what_single_intervals_hide():

@@ -5,7 +5,7 @@ import difflib
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,14 +109,13 @@ class Index:
     def check(self) -> None:
         """Raises: ValueError: Facts of more or fewer pictures than there are, or names that are not there."""
         count = len(self.paths)
-        coded = [
+        coded: list[tuple[str, NDArray[Any], Sequence[str]]] = [
             ("labels", self.labels, self.class_names),
             ("groups", self.groups, self.group_names),
             ("parts", self.parts, PARTS),
         ]
-        for name, length in [(name, len(codes)) for name, codes, _ in coded] + [
-            (name, len(values)) for name, values in self.facts.items()
-        ]:
+        lengths = [(name, len(codes)) for name, codes, _ in coded]
+        for name, length in [*lengths, *((name, len(values)) for name, values in self.facts.items())]:
             if length != count:
                 raise ValueError(f"{count:,} paths, but {length:,} {name}")
         for name, codes, names in coded:

@@ -183,3 +183,27 @@ def test_empty_and_oversized_requests_are_answered(rows):
     signature = Recording()
     [answer] = answers(signature, batcher(max_batch_size=32), [np.ones((rows, 1), np.float32)])
     assert answer["y"].shape == (rows, 1)
+
+
+@pytest.mark.parametrize("is_batching", [True, False])
+def test_large_request_is_computed_a_batch_at_a_time(is_batching):
+    """The memory of computing it does not grow with its rows."""
+    signature, x = Recording(0.0), np.arange(70, dtype=np.float32)[:, None]
+    [answer] = answers(signature, batcher(max_batch_size=32, is_batching=is_batching), [x])
+    np.testing.assert_array_equal(answer["y"], 2 * x)
+    assert signature.batches == [(32, 1), (32, 1), (6, 1)]
+
+
+def test_large_request_whose_rows_belong_together_is_computed_whole():
+    signature, x = Recording(0.0, makes_one_row=True), np.arange(70, dtype=np.float32)[:, None]
+    [answer] = answers(signature, batcher(max_batch_size=32), [x])
+    assert answer["y"].item() == x.sum()
+
+
+def test_large_request_is_given_up_when_nobody_waits_any_more():
+    signature = Recording(0.05)
+    [answer] = answers(signature, batcher(max_batch_size=1), [np.ones((1000, 1), np.float32)], seconds=0.2)
+    assert isinstance(answer, ServingError)
+    num = len(signature.batches)
+    time.sleep(0.3)
+    assert len(signature.batches) <= num + 1 < 20

@@ -117,6 +117,25 @@ def test_it_says_what_it_is(served):
     assert "neither TLS" not in served.text, "that is said where other machines can reach it"
 
 
+def test_what_others_can_reach_is_said_to_be_open(capsys):
+    from pipelines.serve import curl_options, warn_of_openness
+    from vae_tf.serving.server.run import Certificate, Settings
+
+    certificate = Certificate(Path("my own.pem"), Path("own.key"))
+    for token, chain, missing in (
+        (None, None, "without encryption and without a token: see --certificate and --token."),
+        ("t" * 32, None, "without encryption: see --certificate."),
+        (None, certificate, "without a token: see --token."),
+        ("t" * 32, certificate, ""),
+    ):
+        settings = Settings(host="0.0.0.0", token=token, certificate=chain)
+        warn_of_openness(settings)
+        said = " ".join("".join(capsys.readouterr()).split())
+        assert missing in said and bool(said) == bool(missing) and "ttt" not in said
+        assert ("--cacert 'my own.pem'" in curl_options(settings)) == (chain is not None)
+        assert ("Authorization: Bearer TOKEN" in curl_options(settings)) == (token is not None)
+
+
 def test_readmes_curl_line(served, exported, readme):
     line = next(line for block in readme for line in block.split("\n") if line.startswith("curl"))
     answer = subprocess.run(
@@ -191,6 +210,12 @@ def test_run_is_served_under_its_name_and_ctrl_c_ends_it(exported, tmp_path):
         (["{exported}/faces/1/variables"], "holds no model"),
         (["{exported}", "--rest-port", "{taken}"], "REST cannot listen on 127.0.0.1:"),
         (["{exported}", "--rest-port", "0", "--grpc-port", "{taken}"], "gRPC cannot listen on 127.0.0.1:"),
+        (["{exported}", "--certificate", "own.pem"], "TLS needs both --certificate and --key."),
+        (["{exported}", "--token", "no-such-file"], "The token in no-such-file cannot be read"),
+        (
+            ["{exported}", "--certificate", "no.pem", "--key", "no.key"],
+            "The certificate no.pem with the key no.key",
+        ),
     ],
 )
 def test_mistakes_are_told_in_a_line(exported, capsys, arguments, message):

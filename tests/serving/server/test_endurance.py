@@ -45,7 +45,8 @@ def resident(server):
 
 def ask(opened, body):
     opened.sendall(
-        b"POST /v1/models/toy:predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+        b"POST /v1/models/toy:predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body)
+        + body
     )
     received = b""
     while b"\r\n\r\n" not in received:

@@ -22,7 +22,7 @@ from vae_tf.serving.server import http_protocol
 from vae_tf.serving.server.config_files import BatchingParameters, ModelConfig
 from vae_tf.serving.server.limits import Limits
 
-HEAD = "POST /v1/models/toy:predict HTTP/1.1\r\nhost: here\r\n"
+HEAD = "POST /v1/models/toy:predict HTTP/1.1\r\nhost: localhost\r\n"
 BODY = '{"instances": [2.0]}'
 LIMITS = Limits(
     body=100_000,
@@ -32,6 +32,10 @@ LIMITS = Limits(
     idle_time=1.5,
     request_time=2.0,
     connections=300,
+    rows=50,
+    answer=1100,
+    pixels=2_000_000,
+    decoded=3_000_000,
 )
 
 
@@ -313,3 +317,157 @@ def test_loopback_is_recognised(host, is_loopback):
     from vae_tf.serving.server.run import Settings
 
     assert Settings(host=host).is_loopback == is_loopback
+
+
+def refused(running, document, text):
+    status, answer = running.predict(document)
+    assert status == 400 and text in answer["error"], answer
+    assert is_well(running)
+
+
+def test_rows_of_a_request_are_limited(strict):
+    assert strict.predict({"signature_name": "rows", "instances": [0] * 50})[0] == 200
+    refused(strict, {"signature_name": "rows", "instances": [0] * 51}, "has 51 rows; 50 at a time")
+    refused(strict, {"signature_name": "rows", "inputs": [0] * 51}, "has 51 rows; 50 at a time")
+    refused(strict, {"instances": [0] * 51}, "has 51 rows; 50 at a time")
+
+
+def test_answer_of_a_request_is_limited(strict):
+    """Of every row, 16 bytes are `sensor` and 8 `total`."""
+    row = {"tag": "", "signal": [0] * 5, "sensor": [[0, 0], [0, 0]]}
+    assert strict.predict({"signature_name": "three", "instances": [row] * 20})[0] == 200
+    document = {"signature_name": "three", "instances": [row] * 50}
+    refused(strict, document, "The answer to 50 rows would be")
+
+
+def png(width, height):
+    file = io.BytesIO()
+    Image.new("1", (width, height)).save(file, "PNG")
+    return {"b64": base64.b64encode(file.getvalue()).decode()}
+
+
+def test_pixels_of_a_request_are_limited(strict):
+    """A few bytes hold many pixels; what is refused was not decoded."""
+    within = {"signature_name": "brightness", "instances": [png(1000, 1000)] * 2}
+    assert strict.predict(within)[0] == 200
+    beyond = {"signature_name": "brightness", "instances": [png(1000, 1000)] * 2 + [png(1, 1)]}
+    refused(strict, beyond, "The pictures have 2,000,001 pixels; 2,000,000 at a time")
+    refused(strict, {"signature_name": "brightness", "instances": [png(8_000, 8_000)]}, "pixels")
+
+
+def test_pixels_at_a_time_are_limited(strict):
+    service = strict.server.service
+    with service.held_pixels.lent(2_500_000):
+        status, answer = strict.predict({"signature_name": "brightness", "instances": [png(1000, 1000)]})
+        assert status == 503 and "Too many large requests" in answer["error"]
+    assert strict.predict({"signature_name": "brightness", "instances": [png(1000, 1000)]})[0] == 200
+    wait_for(lambda: service.held_pixels.held == service.held_bytes.held == 0)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "GET /" + "a" * 2_000_000,
+        HEAD + "a: " + "b" * 2_000_000,
+        HEAD + "a: b\r\n" * 400_000,
+        HEAD + "transfer-encoding: chunked\r\n\r\n0\r\n" + "a: b\r\n" * 400_000,
+    ],
+    ids=["path", "header", "headers", "trailers"],
+)
+def test_headers_without_end_are_cut_off(strict, sent):
+    """All of it would be kept until the clock ends the request."""
+    with connection(strict) as opened:
+        with contextlib.suppress(ConnectionError):
+            opened.sendall(sent.encode())
+        answer = answer_of(opened)
+    assert answer == "" or answer.startswith(("HTTP/1.1 431", "HTTP/1.1 400")), answer[:200]
+    assert is_well(strict)
+    wait_for(lambda: not strict.server.rest.server_state.connections, 5)
+
+
+def test_requests_that_wait_for_those_before_them_are_limited(strict, gate):
+    body = json.dumps({"signature_name": "busy", "instances": [1]})
+    first = HEAD + f"content-length: {len(body)}\r\n\r\n{body}"
+    with connection(strict, first + "GET /health HTTP/1.1\r\n\r\n" * 1000) as opened:
+        assert "400 Bad Request" in answer_of(opened)
+    gate.set()
+    assert is_well(strict)
+
+
+def test_pipelined_requests_are_answered_in_turn(strict):
+    request = HEAD + f"content-length: {len(BODY)}\r\n\r\n{BODY}"
+    with connection(strict, request * 20) as opened:
+        received = b""
+        while received.count(b"predictions") < 20:
+            part = opened.recv(65536)
+            assert part, received
+            received += part
+    assert received.count(b"HTTP/1.1 200") == 20
+
+
+def test_answer_that_nobody_takes_is_dropped(toy_versions):
+    """Its bytes are held, and counted, until the client has taken nothing for some time."""
+    limits = Limits(answer_time=0.5, idle_time=0.5, headers_time=0.5, body_time=0.5)
+    with serving([ModelConfig("toy", toy_versions[1].parent)], limits=limits) as running:
+        service = running.server.service
+        body = json.dumps({"signature_name": "rows", "instances": [0.123456] * 4000})
+        request = HEAD + f"content-length: {len(body)}\r\n\r\n{body}"
+        opened = socket.socket()
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        opened.connect(("127.0.0.1", running.server.rest_port))
+        with opened:
+            opened.setblocking(False)
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                for _ in range(2000):
+                    opened.sendall(request.encode())
+            wait_for(lambda: not running.server.rest.server_state.connections, 30)
+        assert service.held_bytes.held == 0
+        assert is_well(running)
+
+
+def test_few_bytes_by_grpc_do_not_become_a_gigabyte(strict):
+    """The last value of a tensor stands for all that are left out."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "toy", "rows"
+    request.inputs["x"].dtype = 1
+    request.inputs["x"].tensor_shape.dim.add().size = 2**27
+    request.inputs["x"].float_val.append(0.0)
+    with grpc.insecure_channel(strict.target) as channel, pytest.raises(grpc.RpcError) as caught:
+        prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=20)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "134,217,728 rows" in caught.value.details()
+
+
+def test_bytes_that_are_no_message_are_the_clients_mistake(strict):
+    with grpc.insecure_channel(strict.target) as channel:
+        for method in (
+            "PredictionService/Predict",
+            "PredictionService/Classify",
+            "ModelService/GetModelStatus",
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                channel.unary_unary(f"/tensorflow.serving.{method}")(b"\xff" * 20, timeout=20)
+            assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        with pytest.raises(grpc.RpcError) as caught:
+            list(channel.unary_stream("/grpc.health.v1.Health/Watch")(b"\xff" * 20, timeout=20))
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        assert check(b"", timeout=20) == b"\x08\x01"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"instances": ' + "[" * 900 + "]" * 900 + "}",
+        '{"instances": {"a": ' + '{"a": ' * 900 + "1" + "}" * 900 + "}}",
+        '{"signature_name": "\\ud800", "instances": [1]}',
+        '{"instances": [{"\\udfff": 1}]}',
+        '{"instances": [' + "9" * 4000 + "]}",
+        '{"instances": [NaN, ' + "9" * 4000 + "]}",
+        '{"instances": [' + "9" * 5000 + ", NaN]}",
+        '{"signature_name": 3, "instances": ' + "[" * 900 + "]" * 900 + "}",
+    ],
+)
+def test_odd_json_is_the_clients_mistake(strict, body):
+    status, answer = strict.predict(body)
+    assert status == 400 and answer["error"]

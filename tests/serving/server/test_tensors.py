@@ -110,6 +110,10 @@ def proto(**fields):
         (proto(dtype=0, shape=[1]), "Unknown dtype|not supported"),
         (proto(dtype=99, shape=[1]), "Unknown dtype"),
         (proto(dtype=20, shape=[1]), "not supported|Unknown dtype"),
+        (proto(dtype=20, shape=[1], tensor_content=b"\0" * 8), "Unknown dtype"),
+        (proto(dtype=21, shape=[1], tensor_content=b"\0" * 8), "Unknown dtype"),
+        (proto(dtype=1, shape=[0, 2**62]), "larger than"),
+        (proto(dtype=1, shape=[1] * 33, float_val=[0]), "more than 32 axes"),
         (tensor_pb2.TensorProto(dtype=1, tensor_shape={"unknown_rank": True}), "fully known"),
     ],
 )

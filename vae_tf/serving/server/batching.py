@@ -5,6 +5,7 @@ for axis 0. All methods but `compute` run in the event loop; `compute` runs in a
 """
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
@@ -21,6 +22,10 @@ from vae_tf.serving.server.status import ServingError, from_exception
 
 FULL = "The batch scheduling queue to which this task was submitted is full"
 STOPPING = "The server is shutting down."
+
+
+class NoBatch(Exception):
+    """An output has another number of rows than the inputs, so that rows of several requests cannot be told apart."""
 
 
 class Task:
@@ -169,7 +174,8 @@ class Batcher:
         self.metrics.batch_rows.labels(lane.model_name).observe(sum(task.rows or 1 for task in tasks))
         padded: Callable[[int], int] = self.parameters.padded if lane.is_joined else lambda rows: rows
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self.threads, compute, lane.signature, tasks, padded)
+        most = self.parameters.max_batch_size
+        work = loop.run_in_executor(self.threads, compute, lane.signature, tasks, padded, most)
         work.add_done_callback(lambda done: self.finish(lane, tasks, done, now))
 
     def finish(self, lane: Lane, tasks: list[Task], done: "asyncio.Future[Any]", began: float) -> None:
@@ -199,9 +205,9 @@ class Batcher:
 
 
 def compute(
-    signature: Signature, tasks: list[Task], padded: Callable[[int], int]
+    signature: Signature, tasks: list[Task], padded: Callable[[int], int], most: int
 ) -> list[Arrays | BaseException]:
-    """An answer, or what went wrong, for each task."""
+    """An answer, or what went wrong, for each task; of one that is larger than a batch, `most` rows at a time."""
     rows = [task.rows or 0 for task in tasks]
     total = sum(rows)
     if len(tasks) > 1 or padded(total) != total:
@@ -210,16 +216,36 @@ def compute(
         except Exception:
             # One bad request must not fail those beside it.
             pass
-    return [attempt(signature, task) for task in tasks]
+    return [attempt(signature, task, most) for task in tasks]
 
 
-def attempt(signature: Signature, task: Task) -> Arrays | BaseException:
+def attempt(signature: Signature, task: Task, most: int) -> Arrays | BaseException:
     if not task.is_wanted:
-        return ServingError(Code.CANCELLED, "Nobody waits for this answer.")
+        return unwanted()
     try:
+        if signature.is_batchable and (task.rows or 0) > most:
+            with contextlib.suppress(NoBatch):
+                return in_pieces(signature, task, most)
         return signature(task.arrays)
     except Exception as error:
         return error
+
+
+def unwanted() -> ServingError:
+    return ServingError(Code.CANCELLED, "Nobody waits for this answer.")
+
+
+def in_pieces(signature: Signature, task: Task, most: int) -> Arrays:
+    """Raises: NoBatch: An output has not one row for each row given."""
+    assert task.rows is not None
+    parts = []
+    for first in range(0, task.rows, most):
+        if not task.is_wanted:
+            raise unwanted()
+        piece = {name: array[first : first + most] for name, array in task.arrays.items()}
+        size = min(most, task.rows - first)
+        parts += split(signature(piece), [size], size)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def joined(tasks: list[Task], num_added: int) -> Arrays:
@@ -235,9 +261,9 @@ def joined(tasks: list[Task], num_added: int) -> Arrays:
 
 
 def split(outputs: Arrays, rows: list[int], total: int) -> list[Arrays]:
-    """Raises: ValueError: An output has not one row for each row given, so it is no batch."""
+    """Raises: NoBatch: An output has not one row for each row given."""
     if any(array.shape[:1] != (total,) for array in outputs.values()):
-        raise ValueError("An output has another number of rows than the inputs.")
+        raise NoBatch
     ends = np.cumsum(rows).tolist()
     return [
         {name: array[end - size : end] for name, array in outputs.items()}

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from google.protobuf import json_format
 from grpc import StatusCode as Code
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from vae_tf.serving.server import json_bodies
+from vae_tf.serving.server import admission, json_bodies
+from vae_tf.serving.server.access import Guard
 from vae_tf.serving.server.saved_model import DEFAULT, Signature
 from vae_tf.serving.server.service import Service, metadata_of, refuse_examples
 from vae_tf.serving.server.status import ServingError, invalid
@@ -44,14 +45,15 @@ class ClientGone(ServingError):
         super().__init__(Code.CANCELLED, "The client has gone.")
 
 
-def application(service: Service, pages: Path | None = None, hosts: Sequence[str] = ("*",)) -> Starlette:
+def application(
+    service: Service, pages: Path | None = None, hosts: Iterable[str] = (), token: str | None = None
+) -> Starlette:
     """The API; and, under /, the files of a folder of pages.
 
     Args:
         service: What answers.
         pages: A report, say, whose pages ask the API.
-        hosts: Under which names pages are given out: a stranger's site must not read them by a name that it makes
-            lead to this machine.
+        hosts, token: As `Guard` takes them.
     """
 
     async def alive(_: Any) -> Response:
@@ -69,19 +71,19 @@ def application(service: Service, pages: Path | None = None, hosts: Sequence[str
             Route("/health", alive),
             Route("/ready", ready),
             Route(METRICS, metrics),
-            *routes_of(RestApi(service), pages, hosts),
+            *routes_of(RestApi(service), pages),
         ],
+        middleware=[Middleware(Guard, token=token, hosts=hosts)],
         exception_handlers={
             405: lambda request, error: error_response(405, f"Malformed request: {request.method}")
         },
     )
 
 
-def routes_of(api: "RestApi", pages: Path | None, hosts: Sequence[str]) -> list[BaseRoute]:
+def routes_of(api: "RestApi", pages: Path | None) -> list[BaseRoute]:
     if pages is None:
         return [Route("/{path:path}", api)]
-    files = StaticFiles(directory=pages, html=True)
-    return [Route("/v1/{path:path}", api), Mount("/", TrustedHostMiddleware(files, list(hosts)))]
+    return [Route("/v1/{path:path}", api), Mount("/", StaticFiles(directory=pages, html=True))]
 
 
 def error_response(status: int, message: str) -> Response:
@@ -94,7 +96,6 @@ class RestApi:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.threads = ThreadPoolExecutor(2, thread_name_prefix="json")
-        self.held = 0  # bytes of bodies that are being read
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
@@ -110,12 +111,21 @@ class RestApi:
                 raise invalid(f"Malformed request: {method} {path}")
             else:
                 raise ServingError(Code.NOT_FOUND, f"Nothing is served at {path}; see /v1/models/NAME.")
-            response = Response(content, media_type="application/json")
         except ClientGone:
             return
         except ServingError as error:
-            response = error_response(error.http_status, error.message)
-        await response(scope, receive, send)
+            await error_response(error.http_status, error.message)(scope, receive, send)
+        else:
+            await self.give(content, send)
+
+    async def give(self, content: bytes, send: Any) -> None:
+        """Sends an answer piece by piece, each when the one before has been taken, so that a clock can watch."""
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+        with self.service.held_bytes.counted(len(content)):
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            for start in range(0, len(content), LARGE):
+                piece, is_last = content[start : start + LARGE], start + LARGE >= len(content)
+                await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
 
     def status(self, match: re.Match[str]) -> bytes:
         name, number, label = named(match)
@@ -130,30 +140,36 @@ class RestApi:
         name, number, label = named(match)
         method = match[4].lower()
         with self.service.counted(name, method.capitalize(), "REST"):
-            async with self.body_of(scope, receive) as body:
+            async with contextlib.AsyncExitStack() as reading:
+                body = await reading.enter_async_context(self.body_of(scope, receive))
                 size = len(body)
                 if method != "predict":
                     document = await self.aside(size, json_bodies.parse_body, body)
                     raise self.refusal(document, method, name, number, label)
                 parsed = await self.aside(size, json_bodies.parse_predict, body)
-            with self.service.models.lease(name, number, label) as version:
-                signature = signature_of(version, parsed.signature_name)
-                arrays = await self.aside(size, json_bodies.arrays_of, parsed, signature.inputs)
-                is_rows = parsed.is_rows
-                del body, parsed  # while the request waits, its tensors are enough
-                outputs = await unless_gone(receive, self.service.predict(name, signature, arrays))
-                size = sum(array.nbytes for array in outputs.values())
-                return await self.aside(size, json_bodies.answer, outputs, is_rows)
+                if parsed.is_rows:
+                    admission.check_num_rows(len(parsed.values), self.service.limits)
+                with self.service.models.lease(name, number, label) as version:
+                    signature = signature_of(version, parsed.signature_name)
+                    arrays = await self.aside(size, json_bodies.arrays_of, parsed, signature.inputs)
+                    is_rows = parsed.is_rows
+                    # While the request waits, its tensors are enough.
+                    del body, parsed
+                    await reading.aclose()
+                    outputs = await unless_gone(receive, self.service.predict(name, signature, arrays))
+                    size = sum(array.nbytes for array in outputs.values())
+                    return await self.aside(size, json_bodies.answer, outputs, is_rows)
 
     @contextlib.asynccontextmanager
     async def body_of(self, scope: Any, receive: Any) -> AsyncIterator[bytes]:
-        """The body, counted as held until it has been parsed.
+        """The body, counted as held until its tensors have been made.
 
         Raises:
             ServingError: It is longer than the limit (where its length was announced, before reading any of it), or all
                 bodies together are.
         """
         limits, size, parts = self.service.limits, 0, []
+        held = self.service.held_bytes
         too_large = ServingError(
             Code.INVALID_ARGUMENT, f"The body is larger than {limits.body:,} bytes.", http_status=413
         )
@@ -166,17 +182,15 @@ class RestApi:
                 if message["type"] == "http.disconnect":
                     raise ClientGone
                 part = message.get("body", b"")
-                size += len(part)
-                self.held += len(part)
-                if size > limits.body:
+                if size + len(part) > limits.body:
                     raise too_large
-                if self.held > limits.queued:
-                    raise ServingError(Code.UNAVAILABLE, "Too many large requests at a time.")
+                held.take(len(part))
+                size += len(part)
                 parts.append(part)
                 is_complete = not message.get("more_body")
             yield b"".join(parts)
         finally:
-            self.held -= size
+            held.give(size)
 
     async def aside(self, size: int, function: Callable[..., Any], *arguments: Any) -> Any:
         """Small things at once, large ones in a thread."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import StatusCode as Code
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
@@ -16,8 +17,9 @@ from tensorflow_serving.apis import (
 )
 
 from vae_tf.serving.server import tensors_proto
+from vae_tf.serving.server.access import CallGuard
 from vae_tf.serving.server.limits import Limits
-from vae_tf.serving.server.saved_model import DEFAULT
+from vae_tf.serving.server.saved_model import DEFAULT, Arrays, Signature
 from vae_tf.serving.server.service import Service, metadata_of, refuse_examples
 from vae_tf.serving.server.status import ServingError, invalid
 from vae_tf.serving.server.versions import Models, ServedModel
@@ -63,7 +65,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         with self.service.models.lease(name, number, label) as version:
             assert version.model is not None
             signature = version.model.signature(spec.signature_name)
-            arrays = {key: tensors_proto.decode(proto) for key, proto in request.inputs.items()}
+            arrays = self.decoded(signature, request.inputs)
             outputs = await self.service.predict(
                 name, signature, arrays, list(request.output_filter), context.time_remaining()
             )
@@ -73,7 +75,17 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             response.model_spec.signature_name = signature.name
             for key, array in outputs.items():
                 tensors_proto.encode(array, response.outputs[key])
+            # Until the client has taken it.
+            held, size = self.service.held_bytes, response.ByteSize()
+            held.take(size)
+            context.add_done_callback(lambda _: held.give(size))
             return response
+
+    def decoded(self, signature: Signature, inputs: Any) -> Arrays:
+        """The arrays, made only once it is known that the signature takes such: a few bytes may claim to be many."""
+        signature.check_names(inputs.keys())
+        self.service.admit(signature, {key: tensors_proto.layout_of(proto) for key, proto in inputs.items()})
+        return {key: tensors_proto.decode(proto, self.service.limits.body) for key, proto in inputs.items()}
 
     async def GetModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
         async def work() -> Any:
@@ -205,9 +217,39 @@ def served(models: Models, config: Any) -> ServedModel:
     return model
 
 
-def make_server(service: Service, limits: Limits) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
-    """The gRPC server, not yet bound to an address, and its health service."""
+class Reader(grpc.aio.ServerInterceptor):
+    """INVALID_ARGUMENT for bytes that are no message of the method; without it, they would count as our failure."""
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+        if handler is None or handler.request_streaming:
+            return handler
+
+        def read(data: bytes) -> Any:
+            try:
+                return handler.request_deserializer(data)
+            except DecodeError:
+                return None
+
+        async def answer(request: Any, context: Any) -> Any:
+            if request is None:
+                await context.abort(Code.INVALID_ARGUMENT, f"The bytes are no request of {details.method}.")
+            return await (handler.unary_stream or handler.unary_unary)(request, context)
+
+        kind = (
+            grpc.unary_stream_rpc_method_handler
+            if handler.response_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
+        return kind(answer, read, handler.response_serializer)
+
+
+def make_server(
+    service: Service, limits: Limits, token: str | None = None
+) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
+    """The gRPC server, not yet bound to an address, and its health service, which asks for no token."""
     server = grpc.aio.server(
+        interceptors=[*([] if token is None else [CallGuard(token)]), Reader()],
         maximum_concurrent_rpcs=limits.calls,
         options=[
             ("grpc.max_receive_message_length", limits.body),

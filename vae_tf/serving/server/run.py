@@ -5,9 +5,11 @@ import dataclasses
 import functools
 import ipaddress
 import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
+import grpc
 import uvicorn
 
 from vae_tf.errors import UserError
@@ -21,13 +23,43 @@ from vae_tf.serving.server.service import Service
 from vae_tf.serving.server.versions import Models
 
 FAREWELL = 0.5  # seconds
-# What a browser on this machine calls it.
-LOOPBACK = ("localhost", "127.0.0.1")
+# What a browser on this machine calls it, beside its addresses.
+LOOPBACK = ("localhost",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Certificate:
+    """PEM files of TLS; the first holds the whole chain."""
+
+    chain: Path
+    key: Path
+
+    def check(self) -> None:
+        """Raises: UserError: They cannot be read, or do not belong together."""
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                self.chain, self.key, password=no_password
+            )
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"The certificate {self.chain} with the key {self.key} cannot be used: {error}.",
+                "Expected PEM files that belong together, the key without a password.",
+            ) from None
+
+    def for_grpc(self) -> grpc.ServerCredentials:
+        return grpc.ssl_server_credentials([(self.key.read_bytes(), self.chain.read_bytes())])
+
+
+def no_password() -> str:
+    raise ValueError("the key has a password")
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Where to listen (port 0: any that is free), what to allow, and how often to look for new versions (seconds)."""
+    """Where to listen (port 0: any that is free), what to allow, and how often to look for new versions (seconds).
+
+    With a `token`, whoever does not name it is turned away; with a `certificate`, both ports speak TLS alone.
+    """
 
     host: str = "127.0.0.1"
     rest_port: int = 8501
@@ -36,6 +68,8 @@ class Settings:
     is_batching: bool = True
     limits: Limits = dataclasses.field(default_factory=Limits)
     poll: float = 1.0
+    token: str | None = None
+    certificate: Certificate | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -62,9 +96,11 @@ class Server:
         Raises:
             UserError: A port is taken, or no version of some model can be loaded.
         """
+        if self.settings.certificate is not None:
+            self.settings.certificate.check()
         listener = self.listen()
         self.rest_port = listener.getsockname()[1]
-        self.grpc, self.health = rpc.make_server(self.service, self.settings.limits)
+        self.grpc, self.health = rpc.make_server(self.service, self.settings.limits, self.settings.token)
         await self.models.reconcile()
         self.check_models()
         await self.start_grpc()
@@ -95,7 +131,11 @@ class Server:
     async def start_grpc(self) -> None:
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
         try:
-            self.grpc_port = self.grpc.add_insecure_port(f"{host}:{self.settings.grpc_port}")
+            address, certificate = f"{host}:{self.settings.grpc_port}", self.settings.certificate
+            if certificate is None:
+                self.grpc_port = self.grpc.add_insecure_port(address)
+            else:
+                self.grpc_port = self.grpc.add_secure_port(address, certificate.for_grpc())
         except RuntimeError:
             raise UserError(
                 f"gRPC cannot listen on {host}:{self.settings.grpc_port}.", "Choose another: --grpc-port."
@@ -105,8 +145,11 @@ class Server:
     async def start_rest(self, listener: socket.socket) -> None:
         limits = self.settings.limits
         protocol: Any = functools.partial(TimedProtocol, limits=limits)
+        certificate, hosts = self.settings.certificate, LOOPBACK if self.settings.is_loopback else ()
         config = uvicorn.Config(
-            rest.application(self.service, self.pages, LOOPBACK if self.settings.is_loopback else ("*",)),
+            rest.application(self.service, self.pages, hosts, self.settings.token),
+            ssl_certfile=certificate and certificate.chain,
+            ssl_keyfile=certificate and certificate.key,
             http=protocol,
             ws="none",
             lifespan="off",

@@ -1,7 +1,7 @@
 """A SavedModel in memory: its signatures as functions from arrays to arrays, and its warm-up."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,15 +61,19 @@ class Signature:
         given = {name: tf.constant(array, self.inputs[name].dtype) for name, array in arrays.items()}
         return {name: value.numpy() for name, value in self.function(**given).items()}
 
-    def check(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Raises: ServingError: Names, dtypes or shapes are not the signature's."""
-        if arrays.keys() != self.inputs.keys():
-            sent, wanted = set(arrays), set(self.inputs)
+    def check_names(self, names: Collection[str]) -> None:
+        """Raises: ServingError: They are not the signature's."""
+        sent, wanted = set(names), set(self.inputs)
+        if sent != wanted:
             raise invalid(
                 f"input size does not match signature: {len(sent)}!={len(wanted)} "
                 f"len({{{listed(sent)}}}) != len({{{listed(wanted)}}}). "
                 f"Sent extra: {{{listed(sent - wanted)}}}. Missing but required: {{{listed(wanted - sent)}}}."
             )
+
+    def check(self, arrays: Mapping[str, Any]) -> None:
+        """Raises: ServingError: Names, dtypes or shapes, which may be all there is yet, are not the signature's."""
+        self.check_names(arrays)
         for name, array in arrays.items():
             spec = self.inputs[name]
             if array.dtype != spec.dtype.as_numpy_dtype:

@@ -3,15 +3,16 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import any_pb2
 from grpc import StatusCode as Code
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from vae_tf.serving.server import admission
 from vae_tf.serving.server.batching import Batcher
-from vae_tf.serving.server.limits import Limits
+from vae_tf.serving.server.limits import Budget, Limits
 from vae_tf.serving.server.metrics import Metrics
 from vae_tf.serving.server.saved_model import DEFAULT, Arrays, Signature
 from vae_tf.serving.server.status import ServingError, from_exception, invalid
@@ -29,6 +30,8 @@ class Service:
         self.batcher = batcher
         self.limits = limits
         self.metrics = metrics
+        self.held_bytes = Budget(limits.queued)  # bodies that are read, answers that are sent
+        self.held_pixels = Budget(limits.decoded)
         self.is_stopping = False
 
     @property
@@ -52,11 +55,17 @@ class Service:
             ServingError: As TF Serving would answer.
         """
         check_filter(signature, output_filter)
-        signature.check(arrays)
+        self.admit(signature, arrays)
         limit = self.limits.request_time
         deadline = time.monotonic() + (limit if seconds is None else min(seconds, limit))
-        outputs = await self.batcher.run(model_name, signature, arrays, deadline)
+        with self.held_pixels.lent(admission.num_pixels(arrays, self.limits)):
+            outputs = await self.batcher.run(model_name, signature, arrays, deadline)
         return {name: outputs[name] for name in output_filter} if output_filter else outputs
+
+    def admit(self, signature: Signature, given: Mapping[str, Any]) -> None:
+        """Raises: ServingError: Tensors of such dtypes and shapes are not the signature's, or too much at a time."""
+        signature.check(given)
+        admission.check_rows(signature, given, self.limits)
 
     @contextlib.contextmanager
     def counted(self, model_name: str, method: str, entrypoint: str) -> Iterator[None]:

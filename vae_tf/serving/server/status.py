@@ -36,6 +36,8 @@ class ServingError(Exception):
 
     def __init__(self, code: Code, message: str, http_status: int | None = None) -> None:
         message = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " …"
+        # JSON may name half a surrogate pair, which no answer could be encoded with.
+        message = message.encode(errors="replace").decode()
         super().__init__(message)
         self.code = code
         self.message = message

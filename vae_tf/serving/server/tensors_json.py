@@ -24,6 +24,7 @@ TYPE_NAMES = {
     float: "Number",
 }
 MAX_RANK = 32
+QUOTED_DEPTH = 4
 QUOTED = 80  # characters of a value that an error shows
 
 
@@ -70,7 +71,7 @@ def converted(leaves: list[Any], dtype: tf.DType) -> NDArray[Any]:
         return np.array(leaves, np.bool_)
     if dtype.is_floating and dtype != tf.bfloat16:
         refuse_other_types(leaves, types, {int, float}, dtype)
-        return floats(leaves, np.dtype(dtype.as_numpy_dtype))
+        return floats(leaves, types, np.dtype(dtype.as_numpy_dtype))
     if dtype.is_integer and not dtype.is_quantized:
         refuse_other_types(leaves, types, {int}, dtype)
         return integers(leaves, dtype)
@@ -82,19 +83,22 @@ def refuse_other_types(leaves: list[Any], types: set[type], wanted: set[type], d
         raise type_error(next(leaf for leaf in leaves if type(leaf) not in wanted), dtype)
 
 
-def floats(leaves: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def floats(leaves: list[Any], types: set[type], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Whole numbers must be representable; decimals are rounded, but not to infinity."""
     largest_whole = 2.0 ** (np.finfo(dtype).nmant + 1) - 1
     try:
         values = np.array(leaves, np.float64)
     except OverflowError:
         values = np.array([math.inf if isinstance(leaf, int) else leaf for leaf in leaves])
-    for position in np.flatnonzero(np.abs(values) > largest_whole):
-        leaf = leaves[position]
-        too_large = isinstance(leaf, int) or float(np.finfo(dtype).max) < abs(leaf) < math.inf
-        if too_large:
-            kind = {4: "float", 8: "double"}.get(dtype.itemsize, dtype.name)
-            raise invalid(f"Cannot convert JSON value: {quoted(leaf)} to {kind} without loss of precision.")
+    sizes = np.abs(values)
+    too_large = (sizes > float(np.finfo(dtype).max)) & (sizes < math.inf)
+    if int in types:
+        beyond = np.flatnonzero(sizes > largest_whole)
+        too_large[beyond] |= np.fromiter((type(leaves[place]) is int for place in beyond.tolist()), bool)
+    if too_large.any():
+        leaf = leaves[int(np.argmax(too_large))]
+        kind = {4: "float", 8: "double"}.get(dtype.itemsize, dtype.name)
+        raise invalid(f"Cannot convert JSON value: {quoted(leaf)} to {kind} without loss of precision.")
     return values.astype(dtype)
 
 
@@ -139,12 +143,17 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return f"[{','.join(map(str, shape))}]"
 
 
-def quoted(value: Any) -> str:
+def quoted(value: Any, depth: int = QUOTED_DEPTH) -> str:
     """A value as an error shows it: as JSON, cut short without first writing all of it."""
     if isinstance(value, dict | list):
+        if not depth:
+            return "…"
         items = list(value.items() if isinstance(value, dict) else value)[:3]
         inner = ", ".join(
-            f'"{item[0]}": {quoted(item[1])}' if isinstance(value, dict) else quoted(item) for item in items
+            f'"{item[0][:QUOTED]}": {quoted(item[1], depth - 1)}'
+            if isinstance(value, dict)
+            else quoted(item, depth - 1)
+            for item in items
         )
         inner += ", …" if len(value) > 3 else ""
         text = f"{{{inner}}}" if isinstance(value, dict) else f"[{inner}]"

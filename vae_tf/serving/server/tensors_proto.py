@@ -1,5 +1,6 @@
 """TensorProto ↔ array, without a Python loop over elements."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from vae_tf.serving.server.status import invalid
 
+MAX_RANK = 32
 MAX_BYTES = 2**30  # a few bytes may ask for a huge tensor: its last value is repeated
 
 VALUES = {
@@ -28,31 +30,53 @@ VALUES = {
 PACKED = {np.dtype(np.float32): b"\x2a", np.dtype(np.float64): b"\x32"}
 
 
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What a TensorProto claims to hold."""
+
+    kind: tf.DType
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
+def layout_of(proto: Any) -> Layout:
+    """Raises: ServingError: There is no such dtype, or the shape is none of an array."""
+    try:
+        kind = tf.as_dtype(proto.dtype)
+        dtype = np.dtype(kind.as_numpy_dtype)
+    except (TypeError, KeyError):
+        raise invalid(f"Unknown dtype: {proto.dtype}") from None
+    shape = tuple(dimension.size for dimension in proto.tensor_shape.dim)
+    if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+        raise invalid("The shape of a tensor in a request must be fully known.")
+    if len(shape) > MAX_RANK or max(shape, default=0) > MAX_BYTES:
+        raise invalid(
+            f"A tensor of shape {list(shape)} has more than {MAX_RANK} axes, or is larger than any may be."
+        )
+    if dtype.hasobject and kind != tf.string:
+        raise invalid(f"Tensors of {kind.name} are not supported.")
+    return Layout(kind, dtype, shape)
+
+
 def decode(proto: Any, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     """The array of a TensorProto; strings are an array of `bytes` objects.
 
     Raises:
         ServingError: The message contradicts itself, or asks for more than `max_bytes`.
     """
-    try:
-        dtype = tf.as_dtype(proto.dtype)
-        numpy_dtype = np.dtype(dtype.as_numpy_dtype)
-    except (TypeError, KeyError):
-        raise invalid(f"Unknown dtype: {proto.dtype}") from None
-    shape = tuple(dimension.size for dimension in proto.tensor_shape.dim)
-    if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
-        raise invalid("The shape of a tensor in a request must be fully known.")
+    layout = layout_of(proto)
+    kind, dtype, shape = layout.kind, layout.dtype, layout.shape
     count = math.prod(shape)
-    if count * numpy_dtype.itemsize > max_bytes or len(shape) > 32:
+    if count * dtype.itemsize > max_bytes:
         raise invalid(f"A tensor of shape {list(shape)} is larger than {max_bytes:,} bytes.")
-    if proto.tensor_content and dtype != tf.string:
-        if len(proto.tensor_content) != count * numpy_dtype.itemsize:
+    if proto.tensor_content and kind != tf.string:
+        if len(proto.tensor_content) != count * dtype.itemsize:
             raise invalid(
                 f"tensor_content holds {len(proto.tensor_content)} bytes, but shape {list(shape)} of "
-                f"{dtype.name} needs {count * numpy_dtype.itemsize}."
+                f"{kind.name} needs {count * dtype.itemsize}."
             )
-        return np.frombuffer(proto.tensor_content, numpy_dtype).reshape(shape)
-    return filled(values_of(proto, dtype, numpy_dtype), count).reshape(shape)
+        return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
+    return filled(values_of(proto, kind, dtype), count).reshape(shape)
 
 
 def values_of(proto: Any, dtype: tf.DType, numpy_dtype: np.dtype[Any]) -> NDArray[Any]:
