@@ -148,8 +148,8 @@ class Server:
         certificate, hosts = self.settings.certificate, LOOPBACK if self.settings.is_loopback else ()
         config = uvicorn.Config(
             rest.application(self.service, self.pages, hosts, self.settings.token),
-            ssl_certfile=certificate and certificate.chain,
-            ssl_keyfile=certificate and certificate.key,
+            ssl_certfile=None if certificate is None else certificate.chain,
+            ssl_keyfile=None if certificate is None else certificate.key,
             http=protocol,
             ws="none",
             lifespan="off",
