@@ -40,6 +40,13 @@ def fill_up(disk, left):
     (disk / "ballast").write_bytes(bytes(max(0, status.f_bavail * status.f_frsize - left)))
 
 
+def after(chain, name):
+    """The undisturbed root after a command."""
+    names = list(chain.commands)
+    later = [other for other in names[names.index(name) + 1 :] if other in chain.writes]
+    return chain.before(later[0]) if later else chain.done
+
+
 def size_of(folder):
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
@@ -51,9 +58,8 @@ def test_on_a_full_disk_what_was_finished_stays_and_the_rest_is_said(
     chain, server, small_disk, tmp_path, tally, name, count
 ):
     disk, _ = small_disk
-    names = list(chain.commands)
-    after = chain.before[names[names.index(name) + 1]] if name != names[-1] else chain.done
-    needed = max(size_of(after) - size_of(chain.before[name]), 0) + 200_000
+    before_it = size_of(chain.before(name))
+    needed = max(size_of(after(chain, name)) - before_it, 0) + 200_000
     generator = random.Random(name)
     for _ in range(tries(count)):
         root = chain.start(name, disk / "root")
@@ -145,6 +151,7 @@ def test_in_a_read_only_folder_reading_works_and_writing_is_refused_in_a_line(
 @pytest.mark.parametrize("what", ["run", "runs", "cache"])
 def test_a_folder_that_is_taken_away_is_missed_in_a_line(chain, server, tmp_path, tally, name, count, what):
     generator = random.Random(f"{name} {what}")
+    chain.before(name)
     for i in range(tries(count if what == "run" else count // 2)):
         root = chain.start(name, tmp_path / str(i))
         run = root / "runs" / chain.run.name

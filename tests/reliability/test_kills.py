@@ -64,6 +64,7 @@ def all_stages(root):
 def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_weights(
     chain, server, tmp_path, tally, seed
 ):
+    chain.before("train")
     for i, blow in enumerate(blows(chain.writes["train"], chain.seconds["train"], tries(30), seed)):
         root = chain.start("train", tmp_path / str(i))
         end = server(*chain.commands["train"], root=root, **blow)
@@ -92,6 +93,7 @@ def test_a_training_that_is_killed_goes_on_and_ends_with_the_same_weights(
 def test_a_stage_that_is_killed_is_computed_again_and_hurts_no_other(
     chain, server, tmp_path, tally, name, count
 ):
+    chain.before(name)
     for i, blow in enumerate(blows(chain.writes[name], chain.seconds[name], tries(count), 1)):
         root = chain.start(name, tmp_path / str(i))
         before = all_stages(root)
@@ -118,6 +120,7 @@ def test_a_stage_that_is_killed_is_computed_again_and_hurts_no_other(
 )
 def test_who_is_asked_to_end_cleans_up_and_says_so(chain, server, tmp_path, tally, name, count, how, code):
     generator = random.Random(f"{name} {how}")
+    chain.before(name)
     writes = chain.writes[name]
     for i, at in enumerate(generator.choices(range(1, writes + 1), k=tries(count))):
         root = chain.start(name, tmp_path / str(i))
@@ -143,6 +146,7 @@ def test_who_is_asked_to_end_cleans_up_and_says_so(chain, server, tmp_path, tall
 
 def test_an_extension_that_is_killed_as_it_begins_is_still_an_extension(chain, server, tmp_path, tally):
     """A child without its parent's state would be trained from the beginning, in silence."""
+    chain.before("train")
     parent = chain.run.name
     command = ["train", "--extend", parent, "--epochs", "2"]
     whole = tmp_path / "whole"

@@ -46,6 +46,7 @@ def test_twenty_processes_that_compute_the_same(chain, server, tmp_path, tally, 
 def test_different_commands_on_one_run_leave_what_they_leave_one_after_another(
     chain, server, tmp_path, tally
 ):
+    chain.before("export")
     for i in range(tries(1)):
         root = chain.start("embed", tmp_path / str(i))
         commands = [chain.commands[name] for name in ("embed", "cluster-report", "export", "report")] * (
@@ -66,8 +67,7 @@ def test_different_commands_on_one_run_leave_what_they_leave_one_after_another(
 
 
 def test_twenty_trainings_begin_at_once_on_one_cache(chain, server, tmp_path, tally):
-    root = tmp_path / "root"
-    root.mkdir()
+    root = chain.start("train", tmp_path / "root")
     ends = at_once(server, root, [chain.commands["train"]] * NUM)
     assert [end["code"] for end in ends] == [0] * NUM, [end["said"] for end in ends if end["code"]]
     runs = sorted((root / "runs").glob("0*"))
@@ -133,6 +133,7 @@ def test_a_run_that_others_write_into_is_neither_deleted_nor_renamed(chain, serv
 
 
 def test_twenty_exports_are_placed_in_one_folder(chain, server, tmp_path, tally):
+    chain.before("export")
     root = tmp_path / "root"
     shutil.copytree(chain.done, root)
     models = tmp_path / "models"
