@@ -89,7 +89,7 @@ def test_one_of_twenty_resumes_and_the_others_are_told(chain, server, tmp_path, 
         killed = server(*chain.commands["train"], root=root, how="kill", at=chain.writes["train"] // 3)
         assert killed["code"] == -9
         run = run_in(root)
-        assert (run / "train.partial").exists()
+        assert (run / "data" / "stage.json").exists() and not (run / "train").exists()
         ends = at_once(server, root, [["train", "--resume", run.name]] * NUM)
         codes = Counter(end["code"] for end in ends)
         assert codes == {0: 1, 2: NUM - 1}
