@@ -41,7 +41,7 @@ def save(path):
         (lambda path: {"y": tf.io.matching_files(path)}, "MatchingFiles"),
         (
             lambda path: {"y": tf.data.TextLineDataset(path).reduce("", lambda a, b: b)},
-            "TextLineDataset",
+            r"\w*Dataset",
         ),
         (lambda path: {"y": tf.py_function(lambda text: text, [path], tf.string)}, "EagerPyFunc"),
         (lambda path: {"y": tf.cond(path == "a", lambda: tf.io.read_file(path), lambda: path)}, "ReadFile"),
