@@ -130,8 +130,9 @@ def test_mutated_configurations(runs: Path, tmp_path: Path, tell: Any) -> None:
     (tmp_path / "evil").mkdir()
     for _ in range(tries(2000)):
         members = parts.with_config(mutated(parts.config, generator))
+        path = write(tmp_path / "evil" / "vae.keras", members)
         with watched() as noted:
-            counted[outcome_of(write(tmp_path / "evil" / "vae.keras", members))] += 1
+            counted[outcome_of(path)] += 1
         assert not noted, (noted, members[CONFIG])
     tell("mutated configurations of models", counted)
 

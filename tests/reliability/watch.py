@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ EVENTS = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Pope
 CHANGES = {"os.remove": 1, "os.rmdir": 1, "os.rename": 2, "os.link": 2, "os.symlink": 2, "os.mkdir": 1,
            "os.truncate": 1, "os.chmod": 1, "shutil.rmtree": 1, "shutil.move": 2}  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# Temporary files of Python's and of TensorFlow's, and what matplotlib remembers of fonts.
+TEMPORARY = tempfile.gettempdir()
+USUAL = (f"{TEMPORARY}/tmp", f"{TEMPORARY}/__autograph", "/dev/", "/proc/",
+         *(f"{Path.home()}/{folder}/matplotlib" for folder in (".config", ".cache")))  # fmt: skip
 _watching: list[tuple[list[str], tuple[str, ...]]] = []
 
 
@@ -26,11 +31,13 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     paths: tuple[Any, ...] = arguments[: CHANGES.get(event, 0)]
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING:
         paths = arguments[:1]
+    if event in ("os.remove", "os.rmdir") and arguments[1] != -1:
+        paths = (os.path.join(os.readlink(f"/proc/self/fd/{arguments[1]}"), os.fsdecode(arguments[0])),)
     for path in paths:
-        if isinstance(path, str | bytes | Path) and not os.path.realpath(os.fsdecode(path)).startswith(
-            allowed
-        ):
-            noted.append(f"{event} {path!r}")
+        if isinstance(path, str | bytes | Path):
+            real = os.path.realpath(os.fsdecode(path))
+            if real != TEMPORARY and not real.startswith(allowed):
+                noted.append(f"{event} {path!r}")
 
 
 @contextlib.contextmanager
@@ -44,7 +51,7 @@ def watched(*allowed: Path) -> Iterator[list[str]]:
         sys.addaudithook(_hook)
         _installed.append(_hook)
     noted: list[str] = []
-    _watching.append((noted, (*(str(path.resolve()) for path in allowed), "/dev/", "/proc/")))
+    _watching.append((noted, (*(str(path.resolve()) for path in allowed), *USUAL)))
     try:
         yield noted
     finally:

@@ -20,7 +20,8 @@ REACHING = re.compile(
     r"|(WholeFile|TextLine|TFRecord|FixedLengthRecord|LMDB)Reader(V2)?|InitializeTableFromTextFile(V2)?"
     r"|(Save|Restore)(V2|Slice|Slices)?|MergeV2Checkpoints|(Read|Write)\w*Summary\w*|\w*SummaryWriter|\w*SummaryFileWriter"
     r"|Debug(Identity|NumericSummary|NanCount)\w*|\w*Dataset(V[0-9]|Op)?|DataService\w*|Rpc\w*|\w*BigQuery\w*|GenerateBigQueryReaderPartitions"
-    r"|RemoteCall|(_Host)?_?(Send|Recv)|Collective\w*|XlaLaunch\w*|XlaCustomCall\w*|\w*CompilationCacheFetch|Checkpoint\w*"
+    r"|RemoteCall|DistributedSave|LoadAndRemapMatrix|FileSystemSetConfiguration|CreateSummaryDbWriter|Snapshot\w*Reader"
+    r"|(_Host)?_?(Send|Recv)|Collective\w*|XlaLaunch\w*|XlaCustomCall\w*|\w*CompilationCacheFetch|Checkpoint\w*"
 )
 # How a SavedModel's weights are written and read again; of its functions only those of its saver do.
 OF_CHECKPOINTS = ("SaveV2", "RestoreV2", "MergeV2Checkpoints")
