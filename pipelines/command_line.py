@@ -71,7 +71,7 @@ def as_default(path: Path, parameter: Any, value: bool | str | list[str]) -> Any
         raise UserError(
             f"{path}: {name} is one value, and a list was found.", f"Write it as: {name} = value."
         )
-    if isinstance(value, bool) != (parameter.type.name == "boolean"):
+    if isinstance(value, bool) != getattr(parameter, "is_flag", False):
         found, wanted = (
             (str(value).lower(), "another value") if isinstance(value, bool) else (value, "true or false")
         )

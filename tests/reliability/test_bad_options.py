@@ -70,7 +70,7 @@ WRONG = {
     "latnet = 3": "Did you mean 'latent'?",
     "learning_rat = 3": "Did you mean 'learning-rate'?",
     "[training]\nepochs = 3": "no option 'training'",
-    "latent = 30.7": "30.7",
+    "latent = 30.7": "Invalid value for '--latent'",
     "latent = true": "latent = true does not fit",
     "grey = 'yes'": "grey = yes does not fit",
     "rgb = 'no'": "rgb = no does not fit",

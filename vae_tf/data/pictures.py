@@ -22,7 +22,7 @@ LARGEST_NUM_CHUNKS = 100_000
 LARGEST_NUM_FRAMES = 10_000
 # Every scan of a JPEG goes over all of it, and takes a few bytes of the file; encoders write up to a dozen.
 LARGEST_NUM_SCANS = 100
-ORIENTATION_TAG, PHOTOMETRIC_TAG, PLANES_TAG, BITS_TAG = 0x0112, 0x0106, 0x011C, 0x0102
+ORIENTATION_TAG, PHOTOMETRIC_TAG, PLANES_TAG, BITS_TAG, HEIGHT_TAG = 0x0112, 0x0106, 0x011C, 0x0102, 0x0101
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I", "F")
 
 # No others: Pillow hands EPS to an external program, and knows formats that nobody has looked after for years.
@@ -146,8 +146,8 @@ def to_depth(
 
 
 def in_bands(work: Callable[[NDArray[Any]], NDArray[Any]], values: NDArray[Any]) -> NDArray[Any]:
-    """`work` on values [H, W, C], on a few rows at a time where they are many, as it may make copies of them."""
-    num_rows = max(1, NUM_PIXELS_AT_ONCE // values.shape[1])
+    """`work` on values [H, …], on a few rows at a time where they are many, as it may make copies of them."""
+    num_rows = max(1, NUM_PIXELS_AT_ONCE * len(values) // values.size)
     if num_rows >= len(values):
         return work(values)
     return np.concatenate([work(values[top : top + num_rows]) for top in range(0, len(values), num_rows)])
@@ -274,9 +274,9 @@ def check_scans(image: Any) -> None:
 def check_rows(image: Any) -> None:
     """Raises: UnusablePicture: A TIFF whose strips end before the picture does; Pillow would leave the rest black."""
     if image.format == "TIFF" and image.tile:
-        last = max(tile[1][3] for tile in image.tile)
-        if last < image.size[1]:
-            raise UnusablePicture(f"damaged (pixels of {last:,} rows of {image.size[1]:,})")
+        last, height = max(tile[1][3] for tile in image.tile), image.tag_v2[HEIGHT_TAG]
+        if last < height:
+            raise UnusablePicture(f"damaged (pixels of {last:,} rows of {height:,})")
 
 
 def misread(image: Any) -> bool:
