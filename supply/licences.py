@@ -22,8 +22,8 @@ READ = {
 }
 HEAD = """# Licences of the dependencies
 
-Everything that `requirements.txt` installs on {system}, made by `make licences` from the packages' own metadata. What
-only tests, other formats, object stores or Ray need is not in it.
+Everything that `requirements.txt` installs on {system}, made by `make licences` from the packages' own
+metadata. What only tests, other formats, object stores or Ray need is not in it.
 
 | Package | Version | Licence |
 | --- | --- | --- |"""

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from vae_tf.analysis.association import associate, levels_of
+from vae_tf.analysis.association import SMALLEST_LEVEL, associate, explained, levels_of, p_of_largest
+from vae_tf.analysis.permutation import Labellings
 
 
 def table(seed, num=120, num_groups=30):
@@ -96,3 +97,31 @@ def test_numbers_become_levels_of_equally_many_and_unknown_ones_none():
 def test_many_pictures_are_thinned_out():
     columns, factors, _ = table(4, num=1200)
     assert associate(columns, factors, num_permutations=19).num_pictures == 1000
+
+
+def test_share_of_labellings_that_reach_a_value_counts_the_observed_one_among_random_ones():
+    """(1 + #{≥})/(1 + P) of P random labellings, #{≥}/P of all of them; signs do not count."""
+    labels = np.array([[1, 0], [-2, 1], [3, 0]])
+    for exact, expected in ((False, [3 / 4, 1.0, 2 / 4, 1 / 4]), (True, [2 / 3, 1.0, 1 / 3, 0.0])):
+        null = Labellings(labels, exact, 0.0)
+        found = p_of_largest(null, np.array([-2.0, 1.0, 3.0, 3.5]), lambda rows: rows.astype(float))
+        assert found == pytest.approx(expected)
+
+
+def test_variance_between_levels_of_any_size_is_the_textbooks():
+    random = np.random.default_rng(6)
+    columns = random.normal(size=(10, 2))
+    standard = (columns - columns.mean(axis=0)) / columns.std(axis=0)
+    levels = np.array([0, 1, 1, 1, 1, 2, 2, 2, 2, 2])
+    between = sum(
+        (levels == k).sum() * np.square(columns[levels == k].mean(axis=0) - columns.mean(axis=0))
+        for k in range(3)
+    )
+    assert explained(standard, levels[None])[0] == pytest.approx(between / (10 * columns.var(axis=0)))
+
+
+def test_levels_need_enough_pictures():
+    columns = np.random.default_rng(7).normal(size=(3 * SMALLEST_LEVEL, 1))
+    names = np.repeat(["a", "b", "c"], SMALLEST_LEVEL).tolist()
+    assert associate(columns, {"kind": names}, num_permutations=19).factors == ["kind"]
+    assert associate(columns, {"kind": [None, *names[1:]]}, num_permutations=19).factors == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import f_oneway, spearmanr
 
-from vae_tf.analysis.correlation import correlate
+from vae_tf.analysis.correlation import SMALLEST_NUM, correlate
 
 
 def test_rho_and_eta_are_the_textbooks():
@@ -29,6 +29,26 @@ def test_unknown_values_are_left_out_and_words_that_name_each_picture_too():
     found = correlate(columns, {"some": values, "name": [f"n{i}" for i in range(20)]}, num_permutations=99)
     assert found.factors == ["some"] and "name" in found.notes[0]
     assert found.strength[0, 1] == pytest.approx(spearmanr(columns[5:, 1], values[5:]).statistic, abs=1e-12)
+
+
+def test_ties_share_their_ranks_in_columns_and_in_factors():
+    random = np.random.default_rng(3)
+    columns = random.integers(0, 4, (30, 2)).astype(float)
+    age = (columns[:, 0] + random.integers(0, 3, 30)).tolist()
+    found = correlate(columns, {"age": age}, num_permutations=19)
+    for j in range(2):
+        assert found.strength[0, j] == pytest.approx(spearmanr(columns[:, j], age).statistic, abs=1e-12)
+
+
+def test_corrected_p_is_a_probability_and_few_or_equal_values_are_left_out():
+    columns = np.random.default_rng(4).normal(size=(40, 1))
+    random = np.random.default_rng(5)
+    factors = {f"f{i}": random.normal(size=40).tolist() for i in range(4)}
+    assert correlate(columns, factors, num_permutations=19).p_values.max() <= 1.0
+    known = {"enough": SMALLEST_NUM, "few": SMALLEST_NUM - 1}
+    factors = {name: [float(i) if i < num else None for i in range(40)] for name, num in known.items()}
+    found = correlate(columns, {**factors, "same": [1.0] * 40}, num_permutations=19)
+    assert found.factors == ["enough"] and [note.split()[0] for note in found.notes] == ["few", "same"]
 
 
 def null_p(seed, groups):

@@ -652,7 +652,8 @@ def attack(targets, count, first_seed=0):
 
         run()
         if start and not start % 10_000:
-            print(f"{start:,} sent", flush=True)
+            so_far = sum((target.outcomes for target in targets), Counter())
+            print(f"{start:,} sent: {dict(so_far.most_common(12))}", flush=True)
     return sum((target.outcomes for target in targets), Counter())
 
 
