@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from vae_tf.errors import UserError
+from vae_tf.errors import UserError, shortened
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -211,8 +211,9 @@ def read_parquet(path: Path) -> Table:
         ]
         names = [field.name for field in file.schema_arrow if field.name not in left_out]
         columns = file.read(columns=names).to_pydict()
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:
+        # Anything may be raised about hostile bytes.
+        reason = shortened(" ".join(str(error).split()), 300)
         raise UserError(f"--labels {path} is no Parquet file that can be read ({reason}).") from None
     notes = [f"{path.name}: no plain values in the columns {', '.join(left_out)}."] if left_out else []
     return Table(path.name, {name: [plain(v) for v in columns[name]] for name in names}, tuple(notes))
