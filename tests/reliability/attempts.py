@@ -42,7 +42,7 @@ def check(results: Results, names: list[str]) -> None:
             not reason
             or "\n" in reason
             or len(reason) > 1000
-            or re.search(r"0x[0-9a-f]{6,}|object at|Errno", reason)
+            or re.search(r"at 0x[0-9a-f]{6,}|object at|Errno", reason)
         ):
             wrong.append((name, reason))
     assert wrong == []
