@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from pipelines.console import decoding
 from pipelines.csv_files import write_csv
 from vae_tf import artifacts, strangers
@@ -227,10 +229,10 @@ def load_pictures_of(subject: Subject) -> Pictures:
     with strangers.read_from(folder / "facts.json"):
         fingerprint = strangers.checked_fingerprint(folder / "facts.json", facts["fingerprint"])
         known = {
-            "skipped": [(path, why) for path, why in facts["skipped"]],
-            "notes": facts["notes"],
-            "source_notes": facts["source_notes"],
-            "sizes": [(h, w, c, count) for h, w, c, count in facts["sizes"]],
+            "skipped": TypeAdapter(list[tuple[str, str]]).validate_python(facts["skipped"]),
+            "notes": TypeAdapter(list[str]).validate_python(facts["notes"]),
+            "source_notes": TypeAdapter(list[str]).validate_python(facts["source_notes"]),
+            "sizes": TypeAdapter(list[tuple[int, int, int, int]]).validate_python(facts["sizes"]),
             "hashes": artifacts.load_arrays(folder / "hashes.npz")["hashes"],
         }
     cache = artifacts.cache_root() / fingerprint
@@ -249,9 +251,7 @@ def read_inspection(subject: Subject) -> Inspection:
 
 
 def shape_from_json(document: dict[str, Any]) -> Shape:
-    value_range = document["value_range"]
-    fixed = {"value_range": value_range and tuple(value_range), "reasons": tuple(document["reasons"])}
-    return Shape(**{**document, **fixed})
+    return TypeAdapter(Shape).validate_python(document)
 
 
 def decode_again(subject: Subject, shape: Shape, fingerprint: str) -> Any:

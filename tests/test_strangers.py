@@ -71,11 +71,11 @@ def test_the_lock_of_a_run_leaves_what_it_links_to_alone(run: Run, tmp_path: Pat
     """Commands that list all runs look whether each is being trained."""
     (tmp_path / "precious").write_text("mine")
     (run.folder / ".training.lock").symlink_to(tmp_path / "precious")
-    assert run.is_training
+    assert not run.is_training
     assert (tmp_path / "precious").read_text() == "mine"
     (run.folder / ".training.lock").unlink()
     os.mkfifo(run.folder / ".training.lock")
-    assert run.is_training
+    assert not run.is_training
     os.remove(run.folder / ".training.lock")
     assert not run.is_training
 

@@ -437,8 +437,9 @@ def finish_stage(
     folder: Path, kind: str, inputs: Mapping[str, Any], started: float, results: Mapping[str, Any]
 ) -> None:
     """Writes stage.json, by which a folder becomes a finished stage."""
-    # As they will be read: JSON has no tuples, and no keys but texts.
-    inputs, results = json.loads(json.dumps([inputs, results], default=jsonable))
+    # As they will be read: JSON has no tuples, no keys but texts, and no numbers that are none.
+    written = json.dumps([inputs, results], default=jsonable)
+    inputs, results = json.loads(written, parse_constant=lambda name: None)
     record = {
         "stage": kind,
         "hash": hash_of([inputs, results]),

@@ -74,7 +74,7 @@ def holding(path: Path, shared: bool = False, patience: float | None = None) -> 
 def is_held(path: Path) -> bool:
     """Whether a process holds the lock now, alone."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:
