@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 # By reading the licence files of packages whose metadata are silent, or do not speak of what the wheels bundle.
 READ = {
     "namex": "Apache-2.0",
-    "pillow-heif": "BSD-3-Clause; its wheels as a whole GPL-2.0 (they bundle x265, and libheif and libde265, LGPL-3.0)",
+    "pi-heif": "BSD-3-Clause; its wheels bundle libheif and libde265 (LGPL-3.0)",
 }
 HEAD = """# Licences of the dependencies
 

@@ -276,12 +276,12 @@ def test_without_its_wheel_heic_says_what_to_install(monkeypatch: pytest.MonkeyP
     real = builtins.__import__
 
     def missing(name: str, *rest: Any, **named: Any) -> Any:
-        if name == "pillow_heif":
+        if name == "pi_heif":
             raise ImportError(name)
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(UnusablePicture, match="pip install pillow-heif"):
+    with pytest.raises(UnusablePicture, match="pip install pi-heif"):
         read_picture(b"\0\0\0\x18ftypheic" + bytes(100))
 
 

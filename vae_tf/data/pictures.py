@@ -210,10 +210,10 @@ def open_heif(source: Path | bytes) -> Any:
     from PIL import Image
 
     try:
-        import pillow_heif
+        import pi_heif
     except ImportError:
-        raise UnusablePicture("HEIC, which can be read after: pip install pillow-heif") from None
-    pillow_heif.register_heif_opener()
+        raise UnusablePicture("HEIC, which can be read after: pip install pi-heif") from None
+    pi_heif.register_heif_opener()
     return Image.open(stream_of(source), formats=("HEIF",))
 
 

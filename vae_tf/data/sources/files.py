@@ -188,7 +188,7 @@ class PictureFiles(abc.ABC):
     def _how_read(self) -> str:
         """What changes the pictures though the files stay the same, for the fingerprint."""
         heif = any(suffix(path) in HEIF_SUFFIXES for path in self._paths)
-        readable = heif and importlib.util.find_spec("pillow_heif") is not None
+        readable = heif and importlib.util.find_spec("pi_heif") is not None
         return ("frames" if self._frames == "all" else "") + ("heif" if readable else "")
 
 
