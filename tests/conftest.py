@@ -1,8 +1,12 @@
 """What all tests share: quiet TensorFlow, two threads, runs and caches in a temporary folder."""
 
 import os
+import signal
 from pathlib import Path
 
+# Shells start what runs in the background without Ctrl-C, and commands keep to that: some tests ask what it does.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 

@@ -145,11 +145,14 @@ def test_wrong_folder_is_told_before_tensorflow_is_loaded():
 
 
 def test_help_is_quick():
-    def once():
+    def seconds(*command):
         began = os.times()
-        subprocess.run([sys.executable, "cli.py", "--help"], cwd=ROOT, capture_output=True, check=True)
+        subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, check=True)
         ended = os.times()
         return ended.children_user + ended.children_system - began.children_user - began.children_system
 
-    # Seconds of processor: it only computes, and beside other tests the clock would measure those. 0.15 s alone.
-    assert min(once() for _ in range(5)) < 0.3
+    # Of processor: it only computes, and beside other tests the clock would measure those. What Typer itself takes says
+    # how fast the machine is: 0.15 to 0.25 s in all where nothing else runs.
+    takes = min(seconds("cli.py", "--help") for _ in range(5))
+    typer_takes = min(seconds("-c", "import typer.rich_utils, rich.markdown") for _ in range(5))
+    assert takes < 2 * typer_takes

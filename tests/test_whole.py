@@ -12,6 +12,7 @@ import pytest
 
 from tests.reliability.intact import leftovers
 from vae_tf import artifacts, locks, whole
+from vae_tf.errors import UserError
 
 # Forks for each write of `work`, and kills the fork just before it; prints the fork's end.
 PROGRAM = """
@@ -21,6 +22,7 @@ import numpy as np
 from tests.reliability.blows import strike
 from vae_tf import artifacts, whole
 from vae_tf.artifacts import Run, new_run
+from vae_tf.errors import UserError
 
 def work(root):
 {work}
@@ -303,6 +305,6 @@ def test_where_a_file_system_knows_no_locks_nothing_is_swept(
 
 def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / locks.LOCK).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic"), locks.working_in(tmp_path):
+    with pytest.raises(UserError, match="is no file but a link"), locks.working_in(tmp_path):
         pass
     assert not (tmp_path / "elsewhere").exists()

@@ -85,7 +85,7 @@ def check_link(link: Path, root: Path) -> None:
 
 
 def check_run(path: Path, record: Any) -> None:
-    """Raises: UserError: No such document as run.json is."""
+    """Raises: UserError: No record of a run."""
     check_types(path, record, RUN)
     check_time(path, record, "created")
     if not all(isinstance(version, str) for version in record.get("versions", {}).values()):
@@ -93,7 +93,7 @@ def check_run(path: Path, record: Any) -> None:
 
 
 def check_stage(path: Path, record: Any, digest: Any) -> None:
-    """Looks at stage.json.
+    """Looks at the record of a stage.
 
     Args:
         path: Where it is.
@@ -101,7 +101,7 @@ def check_stage(path: Path, record: Any, digest: Any) -> None:
         digest: The hash of a document, as `artifacts.hash_of` makes it.
 
     Raises:
-        UserError: No such document as stage.json is, or another hash than that of what it holds.
+        UserError: No record of a stage, or another hash than that of what it holds.
     """
     check_types(path, record, STAGE)
     missing = STAGE.keys() - record.keys()
