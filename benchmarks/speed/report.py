@@ -54,6 +54,8 @@ def speeds(name: str) -> str | None:
             for contestant, found in contestants.items()
         }
         flops = next((found["flops"] for found in contestants.values() if "flops" in found), None)
+        if document["peak"] is None:
+            flops = None
         rows = []
         for contestant, median in medians.items():
             cells = [f"{median[t]:,.0f} ({median[t] / medians['vae_tf'][t]:.2f})" for t in TASKS]
@@ -63,15 +65,22 @@ def speeds(name: str) -> str | None:
                 rows[-1].append(f"{share:.0%}")
         header = [workload, *TASKS.values(), *(["of the peak"] if flops is not None else [])]
         pieces.append(table(header, rows))
-    half, single = (document["peak"][name] / 1e12 for name in ("bfloat16", "float32"))
     pieces.append(
-        "Pictures per second, median; in brackets the ratio to vae_tf. The peak is a product of matrices: "
-        f"{half:.2f} TFLOP/s in bfloat16, {single:.2f} in float32; its share is that of the training step, in "
-        "bfloat16's terms for all."
+        "Pictures per second, median; in brackets the ratio to vae_tf." + said_of_peak(document["peak"])
     )
     if name == "beside":
         pieces.append("![Pictures per second of training](images/performance-speeds.svg)")
     return "\n\n".join(pieces)
+
+
+def said_of_peak(peak: dict[str, float] | None) -> str:
+    if peak is None:
+        return ""
+    half, single = (peak[name] / 1e12 for name in ("bfloat16", "float32"))
+    return (
+        f" The peak is a product of matrices: {half:.2f} TFLOP/s in bfloat16, {single:.2f} in float32; its share is "
+        "that of the training step, in bfloat16's terms for all."
+    )
 
 
 def quality() -> str | None:
@@ -140,14 +149,12 @@ def pipeline() -> str | None:
         return None
     cost, training, embedding = document["cost"], document["training"], document["embedding"]
     one, every = document["decoding"].values()
-    extra = cost["cache"] / cost["resident"] - 1
     above = (training["highest"] - training["before"]) / 1e9
     return "\n".join(
         [
             f"- Decoding 3,000 JPEG files of 256×256 into a cache of 64×64: {one:,.0f} pictures/s by one thread, "
             f"{every:,.0f} by one for each core ({every / one:.2f} times).",
-            f"- 64 steps of 128 pictures of 64×64 out of 200,000: {cost['cache']:.2f} s from the cache, "
-            f"{cost['resident']:.2f} s from one batch that lies in memory: {extra:+.1%}.",
+            *(said_of_cost(cost) if cost else ()),
             f"- Anonymous memory while 200,000 pictures of 64×64 ({training['pictures'] / 1e9:.1f} GB) train: "
             f"{above:.2f} GB above that of the same model after a few pictures.",
             "- Anonymous memory after embedding "
@@ -155,6 +162,14 @@ def pipeline() -> str | None:
             + ".",
         ]
     )
+
+
+def said_of_cost(cost: dict[str, float]) -> list[str]:
+    extra = cost["cache"] / cost["resident"] - 1
+    return [
+        f"- 64 steps of 128 pictures of 64×64 out of 200,000: {cost['cache']:.2f} s from the cache, "
+        f"{cost['resident']:.2f} s from one batch that lies in memory: {extra:+.1%}."
+    ]
 
 
 @contextlib.contextmanager
