@@ -161,6 +161,7 @@ def test_entropy_of_independent_words_is_reached():
     assert -0.02 < (cost - entropy) / lengths.mean() < 0.05
 
 
+@pytest.mark.slow
 def test_exact_repetition(tmp_path):
     weights = []
     for _ in range(2):

@@ -195,7 +195,7 @@ def test_a_full_disk_leaves_no_half_stage(tmp_path: Path) -> None:
     assert [path.name for path in run.folder.iterdir()] == ["run.json"]
 
 
-@pytest.mark.parametrize("kinds", [1, 2])
+@pytest.mark.parametrize("kinds", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_twenty_processes_that_compute_the_same_stage_agree_on_one(tmp_path: Path, kinds: int) -> None:
     """Of one kind of inputs, and of two that contend for the plain name; five times over."""
     run = artifacts.new_run("faces", {}, tmp_path)

@@ -1,10 +1,13 @@
 """The stage `probe` on a trained run, and what its page says."""
 
+import pytest
+
 import cli
 from pipelines.probe_record import answer
 from vae_tf import artifacts
 
 
+@pytest.mark.slow
 def test_probe_of_a_run_with_finetuning(in_runs, capsys):
     assert cli.main(["probe", "--labels", "1,all", "--draws", "2", "--finetune"]) == 0
     said = capsys.readouterr().out

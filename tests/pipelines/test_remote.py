@@ -34,6 +34,7 @@ def places(s3, monkeypatch, tmp_path):
     return s3, tmp_path / "machine"
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_another_machine_left_it(places, capsys):
     bucket, machine = places
     store = Store(f"{bucket}/runs")
