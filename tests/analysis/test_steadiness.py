@@ -37,6 +37,7 @@ def test_shared_neighbors_are_counted_as_sets() -> None:
     assert shared_neighbors(one, 3 * one[:, ::-1] + 7, 5) == 1.0
 
 
+@pytest.mark.slow
 def test_every_size_up_to_a_third_is_mapped_and_chance_is_that_of_unrelated_maps() -> None:
     latents = np.random.default_rng(2).normal(size=(60, 4)) * [4, 1, 1, 1]
     chosen, found = variants(latents, seed=0)

@@ -12,6 +12,7 @@ from tests.reports.hostile import ATTACKS, look, problems, write_pages
 STUB = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_hostile_texts_stay_texts_on_every_page(
     visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
