@@ -20,7 +20,9 @@ def violations(tab: Any) -> list[str]:
     return [f"{rule['id']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]
 
 
-@pytest.mark.parametrize("visit", [(390, "dark"), (1440, "light")], indirect=True, ids=str)
+@pytest.mark.parametrize(
+    "visit", [(390, "dark"), pytest.param((1440, "light"), marks=pytest.mark.slow)], indirect=True, ids=str
+)
 @pytest.mark.parametrize("file", FILES)
 def test_no_page_breaks_a_rule(visit: Visit, report: Path, file: str) -> None:
     tab = visit.open(report / file)
