@@ -10,7 +10,7 @@ from pipelines.classes import in_words_of
 from pipelines.embed import embed
 from pipelines.maps import described_maps, map_tasks, write_maps
 from pipelines.run_data import Subject, load_examples_of, load_model
-from pipelines.side_by_side import Task, results_of, task
+from pipelines.side_by_side import Task, results_of
 from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
 from vae_tf.data.dataset import Index
 from vae_tf.pixels import to_uint8
@@ -55,16 +55,18 @@ def write_clusters(subject: Subject, embedded: Stage, options: ClusterOptions, s
 
 def cluster_tasks(latents: NDArray[np.float32], index: Index, seed: int) -> dict[str, Task]:
     """k-means with k by BIC, which the page shows; beside it a Gaussian mixture, and as many clusters as classes."""
+    from joblib import delayed
+
     from vae_tf.analysis import clustering
     from vae_tf.analysis.stability import stability_of_k
 
     tasks = {
-        "mixture": task(clustering.cluster_by_gaussian_mixture, latents, seed),
-        "stability": task(stability_of_k, latents, groups_of(index), seed),
-        "k-means": task(clustering.cluster_by_k_means, latents, seed),
+        "mixture": delayed(clustering.cluster_by_gaussian_mixture)(latents, seed),
+        "stability": delayed(stability_of_k)(latents, groups_of(index), seed),
+        "k-means": delayed(clustering.cluster_by_k_means)(latents, seed),
     }
     if 2 <= len(index.class_names) <= len(latents):
-        tasks["as many as classes"] = task(clustering.k_means, latents, len(index.class_names), seed)
+        tasks["as many as classes"] = delayed(clustering.k_means)(latents, len(index.class_names), seed)
     return tasks
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.run_data import Examples, Subject, load_model
-from pipelines.side_by_side import Task, task
+from pipelines.side_by_side import Task
 from vae_tf import random
 from vae_tf.artifacts import save_arrays, write_json
 from vae_tf.data.dataset import Pictures
@@ -25,18 +25,21 @@ _BATCH = 512
 
 def map_tasks(latents: NDArray[np.float32], options: "ClusterOptions") -> dict[str, Task]:
     """Maps, neighbours, and the maps at other settings, the longest first."""
+    from joblib import delayed
+
     from vae_tf.analysis.neighbors import nearest_neighbors
     from vae_tf.analysis.projection import project
     from vae_tf.analysis.steadiness import variants
 
     def drawn(method: str) -> Task:
         sizes = {"perplexity": options.perplexity, "num_neighbors": options.num_neighbors}
-        return task(project, latents, method, options.seed, **sizes)
+        made: Task = delayed(project)(latents, method, options.seed, **sizes)
+        return made
 
     return {
         "tsne": drawn("tsne"),
-        "neighbors": task(nearest_neighbors, latents, NUM_NEIGHBORS),
-        "variants": task(variants, latents, options.seed),
+        "neighbors": delayed(nearest_neighbors)(latents, NUM_NEIGHBORS),
+        "variants": delayed(variants)(latents, options.seed),
         "umap": drawn("umap"),
         "pca": drawn("pca"),
     }

@@ -228,7 +228,7 @@ def load_pictures_of(subject: Subject) -> Pictures:
     facts, index, shape = artifacts.read_json(folder / "facts.json"), subject.index, subject.shape
     with strangers.read_from(folder / "facts.json"):
         fingerprint = strangers.checked_fingerprint(folder / "facts.json", facts["fingerprint"])
-        known = {
+        known: dict[str, Any] = {
             "skipped": TypeAdapter(list[tuple[str, str]]).validate_python(facts["skipped"]),
             "notes": TypeAdapter(list[str]).validate_python(facts["notes"]),
             "source_notes": TypeAdapter(list[str]).validate_python(facts["source_notes"]),

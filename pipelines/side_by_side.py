@@ -3,12 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+# As `joblib.delayed` makes them: a function that can be imported, and arguments that pickle.
 Task = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-
-
-def task(function: Callable[..., Any], *arguments: Any, **options: Any) -> Task:
-    """A call that is made later, perhaps elsewhere: of a function that can be imported, with arguments that pickle."""
-    return function, arguments, options
 
 
 def results_of(tasks: Mapping[str, Task], apart: bool) -> dict[str, Any]:
@@ -21,10 +17,9 @@ def results_of(tasks: Mapping[str, Task], apart: bool) -> dict[str, Any]:
     """
     if not apart:
         return {name: function(*given, **options) for name, (function, given, options) in tasks.items()}
-    from joblib import Parallel, delayed
+    from joblib import Parallel
 
     # Arrays go to the workers by value: maps of files, joblib's way for large ones, can be read only, which some of
     # scikit-learn's loops refuse.
-    pool = Parallel(n_jobs=-1, max_nbytes=None)
-    found = pool(delayed(function)(*given, **options) for function, given, options in tasks.values())
+    found = Parallel(n_jobs=-1, max_nbytes=None)(tasks.values())
     return dict(zip(tasks, found, strict=True))

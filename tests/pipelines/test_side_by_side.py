@@ -4,8 +4,9 @@ import operator
 
 import numpy as np
 import pytest
+from joblib import delayed
 
-from pipelines.side_by_side import results_of, task
+from pipelines.side_by_side import results_of
 from vae_tf.analysis.clustering import k_means
 from vae_tf.errors import UserError
 
@@ -15,9 +16,9 @@ POINTS = np.random.default_rng(0).normal(size=(60, 3)) + 9 * (np.arange(60)[:, N
 @pytest.mark.parametrize("apart", [False, True])
 def test_each_result_has_the_name_of_its_task(apart):
     tasks = {
-        "sum": task(operator.add, 2, 3),
-        "text": task(int, "ff", base=16),
-        "clusters": task(k_means, POINTS, 2),
+        "sum": delayed(operator.add)(2, 3),
+        "text": delayed(int)("ff", base=16),
+        "clusters": delayed(k_means)(POINTS, 2),
     }
     found = results_of(tasks, apart)
     assert list(found) == ["sum", "text", "clusters"]
@@ -29,4 +30,4 @@ def test_each_result_has_the_name_of_its_task(apart):
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_mistake_is_told_as_it_was(apart):
     with pytest.raises(UserError, match=r"k-means with 61 clusters needs 1 ≤ k ≤ N = 60\."):
-        results_of({"wrong": task(k_means, POINTS, 61), "right": task(k_means, POINTS, 2)}, apart)
+        results_of({"wrong": delayed(k_means)(POINTS, 61), "right": delayed(k_means)(POINTS, 2)}, apart)

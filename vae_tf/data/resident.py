@@ -13,7 +13,7 @@ LARGEST = 2**30
 def fits(images: NDArray[Any], num_replicas: int, device: str) -> bool:
     """Whether stored pictures should stay on the device: on one GPU that can hold them.
 
-    Several would need a copy each. On a CPU the cache's pages are as near as a tensor (within 5 % of a step).
+    Several would need a copy each. On a CPU the cache's pages are memory already.
     """
     return device == "gpu" and num_replicas == 1 and images.nbytes <= LARGEST
 
