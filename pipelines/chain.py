@@ -137,20 +137,22 @@ def show_quality(subject: Any) -> None:
     from pipelines.evaluate import evaluate, verdict
     from pipelines.text_scores import text_verdict
 
-    scores = evaluate(subject).record["results"]["scores"]
-    if subject.is_text:
-        say(f"  {text_verdict(scores)}")
-        return
-    shown = "test" if "test" in scores else "validation"
-    for part, words in ((shown, "unseen" if shown == "test" else shown), ("train", "trained on")):
-        if part in scores:
-            vae, pca = scores[part]["vae"], scores[part]["pca"]
-            say(
-                f"  {words}: MSE {vae['mse']['value']:.5f}, SSIM {vae['ssim']['value']:.3f}"
-                f"   PCA: MSE {pca['mse']['value']:.5f}, SSIM {pca['ssim']['value']:.3f}"
-                + ("" if scores[part]["elbo"] is None else f"   ELBO {scores[part]['elbo']:,.1f} nats")
-            )
-    say(f"  {verdict(scores)}")
+    stage = evaluate(subject)
+    with stage.reading():
+        scores = stage.record["results"]["scores"]
+        if subject.is_text:
+            say(f"  {text_verdict(scores)}")
+            return
+        shown = "test" if "test" in scores else "validation"
+        for part, words in ((shown, "unseen" if shown == "test" else shown), ("train", "trained on")):
+            if part in scores:
+                vae, pca = scores[part]["vae"], scores[part]["pca"]
+                say(
+                    f"  {words}: MSE {vae['mse']['value']:.5f}, SSIM {vae['ssim']['value']:.3f}"
+                    f"   PCA: MSE {pca['mse']['value']:.5f}, SSIM {pca['ssim']['value']:.3f}"
+                    + ("" if scores[part]["elbo"] is None else f"   ELBO {scores[part]['elbo']:,.1f} nats")
+                )
+        say(f"  {verdict(scores)}")
 
 
 def show_page(subject: Any, page: str, single_file: bool = False) -> None:
@@ -187,14 +189,15 @@ def embed(text: str | None, other: Any = None) -> None:
 
     subject = own_pictures(run) if other is None else list_source(run, other.data)
     stage = work(subject)
-    results = stage.record["results"]
-    told(
-        stage,
-        f"{results['num_pictures']:,} {subject.noun}s as {results['latent']} numbers each, "
-        f"{results['num_active']} of them in use",
-        began,
-    )
-    say(f"  files: {stage.folder / 'latents.npz'} and latents.csv")
+    with stage.reading():
+        results = stage.record["results"]
+        told(
+            stage,
+            f"{results['num_pictures']:,} {subject.noun}s as {results['latent']} numbers each, "
+            f"{results['num_active']} of them in use",
+            began,
+        )
+        say(f"  files: {stage.folder / 'latents.npz'} and latents.csv")
     if not subject.is_own:
         show_quality(subject)
     show_page(subject, "latents.html")
@@ -256,13 +259,15 @@ def cluster_report(
 
     subject = subject_of(run, source)
     stage = cluster(subject, ClusterOptions(perplexity, neighbors, seed))
-    told(stage, "maps and clusters", began)
-    say(f"  {stage.record['results']['headline']}")
+    with stage.reading():
+        told(stage, "maps and clusters", began)
+        say(f"  {stage.record['results']['headline']}")
     if subject.index.class_names:
         began = time.time()
         stage = compare_classes(subject, permutations, seed)
-        told(stage, "tests of the classes", began)
-        say(f"  {stage.record['results']['headline'] or stage.record['results']['reason']}")
+        with stage.reading():
+            told(stage, "tests of the classes", began)
+            say(f"  {stage.record['results']['headline'] or stage.record['results']['reason']}")
     else:
         say(
             f"  no classes to compare: {'no second column' if subject.is_text else 'no subfolders, so no labels'}"
@@ -283,12 +288,14 @@ def interpolation_grid(
 
     subject = subject_of(run, source)
     stage = interpolate(subject, InterpolationOptions(tuple(start), tuple(to), steps, pairs, seed))
-    results = stage.record["results"]
-    told(
-        stage,
-        f"{plural(results['num_pairs'], 'path')} between {subject.noun}s, {results['num_class_paths']} between classes",
-        began,
-    )
+    with stage.reading():
+        results = stage.record["results"]
+        told(
+            stage,
+            f"{plural(results['num_pairs'], 'path')} between {subject.noun}s, "
+            f"{results['num_class_paths']} between classes",
+            began,
+        )
     say(f"  files: {stage.folder}/{'paths.json' if subject.is_text else '*.png'}")
     show_page(subject, "interpolation.html")
     next_step(
@@ -310,8 +317,9 @@ def traverse(
 
     subject = subject_of(run, source)
     stage = work(subject, TraversalOptions(steps, reach, permutations, seed))
-    told(stage, f"walks along {plural(stage.record['results']['num_shown'], 'latent dimension')}", began)
-    say(f"  {answer_of(artifacts.read_json(stage.folder / 'scores.json'))}")
+    with stage.reading():
+        told(stage, f"walks along {plural(stage.record['results']['num_shown'], 'latent dimension')}", began)
+        say(f"  {answer_of(artifacts.read_json(stage.folder / 'scores.json'))}")
     show_page(subject, "traversals.html")
     next_step(f"python cli.py export{about(own_pictures(run))}")
 
@@ -323,11 +331,12 @@ def explore(text: str | None, source: str | None) -> None:
 
     subject = subject_of(run, source)
     stage = work(subject)
-    results = stage.record["results"]
-    told(stage, f"{results['num_weights']:,} weights written down for the page", began)
+    with stage.reading():
+        results = stage.record["results"]
+        told(stage, f"{results['num_weights']:,} weights written down for the page", began)
     show_page(subject, "explore.html")
     if results.get("why_served"):
-        warn(results["why_served"])
+        warn(str(results["why_served"]))
         next_step(f"python cli.py serve {run.name}   (the page asks the server to draw)")
 
 
@@ -341,14 +350,16 @@ def evaluate(text: str | None, source: str | None, samples: int, pictures: int, 
 
     subject = subject_of(run, source)
     stage = evaluate_fully(subject, EvaluationOptions(samples, pictures, seed))
-    told(stage, "bounds, latents, samples and factors", began)
-    scores = artifacts.read_json(stage.folder / "scores.json")
-    for sentence in [answer(scores), *sentences(scores)]:
-        say(f"  {said_of(sentence, subject.noun)}")
+    with stage.reading():
+        told(stage, "bounds, latents, samples and factors", began)
+        scores = artifacts.read_json(stage.folder / "scores.json")
+        for sentence in [answer(scores), *sentences(scores)]:
+            say(f"  {said_of(sentence, subject.noun)}")
     if (features := describe_features(subject, seed)) is not None:
         from pipelines.features_record import answer_of
 
-        say(f"  {answer_of(features)}")
+        with features.reading():
+            say(f"  {answer_of(features)}")
         show_page(subject, "features.html")
     show_page(subject, "evaluation.html")
 
@@ -364,8 +375,9 @@ def probe(text: str | None, labels: str, finetune: bool, draws: int, seed: int) 
 
     subject = own_pictures(run)
     stage = probe_features(subject, ProbeOptions(numbers, finetune, draws, seed))
-    told(stage, "classifiers on latents, PCA and pixels", began)
-    say(f"  {answer(artifacts.read_json(stage.folder / 'scores.json'))}")
+    with stage.reading():
+        told(stage, "classifiers on latents, PCA and pixels", began)
+        say(f"  {answer(artifacts.read_json(stage.folder / 'scores.json'))}")
     show_page(subject, "probe.html")
 
 
@@ -377,10 +389,11 @@ def predict(text: str | None, source: str | None, seed: int) -> None:
 
     subject = subject_of(run, source)
     stage = work(subject, seed)
-    scores = artifacts.read_json(stage.folder / "scores.json")
-    told(stage, f"classes of {scores['num_pictures']:,} pictures", began)
-    for sentence in [answer(scores), *calibration_sentences(scores)]:
-        say(f"  {sentence}")
+    with stage.reading():
+        scores = artifacts.read_json(stage.folder / "scores.json")
+        told(stage, f"classes of {scores['num_pictures']:,} pictures", began)
+        for sentence in [answer(scores), *calibration_sentences(scores)]:
+            say(f"  {sentence}")
     say(f"  files: {stage.folder / 'predictions.csv'} and predictions.npz")
     show_page(subject, "predictions.html")
 
@@ -395,12 +408,13 @@ def anomalies(
 
     subject = subject_of(run, source)
     stage = find_anomalies(subject, AnomalyOptions(tuple(normal), alpha, score, samples, seed))
-    scores = artifacts.read_json(stage.folder / "scores.json")
-    told(stage, f"scores of {plural(scores['num']['tested'], 'picture')}", began)
-    for sentence in [answer(scores), *(f"{name}: {said}" for name, said in fact_sentences(scores))]:
-        say(f"  {sentence}")
-    for note in scores["notes"]:
-        warn(note)
+    with stage.reading():
+        scores = artifacts.read_json(stage.folder / "scores.json")
+        told(stage, f"scores of {plural(scores['num']['tested'], 'picture')}", began)
+        for sentence in [answer(scores), *(f"{name}: {said}" for name, said in fact_sentences(scores))]:
+            say(f"  {sentence}")
+        for note in scores["notes"]:
+            warn(note)
     say(f"  files: {stage.folder / 'scores.csv'} and anomalies.npz")
     show_page(subject, "anomalies.html")
 
@@ -416,12 +430,13 @@ def export(
 
     subject = own_pictures(run)
     stage = work(subject)
-    results = stage.record["results"]
-    told(stage, f"SavedModel in {stage.folder / '1'}", began)
-    say(
-        f"  loaded in a fresh process without this project or Keras, on {results['checked_on']} "
-        f"({results['files']}): largest difference {results['largest_difference']:.1e}"
-    )
+    with stage.reading():
+        results = stage.record["results"]
+        told(stage, f"SavedModel in {stage.folder / '1'}", began)
+        say(
+            f"  loaded in a fresh process without this project or Keras, on {results['checked_on']} "
+            f"({results['files']}): largest difference {results['largest_difference']:.1e}"
+        )
     served, name = stage.folder.resolve(), name or model_name(run)
     if directory is not None:
         placed = place(stage, run, directory, name, version)
@@ -461,27 +476,28 @@ def export_as(text: str | None, form: str, weights: str, directory: str | None, 
 
     subject = own_pictures(run)
     stage = export_as(subject, form, weights)
-    results = stage.record["results"]
-    told(stage, f"{title} with {weights} weights in {stage.folder / MODEL}", began)
-    tolerance = results["tolerance"]
-    say(
-        f"  asked by {results['engine']} in a fresh process without TensorFlow, on {results['checked_on']}: largest "
-        f"difference {results['largest_difference']:.1e} of its scale (tolerance {tolerance['largest']:g}), "
-        f"mean {results['mean_difference']:.1e} (tolerance {tolerance['mean']:g})"
-    )
-    for name, reason in results["left_out"].items():
-        warn(f"{name} was left out of the {title} files: {reason}.")
-    if results["squared_errors"]:
-        ours, theirs = results["squared_errors"]
-        say(f"  MSE of reconstructions {ours:.5f} → {theirs:.5f} ({theirs / ours - 1:+.2%})")
-    say(
-        f"  {bytes_in_words(results['num_bytes'])} (SavedModel {bytes_in_words(results['saved_model_bytes'])}); "
-        f"{subject.noun}s/s rebuilt on one thread: "
-        + "; ".join(
-            f"{size} at a time {one['format']:,.0f} (SavedModel {one['saved_model']:,.0f})"
-            for size, one in results["speeds"].items()
+    with stage.reading():
+        results = stage.record["results"]
+        told(stage, f"{title} with {weights} weights in {stage.folder / MODEL}", began)
+        tolerance = results["tolerance"]
+        say(
+            f"  asked by {results['engine']} in a fresh process without TensorFlow, on {results['checked_on']}: "
+            f"largest difference {results['largest_difference']:.1e} of its scale "
+            f"(tolerance {tolerance['largest']:g}), mean {results['mean_difference']:.1e} (tolerance {tolerance['mean']:g})"
         )
-    )
+        for one, reason in results["left_out"].items():
+            warn(f"{one} was left out of the {title} files: {reason}.")
+        if results["squared_errors"]:
+            ours, theirs = results["squared_errors"]
+            say(f"  MSE of reconstructions {ours:.5f} → {theirs:.5f} ({theirs / ours - 1:+.2%})")
+        say(
+            f"  {bytes_in_words(results['num_bytes'])} (SavedModel {bytes_in_words(results['saved_model_bytes'])}); "
+            f"{subject.noun}s/s rebuilt on one thread: "
+            + "; ".join(
+                f"{size} at a time {one['format']:,.0f} (SavedModel {one['saved_model']:,.0f})"
+                for size, one in results["speeds"].items()
+            )
+        )
     if directory is not None:
         say(f"  placed as {place(stage, run, directory, name)}")
     show_page(subject, "export.html")

@@ -15,7 +15,7 @@ from pipelines.console import console, say
 from pipelines.evaluate import evaluate
 from pipelines.overview_record import read_lines
 from pipelines.run_data import config_of, load_pictures_of, own_pictures
-from vae_tf import artifacts
+from vae_tf import artifacts, strangers
 from vae_tf.artifacts import Run
 from vae_tf.errors import UserError
 from vae_tf.locks import working_in
@@ -36,11 +36,12 @@ def compare(names: list[str]) -> Path:
     runs = list({run.folder.resolve(): run for run in map(artifacts.find_run, names)}.values())
     of_kind = kind_of(runs)
     rows = [row_of(run) for run in runs]
-    print_table(of_kind.COLUMNS, of_kind.cells(rows, epochs_of))
-    say(f"  {of_kind.answer(rows)}", style="bold")
-    for sentence in of_kind.cautions(rows):
-        say(f"  {sentence}")
-    return write_page(rows, of_kind)
+    with strangers.read_from(artifacts.runs_root()):
+        print_table(of_kind.COLUMNS, of_kind.cells(rows, epochs_of))
+        say(f"  {of_kind.answer(rows)}", style="bold")
+        for sentence in of_kind.cautions(rows):
+            say(f"  {sentence}")
+        return write_page(rows, of_kind)
 
 
 def kind_of(runs: list[Run]) -> Any:
@@ -62,20 +63,22 @@ def kind_of(runs: list[Run]) -> Any:
 def row_of(run: Run) -> Row:
     subject = own_pictures(run)
     stage = evaluate(subject)
-    scores, arrays = (
-        stage.record["results"]["scores"],
-        artifacts.load_arrays(stage.folder / EACH[subject.is_text]),
-    )
-    part = next(part for part in ("test", "validation", "train") if part in scores)
-    return Row(
-        run,
-        part,
-        scores[part],
-        text_comparison.unit_of(run) if subject.is_text else unit_of(run),
-        newest_headline(subject),
-        {name: arrays[f"{part}_each_{name}"] for name in ("mse", "elbo") if f"{part}_each_{name}" in arrays},
-        subject.index.groups[arrays[f"{part}_scored"]],
-    )
+    with stage.reading():
+        scores, arrays = (
+            stage.record["results"]["scores"],
+            artifacts.load_arrays(stage.folder / EACH[subject.is_text]),
+        )
+        part = next(part for part in ("test", "validation", "train") if part in scores)
+        each = {name: f"{part}_each_{name}" for name in ("mse", "elbo") if f"{part}_each_{name}" in arrays}
+        return Row(
+            run,
+            part,
+            scores[part],
+            text_comparison.unit_of(run) if subject.is_text else unit_of(run),
+            newest_headline(subject),
+            {name: arrays[stored] for name, stored in each.items()},
+            subject.index.groups[arrays[f"{part}_scored"]],
+        )
 
 
 def unit_of(run: Run) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.evaluate import choose
 from pipelines.run_data import (
     Examples,
@@ -18,7 +18,7 @@ from pipelines.run_data import (
     own_pictures,
 )
 from reports.words import said_of
-from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
+from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.sentences import Sentences
 from vae_tf.data.splits import PARTS
@@ -55,7 +55,7 @@ def write_evaluation(
     subject: Subject, embedded: Stage, options: EvaluationOptions, stage: StageWriter
 ) -> None:
     pictures, model = load_examples_of(subject), load_model(subject.run)
-    latents = load_arrays(embedded.folder / "latents.npz")
+    latents = latents_of(embedded)
     scores: dict[str, Any] = {"no_elbo": model.no_elbo, "options": dataclasses.asdict(options)}
     if model.has_elbo:
         scores["unit"] = model.likelihood.unit

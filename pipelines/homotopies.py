@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.embed import latents_of
 from pipelines.interpolation import InterpolationOptions, chosen_pairs, class_ends
 from pipelines.run_data import Subject, load_model
 from pipelines.text_data import load_sentences_of
-from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
+from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
 from vae_tf.data.sentences import Sentences
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
@@ -24,7 +25,7 @@ def write_homotopies(
 ) -> None:
     """Decodes paths between sentences, typed ones too, and between the means of classes."""
     sentences, model = load_sentences_of(subject), load_model(subject.run)
-    means = load_arrays(embedded.folder / "latents.npz")["mean"]
+    means = latents_of(embedded)["mean"]
     if len(means) < 2:
         raise UserError("There is one sentence only.", "A path needs two: name another source.")
     pairs = named_ends(model, sentences, means, options) or [

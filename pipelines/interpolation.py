@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.run_data import Subject, load_model, load_pictures_of
-from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays, write_json
+from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
 from vae_tf.data.dataset import Index
 from vae_tf.errors import UserError
 from vae_tf.pixels import to_uint8
@@ -44,7 +44,7 @@ def interpolate(subject: Subject, options: InterpolationOptions) -> Stage:
 
 def write_paths(subject: Subject, embedded: Stage, options: InterpolationOptions, stage: StageWriter) -> None:
     index, model = load_pictures_of(subject).index, load_model(subject.run)
-    means = load_arrays(embedded.folder / "latents.npz")["mean"]
+    means = latents_of(embedded)["mean"]
     if len(index.paths) < 2:
         raise UserError("There is one picture only.", "A path needs two: name another source.")
     pairs = named_pairs(index, options) or chosen_pairs(index, means, options)

@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.checkpoint_uploads import CheckpointUploads
 from pipelines.console import TrainingDisplay, decoding, next_step, say, seconds, warn
 from pipelines.describe import describe_data, inspect_pictures
+from pipelines.machine import machine_of
 from pipelines.run_data import (
     Examples,
     config_of,
@@ -309,10 +310,10 @@ def resume(text: str, tensorboard: bool = False, distribution: Any = None) -> Ru
         check_unfinished(run)
         pictures = load_examples_of(own_pictures(run))
         run.take_checkpoints()
-        if (parent := run.record["parent"]) is not None and not run.partial_train.exists():
-            inherit(run, artifacts.find_run(parent[:5]))
+        if run.parent and not run.partial_train.exists():
+            inherit(run, artifacts.find_run(run.parent[:5]))
         say(f"run {run.name} goes on", style="bold")
-        model = build_model(config_of(run), run.record["machine"])
+        model = build_model(config_of(run), machine_of(run))
     return work(run, model, pictures, tensorboard, distribution)
 
 
@@ -357,7 +358,7 @@ def resolve_extension(
     parent: Run, pictures: Examples, epochs: int, distribution: Any
 ) -> tuple[Config, dict[str, Any]]:
     """As `resolve`, of the parent's configuration for `epochs` more, in the parent's precision."""
-    config, before = config_of(parent), parent.record["machine"]
+    config, before = config_of(parent), machine_of(parent)
     training = config.training.model_copy(update={"epochs": epochs})
     longer = config.model_copy(update={"training": training})
     resolved, machine = resolve(longer, pictures, distribution, before["plan"]["epochs"])
@@ -455,7 +456,7 @@ def work_alone(run: Run, model: Any, pictures: Examples, tensorboard: bool, dist
     from vae_tf.training import loop, precision
     from vae_tf.training.estimate import Stopwatch
 
-    config, machine = config_of(run), run.record["machine"]
+    config, machine = config_of(run), machine_of(run)
     plan = plan_of(machine)
     if distribution.is_chief and distribution.num_workers > 1:
         # The others may fetch the run from a store.
@@ -550,7 +551,7 @@ def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any
     inputs = {
         "config": run.record["config"],
         "fingerprint": pictures.fingerprint,
-        "parent": run.record["parent"],
+        "parent": run.parent or None,
     }
     best_value = facts["best_value"] if facts["best_value"] < float("inf") else None
     results = {

@@ -163,6 +163,10 @@ class Stage:
     def hash(self) -> str:
         return str(self.record["hash"])
 
+    def reading(self) -> contextlib.AbstractContextManager[None]:
+        """Around what reads its files and results: what does not fit is told as damage of this stage."""
+        return strangers.read_from(self.place)
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -189,6 +193,11 @@ class Run:
             )
         strangers.check_run(path, record)
         return record
+
+    @property
+    def parent(self) -> str:
+        """The name of the run that it goes on from; empty where there is none."""
+        return str(self.record.get("parent") or "")
 
     @property
     def exists(self) -> bool:
