@@ -483,7 +483,8 @@ def export_as(text: str | None, form: str, weights: str, directory: str | None, 
         say(
             f"  asked by {results['engine']} in a fresh process without TensorFlow, on {results['checked_on']}: "
             f"largest difference {results['largest_difference']:.1e} of its scale "
-            f"(tolerance {tolerance['largest']:g}), mean {results['mean_difference']:.1e} (tolerance {tolerance['mean']:g})"
+            f"(tolerance {tolerance['largest']:g}), mean {results['mean_difference']:.1e} "
+            f"(tolerance {tolerance['mean']:g})"
         )
         for one, reason in results["left_out"].items():
             warn(f"{one} was left out of the {title} files: {reason}.")
