@@ -86,19 +86,19 @@ class Audited:
 def make_run(folder):
     """A run with an export and pages, beside which lies what nobody may read."""
     from vae_tf import recipes
+    from vae_tf.artifacts import new_run
     from vae_tf.serving.decoding import Decoding
     from vae_tf.serving.export import write_saved_model
     from vae_tf.serving.pictures import PictureExport
 
-    run = folder / "00001-faces-conv-z3"
-    for stage in ("train", "export"):
-        (run / stage).mkdir(parents=True)
-        record = {"stage": stage, "finished": 1.0, "inputs": {}, "hash": "x"}
-        (run / stage / "stage.json").write_text(json.dumps(record))
-    (run / "run.json").write_text(json.dumps({"schema_version": 1, "note": "SECRET-NOTE"}))
+    made = new_run("faces-conv-z3", {"config": {}, "parent": None, "note": "SECRET-NOTE"}, folder)
+    run = made.folder
     (run / "secret.txt").write_text("SECRET-NOTE")
+    with made.writing("train", {}):
+        pass
     model = recipes.build("conv", PICTURE, 3)
-    write_saved_model(PictureExport(model, "uint8", Decoding(PICTURE, "crop")), run / "export" / "1")
+    with made.writing("export", {}) as stage:
+        write_saved_model(PictureExport(model, "uint8", Decoding(PICTURE, "crop")), stage.folder / "1")
     (run / "report" / "assets").mkdir(parents=True)
     (run / "report" / "index.html").write_text("<h1>Faces</h1>")
     (run / "report" / "out").symlink_to(run)
