@@ -22,7 +22,8 @@ def test_hostile_texts_stay_texts_on_every_page(
     attacked = write_pages(tmp_path / "attacked", 0, PageForm())
     found = {}
     for (plain, names), (page, attacks) in zip(harmless.items(), attacked.items(), strict=True):
-        found[f"{page.parent.name}/{page.name}"] = problems(plain, page, [names, attacks], visit.tab)
+        seen = look(visit.tab, plain)
+        found[f"{page.parent.name}/{page.name}"] = problems(seen, page, [names, attacks], visit.tab)
     assert len(found) == 18 and not any(found.values()), found
 
 
@@ -35,7 +36,7 @@ def test_the_looks_would_see_an_attack(visit: Visit, tmp_path: Path) -> None:
         "<!doctype html><title>t</title><p>\u202ename0x</p><a href='javascript:1'>x</a>"
         "<script>window.attacked=1</script>"
     )
-    found = " ".join(problems(page, bad, [["name0x"], ["<b>name0x"]], visit.tab))
+    found = " ".join(problems(look(visit.tab, page), bad, [["name0x"], ["<b>name0x"]], visit.tab))
     for words in ("a script ran", "other elements", "not shown as it is", "0x202e", "javascript:1"):
         assert words in found, words
     assert look(visit.tab, page)[0] == ["HTML", "HEAD", "TITLE", "BODY", "P"]
