@@ -59,24 +59,34 @@ def model_of(runs: Path) -> Path:
     return next(runs.glob("00001-*")) / "train" / "vae.keras"
 
 
+def keys_of(document: Any) -> list[Any]:
+    if isinstance(document, dict):
+        return list(document)
+    return list(range(len(document))) if isinstance(document, list) else []
+
+
 def places(document: Any) -> Iterator[tuple[Any, Any]]:
     """Every (container, key) of a document."""
-    for key in (
-        list(document)
-        if isinstance(document, dict)
-        else range(len(document))
-        if isinstance(document, list)
-        else ()
-    ):
+    for key in keys_of(document):
         yield document, key
         yield from places(document[key])
+
+
+def place_in(document: Any, generator: random.Random) -> tuple[Any, Any]:
+    """A (container, key) of a document: any, or one on a walk from the top, where long lists hide nothing."""
+    if generator.random() < 0.5:
+        return generator.choice(list(places(document)))
+    while True:
+        container, key = generator.choice([(document, key) for key in keys_of(document)])
+        if not keys_of(container[key]) or generator.random() < 0.3:
+            return container, key
+        document = container[key]
 
 
 def mutated(document: Any, generator: random.Random) -> Any:
     """A copy in which one thing is another one, gone, doubled or deep."""
     copy = json.loads(json.dumps(document))
-    found = list(places(copy))
-    container, key = found[generator.randrange(len(found))]
+    container, key = place_in(copy, generator)
     action = generator.random()
     if action < 0.7:
         container[key] = generator.choice(VALUES)
