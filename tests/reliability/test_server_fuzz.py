@@ -57,7 +57,8 @@ class Audited:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.reliability.audited", str(log), "serve", *arguments,
              "--rest-port", "0", "--grpc-port", "0"],
-            cwd=ROOT, text=True, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            cwd=ROOT, text=True, errors="backslashreplace", env={**os.environ, **environment}, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.lines = []
         self.reader = threading.Thread(
@@ -75,6 +76,12 @@ class Audited:
     def opened(self):
         """Every path since it listens."""
         return [json.loads(line) for line in self.log.read_text().splitlines()[self.num_before :]]
+
+    @property
+    def steering(self):
+        """What it wrote of what could move a terminal's cursor."""
+        # Bytes that are no UTF-8 were replaced as they were read.
+        return [line for line in list(self.lines) if not line.rstrip("\n").isprintable() or "\\x" in line]
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
@@ -144,6 +151,10 @@ def test_nothing_that_strangers_send_fails_the_server(servers):
     seconds = time.monotonic() - began
     after = [server_attacks.resident(server.process.pid) for server in (faces, toy)]
     tell(outcomes, count, seconds, before, after)
+    for name, (server, _) in servers.items():
+        print(
+            f"  {name} wrote {len(server.lines):,} lines, {len(server.steering)} of them with strangers' bytes"
+        )
     for target in targets:
         well = server_attacks.http("GET", b"/ready")
         assert server_attacks.ask(target, "well", well) == "200"
@@ -154,6 +165,7 @@ def test_nothing_that_strangers_send_fails_the_server(servers):
         allowed = (str(folder), str(ROOT), sys.prefix, sys.base_prefix)
         strange = {tuple(each) for each in server.opened() if not each[1].startswith(allowed)}
         assert not strange - {("open", "/etc/mime.types"), ("open", "/etc/hosts")}, strange
+        assert not server.steering, server.steering[:5]
 
 
 def tell(outcomes, count, seconds, before, after):
