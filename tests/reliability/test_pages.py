@@ -56,7 +56,7 @@ def test_every_text_as_every_attack(kind: str, browser, tmp_path: Path, monkeypa
         wrong += found
     with capsys.disabled():
         print(f"\npages, {kind}: {dict(counted)}, {len(wrong)} problems")
-    assert not wrong, wrong[:20]
+    assert not wrong, (Counter(one.split(",")[0] for one in wrong), wrong[:20])
 
 
 @pytest.mark.timeout(3600)
