@@ -6,8 +6,11 @@ from typing import Any
 
 from pipelines.console import import_tensorflow_quietly, next_step, say, seconds, warn
 from reports.words import bytes_in_words, plural
-from vae_tf import artifacts
-from vae_tf.artifacts import Run, Stage
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.publishing import address_of, check_runs, publish
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import find_run, run_of_job
+from vae_tf.artifacts.stage import Stage
 from vae_tf.errors import UserError
 from vae_tf.places import is_remote
 
@@ -24,7 +27,7 @@ def train(
 ) -> Run | None:
     from pipelines.text_data import open_for
 
-    artifacts.check_runs()
+    check_runs()
     # A wrong folder, or a recipe for another kind, is told before TensorFlow's seconds of import.
     source = open_for(config)
     cluster = None if dry_run else place_among(workers)
@@ -79,7 +82,7 @@ def train_together(work: Any, cluster: Any, thumbnails: bool | None = None) -> R
     """Trains and reports; a job that was started again goes on with what it had begun."""
     from pipelines.workers import begin, follow, losing_workers
 
-    began = None if cluster is None else artifacts.run_of_job(cluster.job)
+    began = None if cluster is None else run_of_job(cluster.job)
     if began is not None and began.is_trained:
         if cluster.is_unique and cluster.rank != 0:
             raise Stopped(0)
@@ -159,12 +162,12 @@ def show_page(subject: Any, page: str, single_file: bool = False) -> None:
     index = write_report(subject, single_file)
     say(f"  page: {index.parent / page}", style="bold")
     if subject.run.mirror is not None:
-        say(f"  also at {artifacts.address_of(index.parent)}/")
+        say(f"  also at {address_of(index.parent)}/")
 
 
 def started_with(text: str | None) -> Run:
     """The run that a command is about; says which where none was named."""
-    run = artifacts.find_run(text)
+    run = find_run(text)
     say(f"run {run.name}" + ("" if text else " (the newest)"), style="bold")
     import_tensorflow_quietly()
     return run
@@ -216,7 +219,7 @@ def embed_on_ray(text: str | None, source: str | None, address: str | None, to: 
     from pipelines.ray_embedding import embed as work
     from pipelines.run_data import own_pictures
 
-    run = artifacts.find_run(text)
+    run = find_run(text)
     say(f"run {run.name}" + ("" if text else " (the newest)"), style="bold")
     record = work(run, source or own_pictures(run).config.source, address, to)
     results = record["results"]
@@ -237,7 +240,7 @@ def embed_on_ray(text: str | None, source: str | None, address: str | None, to: 
 def about(subject: Any) -> str:
     """What a command needs to be about the same run and pictures; nothing for the newest run's own."""
     if subject.is_own:
-        return "" if artifacts.find_run(None).name == subject.run.name else f" {subject.run.name}"
+        return "" if find_run(None).name == subject.run.name else f" {subject.run.name}"
     return f" {subject.run.name} {subject.source_name}"
 
 
@@ -311,7 +314,7 @@ def traverse(
     subject = subject_of(run, source)
     stage = work(subject, TraversalOptions(steps, reach, permutations, seed))
     told(stage, f"walks along {plural(stage.record['results']['num_shown'], 'latent dimension')}", began)
-    say(f"  {answer_of(artifacts.read_json(stage.folder / 'scores.json'))}")
+    say(f"  {answer_of(read_json(stage.folder / 'scores.json'))}")
     show_page(subject, "traversals.html")
     next_step(f"python cli.py export{about(own_pictures(run))}")
 
@@ -342,7 +345,7 @@ def evaluate(text: str | None, source: str | None, samples: int, pictures: int, 
     subject = subject_of(run, source)
     stage = evaluate_fully(subject, EvaluationOptions(samples, pictures, seed))
     told(stage, "bounds, latents, samples and factors", began)
-    scores = artifacts.read_json(stage.folder / "scores.json")
+    scores = read_json(stage.folder / "scores.json")
     for sentence in [answer(scores), *sentences(scores)]:
         say(f"  {said_of(sentence, subject.noun)}")
     if (features := describe_features(subject, seed)) is not None:
@@ -365,7 +368,7 @@ def probe(text: str | None, labels: str, finetune: bool, draws: int, seed: int) 
     subject = own_pictures(run)
     stage = probe_features(subject, ProbeOptions(numbers, finetune, draws, seed))
     told(stage, "classifiers on latents, PCA and pixels", began)
-    say(f"  {answer(artifacts.read_json(stage.folder / 'scores.json'))}")
+    say(f"  {answer(read_json(stage.folder / 'scores.json'))}")
     show_page(subject, "probe.html")
 
 
@@ -377,7 +380,7 @@ def predict(text: str | None, source: str | None, seed: int) -> None:
 
     subject = subject_of(run, source)
     stage = work(subject, seed)
-    scores = artifacts.read_json(stage.folder / "scores.json")
+    scores = read_json(stage.folder / "scores.json")
     told(stage, f"classes of {scores['num_pictures']:,} pictures", began)
     for sentence in [answer(scores), *calibration_sentences(scores)]:
         say(f"  {sentence}")
@@ -395,7 +398,7 @@ def anomalies(
 
     subject = subject_of(run, source)
     stage = find_anomalies(subject, AnomalyOptions(tuple(normal), alpha, score, samples, seed))
-    scores = artifacts.read_json(stage.folder / "scores.json")
+    scores = read_json(stage.folder / "scores.json")
     told(stage, f"scores of {plural(scores['num']['tested'], 'picture')}", began)
     for sentence in [answer(scores), *(f"{name}: {said}" for name, said in fact_sentences(scores))]:
         say(f"  {sentence}")
@@ -544,13 +547,13 @@ def sample(text: str | None, num: int, temperature: float, seed: int, to: Path |
 
     if own_pictures(run).is_text:
         path, lines = text_commands.sample(run, num, temperature, seed, to)
-        artifacts.publish(path)
+        publish(path)
         for line in lines[:NUM_LINES_SAID]:
             say(f"  {line}")
         say(f"  {num} sentences drawn from the prior: {path}")
         return
     path = pictures.sample(run, num, temperature, seed, to)
-    artifacts.publish(path)
+    publish(path)
     say(f"  {num} pictures drawn from the prior: {path}")
 
 
@@ -561,7 +564,7 @@ def reconstruct(text: str | None, files: list[Path], to: Path | None) -> None:
 
     if own_pictures(run).is_text:
         path, pairs, problems = text_commands.reconstruct(run, [str(file) for file in files], to)
-        artifacts.publish(path)
+        publish(path)
         for problem in problems:
             warn(problem)
         for sentence, rebuilt in pairs[:NUM_LINES_SAID]:
@@ -569,7 +572,7 @@ def reconstruct(text: str | None, files: list[Path], to: Path | None) -> None:
         say(f"  sentences and their reconstructions: {path}")
         return
     path, problems = pictures.reconstruct(run, files, to)
-    artifacts.publish(path)
+    publish(path)
     for problem in problems:
         warn(problem)
     say(f"  originals above reconstructions: {path}")

@@ -26,8 +26,10 @@ from pipelines.run_data import (
 from pipelines.stopping import noting
 from pipelines.text_data import prepare_text, resolved_text, save_sentences
 from reports.words import bytes_in_words, plural
-from vae_tf import artifacts, recipes, strangers
-from vae_tf.artifacts import Run
+from vae_tf import recipes, strangers
+from vae_tf.artifacts.hashes import hash_of_file
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import all_runs, delete_run, find_run, new_run
 from vae_tf.config import Config
 from vae_tf.data.dataset import Pictures, load_pictures
 from vae_tf.data.inspection import Inspection
@@ -35,7 +37,7 @@ from vae_tf.data.sentences import SentenceFile, Sentences
 from vae_tf.data.sources import Source
 from vae_tf.errors import UserError
 from vae_tf.options import to_toml
-from vae_tf.places import is_remote
+from vae_tf.places import cache_root, is_remote, runs_root
 from vae_tf.whole import new_file, new_folder, renamed, sync_folder
 
 NUM_LOOKED_AT = 200
@@ -57,7 +59,7 @@ class TrainingStopped(Exception):
 def prepare_data(config: Config, source: Source) -> Pictures:
     """Decodes, labels and splits the pictures, and says what was found."""
     with decoding() as progress:
-        pictures = load_pictures(config.data, config.training.seed, artifacts.cache_root(), progress, source)
+        pictures = load_pictures(config.data, config.training.seed, cache_root(), progress, source)
     describe_data(pictures)
     return pictures
 
@@ -145,10 +147,10 @@ def join(distribution: Any) -> Run:
     told = distribution.tell()
     if "run" not in told:
         raise ChiefStopped
-    run = Run(artifacts.runs_root() / told["run"])
-    if run not in artifacts.all_runs():
+    run = Run(runs_root() / told["run"])
+    if run not in all_runs():
         raise UserError(
-            f"The chief trains {told['run']}, which is not in {artifacts.runs_root()}/ of worker {distribution.rank}.",
+            f"The chief trains {told['run']}, which is not in {runs_root()}/ of worker {distribution.rank}.",
             "All workers must see the same folder of runs: a shared file system, named by VAE_TF_RUNS.",
         )
     pictures = load_examples_of(own_pictures(run))
@@ -285,7 +287,7 @@ def create_run(
         "versions": versions(),
         **({} if job is None else {"job": job}),
     }
-    run = artifacts.new_run(label, record)
+    run = new_run(label, record)
     try:
         if isinstance(pictures, Sentences):
             save_sentences(run, config.data, pictures)
@@ -295,7 +297,7 @@ def create_run(
     except BaseException:
         # A run that does not know its pictures is of no use.
         if run.exists and run.stage("data") is None:
-            artifacts.delete_run(run)
+            delete_run(run)
         raise
     say(f"run {run.name}", style="bold")
     return run
@@ -305,12 +307,12 @@ def resume(text: str, tensorboard: bool = False, distribution: Any = None) -> Ru
     """Finishes an interrupted run's plan, in the precision that was resolved at its start."""
     distribution = distribution or alone()
     with distribution.preparing():
-        run = artifacts.find_run(text, trained=False)
+        run = find_run(text, trained=False)
         check_unfinished(run)
         pictures = load_examples_of(own_pictures(run))
         run.take_checkpoints()
         if (parent := run.record["parent"]) is not None and not run.partial_train.exists():
-            inherit(run, artifacts.find_run(parent[:5]))
+            inherit(run, find_run(parent[:5]))
         say(f"run {run.name} goes on", style="bold")
         model = build_model(config_of(run), run.record["machine"])
     return work(run, model, pictures, tensorboard, distribution)
@@ -331,7 +333,7 @@ def extend(
     """A child run that goes on from the last state of a finished one for `epochs` more."""
     distribution = distribution or alone()
     with distribution.preparing():
-        parent = artifacts.find_run(text)
+        parent = find_run(text)
         subject = own_pictures(parent)
         pictures = load_examples_of(subject)
         resolved, machine = resolve_extension(parent, pictures, epochs, distribution)
@@ -556,7 +558,7 @@ def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any
     results = {
         **facts,
         "best_value": best_value,
-        "model": artifacts.hash_of_file(run.partial_train / "vae.keras"),
+        "model": hash_of_file(run.partial_train / "vae.keras"),
     }
     run.finish_training(inputs, started, results)
     say(

@@ -81,7 +81,7 @@ def as_default(path: Path, parameter: Any, value: bool | str | list[str]) -> Any
 
 def complete_runs(incomplete: str) -> list[str]:
     """Names of runs for the shell to offer."""
-    from vae_tf.artifacts import all_runs
+    from vae_tf.artifacts.runs import all_runs
 
     return [run.name for run in reversed(all_runs()) if run.name.startswith(incomplete)]
 
