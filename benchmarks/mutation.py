@@ -1,7 +1,7 @@
 """Mutation testing: does a test fail when one operator, comparison or number of the library is another one?
 
     python -m benchmarks.mutation vae_tf/analysis/permutation.py            # every mutant
-    python -m benchmarks.mutation vae_tf/artifacts.py --most 60 --seed 1    # 60 of them, drawn at random
+    python -m benchmarks.mutation vae_tf/artifacts/run.py --most 60 --seed 1    # 60 of them, drawn at random
     python -m benchmarks.mutation --all --most 60
 
 Each mutant is run in a child of a process that has imported TensorFlow already, with the tests that `TESTS` names, up
@@ -45,7 +45,10 @@ TESTS = {
     "vae_tf/analysis/ranking.py": ("tests/analysis/test_ranking.py",),
     "vae_tf/analysis/separation.py": ("tests/analysis/test_separation.py",),
     "vae_tf/evaluation/paired.py": ("tests/evaluation/test_paired.py",),
-    "vae_tf/artifacts.py": ("tests/test_artifacts.py",),
+    **dict.fromkeys(
+        (f"vae_tf/artifacts/{name}.py" for name in ("hashes", "json_files", "npz_files", "run", "runs", "stage")),
+        ("tests/test_artifacts.py",),
+    ),
 }  # fmt: skip
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,

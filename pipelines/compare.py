@@ -25,6 +25,7 @@ from vae_tf.errors import UserError
 from vae_tf.locks import working_in
 from vae_tf.places import runs_root
 from vae_tf.recipes import find_recipe
+from vae_tf.versions import versions
 from vae_tf.whole import new_folder, replace_folder
 
 MOST_NUMBERS_IN_NAME = 8
@@ -126,7 +127,6 @@ def write_page(rows: list[Row], of_kind: Any) -> Path:
 
     from pipelines.methods import comparison_method as method
     from pipelines.report import shows_pictures
-    from pipelines.train import versions
     from reports.compare import write_compare
     from reports.compare_records import Compared, CompareRecord
     from reports.records import PageForm, RunFacts

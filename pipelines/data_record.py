@@ -22,6 +22,7 @@ from vae_tf.data.splits import PARTS
 from vae_tf.locks import working_in
 from vae_tf.options import to_options
 from vae_tf.places import runs_root
+from vae_tf.versions import versions
 from vae_tf.whole import new_folder, replace_folder
 
 LARGEST_NUM_CLASSES = 8
@@ -165,7 +166,6 @@ def write_preview(
     """The data page of a run that was not made, in `dry-run/` beside the runs; an older one gives way to it."""
     import sys
 
-    from pipelines.train import versions
     from reports.data import write_data
 
     facts = RunFacts(

@@ -135,7 +135,7 @@ def finetuned(
 
 def fresh_model(subject: Subject, draw: int) -> Any:
     """The run's networks with new weights, others for every draw."""
-    from pipelines.train import build_model
+    from pipelines.build_model import build_model
 
     config = config_of(subject.run)
     training = config.training.model_copy(update={"seed": config.training.seed + 1 + draw})

@@ -18,8 +18,9 @@ from typing import Any, cast
 
 from pipelines.console import console, say, warn
 from pipelines.ray_cluster import Cluster, connected, first_line
+from pipelines.resolve import check_model
 from pipelines.text_data import open_for
-from pipelines.train import ChiefStopped, TrainingStopped, check_model
+from pipelines.train import ChiefStopped, TrainingStopped
 from pipelines.workers import MAX_RESTARTS
 from vae_tf.artifacts.run import Run
 from vae_tf.artifacts.runs import run_of_job

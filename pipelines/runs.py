@@ -24,9 +24,7 @@ def list_runs() -> None:
 
     runs = all_runs()
     if not runs:
-        say(
-            f"There is no run in {address_of(runs_root())}/ yet. Begin with: python cli.py demo"
-        )
+        say(f"There is no run in {address_of(runs_root())}/ yet. Begin with: python cli.py demo")
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("run", "made", "recipe", "latent", "state", "stages"):
@@ -80,9 +78,7 @@ def show(text: str | None, toml: bool) -> None:
         return
     record = run.record
     say(run.name, style="bold")
-    say(
-        f"  {state(run)}, made {made(run)}, {bytes_in_words(size_of(run))} in {address_of(run.folder)}"
-    )
+    say(f"  {state(run)}, made {made(run)}, {bytes_in_words(size_of(run))} in {address_of(run.folder)}")
     say(f"  command: {record['command']}")
     if record["parent"]:
         say(f"  goes on from: {record['parent']}")
@@ -185,17 +181,13 @@ def delete(names: list[str], yes: bool) -> None:
     Raises:
         UserError: A run is being trained, or a deletion was not confirmed and nobody can be asked.
     """
-    runs = list(
-        {run.folder: run for run in (find_run(name, trained=False) for name in names)}.values()
-    )
+    runs = list({run.folder: run for run in (find_run(name, trained=False) for name in names)}.values())
     for run in runs:
         if run.is_training:
             raise UserError(f"{run.name} is being trained.", "Stop it first with Ctrl-C.")
     caches = unused_caches(runs)
     for run in runs:
-        children = [
-            other.name for other in all_runs() if is_child(other, run) and other not in runs
-        ]
+        children = [other.name for other in all_runs() if is_child(other, run) and other not in runs]
         say(
             f"{run.name}: {bytes_in_words(size_of(run))}"
             + (f"; extended by {', '.join(children)}" if children else "")

@@ -108,9 +108,7 @@ def test_unchanged_inputs_are_found_and_others_lie_beside(run: Run) -> None:
     }
     for text, stage in stages.items():
         assert stage is not None and (stage.folder / "file.txt").read_text() == text
-        assert stage.name == (
-            "clusters" if text == "two" else f"clusters-{hash_of(stage.record['inputs'])}"
-        )
+        assert stage.name == ("clusters" if text == "two" else f"clusters-{hash_of(stage.record['inputs'])}")
     assert run.finished("clusters", {"k": 5}) is None
     assert run.finished("embed", {"k": 2}) is None
     assert [stage.record["results"]["text"] for stage in run.stages("clusters")] == ["two", "three", "four"]
@@ -198,9 +196,7 @@ def test_objects_are_neither_pickled_nor_unpickled(tmp_path: Path) -> None:
 def test_hashes_ignore_the_order_of_keys_only() -> None:
     first = hash_of({"a": 1, "b": [1, 2]})
     assert hash_of({"b": (1, 2), "a": np.int64(1)}) == first
-    assert (
-        len({first, hash_of({"a": 1, "b": [2, 1]}), hash_of({"a": 2, "b": [1, 2]})}) == 3
-    )
+    assert len({first, hash_of({"a": 1, "b": [2, 1]}), hash_of({"a": 2, "b": [1, 2]})}) == 3
 
 
 def test_files_are_hashed_by_content(tmp_path: Path) -> None:

@@ -23,8 +23,7 @@ from pathlib import Path
 import numpy as np
 from tests.reliability.blows import strike
 from vae_tf import whole
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
-from vae_tf.artifacts.runs import all_runs, new_run
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.run import Run
 from vae_tf.artifacts.runs import new_run
 from vae_tf.errors import UserError
@@ -76,9 +75,7 @@ def test_a_run_and_its_stage_are_whole_or_not_there_wherever_a_process_is_killed
         for run in all_runs(root, any_state=True):
             assert run.record["seed"] == 1
             for stage in run.stages("embed"):
-                assert np.array_equal(
-                    load_arrays(stage.folder / "latents.npz")["mean"], np.arange(1000)
-                )
+                assert np.array_equal(load_arrays(stage.folder / "latents.npz")["mean"], np.arange(1000))
                 assert (stage.folder / "latents.csv").read_text() == "a,b"
                 assert stage.record["results"] == {"n": 1}
         # Whoever comes next needs nothing of it, and leaves nothing of it.
@@ -187,8 +184,7 @@ def test_a_full_disk_leaves_no_half_stage(tmp_path: Path) -> None:
         import resource, sys
         from pathlib import Path
         import numpy as np
-        from vae_tf.artifacts.npz_files import load_arrays, save_arrays
-        from vae_tf.artifacts.runs import all_runs, new_run
+        from vae_tf.artifacts.npz_files import save_arrays
         from vae_tf.artifacts.run import Run
         run = Run(Path(sys.argv[1]))
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

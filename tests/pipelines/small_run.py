@@ -13,9 +13,7 @@ from vae_tf.data.cache import Shape
 def write_run(root, source, recipe="mlp", shape=Shape(16, 16, 3, "crop"), latent=3):
     """A finished run in `root`; its configuration says that it is about `source`."""
     config = parse_config({"data": {"source": str(source)}, "model": {"recipe": recipe, "latent": latent}})
-    run = new_run(
-        "small", {"config": config.to_json(), "machine": {}, "seed": 0, "parent": None}, root
-    )
+    run = new_run("small", {"config": config.to_json(), "machine": {}, "seed": 0, "parent": None}, root)
     with run.writing("data", {"config": config.data.model_dump(mode="json")}) as stage:
         write_json(stage.folder / "facts.json", {"shape": dataclasses.asdict(shape)})
     widths = {"encoder.widths": [16], "decoder.widths": [16]} if recipe in ("mlp", "ae") else {}

@@ -18,9 +18,7 @@ def test_the_map_knows_errors_neighbours_and_latents(trained) -> None:
     subject = own_pictures(run)
     pictures, folder = load_pictures_of(subject), run.folder / "clusters"
     arrays = load_arrays(folder / "maps.npz")
-    record = map_record(
-        subject, folder, read_json(folder / "scores.json")["maps"], arrays, pictures
-    )
+    record = map_record(subject, folder, read_json(folder / "scores.json")["maps"], arrays, pictures)
     latents = load_arrays(run.folder / "embed" / "latents.npz")
     columns = {column.name.partition(" (")[0]: column for column in record.color_by}
     rebuilt = np.asarray(load_model(run).reconstruct(pictures.images))

@@ -27,9 +27,7 @@ def make_run(name, fingerprint, parent=None):
     with run.writing(
         "data", {"fingerprint": fingerprint, "config": config.data.model_dump(mode="json")}
     ) as stage:
-        write_json(
-            stage.folder / "index.json", {"paths": ["a", "b"], "class_names": [], "group_names": []}
-        )
+        write_json(stage.folder / "index.json", {"paths": ["a", "b"], "class_names": [], "group_names": []})
         write_json(stage.folder / "facts.json", {"notes": ["Only 2 pictures."], "source_notes": []})
         stage.results.update(num_pictures=2, num_skipped=1)
     cache = cache_root() / fingerprint

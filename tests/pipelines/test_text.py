@@ -105,9 +105,7 @@ def test_scores_are_the_models_own(text_run):
 
     scores = run.stage("evaluate").record["results"]["scores"]["test"]
     index = read_json(run.folder / "data" / "index.json")
-    tokens = load_arrays(run.folder / "data" / "tokens.npz")["tokens"][
-        np.array(index["parts"]) == 2
-    ]
+    tokens = load_arrays(run.folder / "data" / "tokens.npz")["tokens"][np.array(index["parts"]) == 2]
     model = keras.models.load_model(run.folder / "train" / "vae.keras")
     model.compile()
     noise = model.noise_for(tokens, int(np.flatnonzero(np.array(index["parts"]) == 2)[0]), "validation")

@@ -14,9 +14,7 @@ from vae_tf.errors import UserError
 @pytest.fixture(scope="module")
 def stage(trained):
     found = trained[0].stage("traversals")
-    return read_json(found.folder / "scores.json"), load_arrays(
-        found.folder / "traversals.npz"
-    )
+    return read_json(found.folder / "scores.json"), load_arrays(found.folder / "traversals.npz")
 
 
 def test_walks_are_decoded_from_codes_with_one_number_moved(trained, stage):

@@ -193,10 +193,7 @@ def test_a_killed_worker_changes_nothing_in_the_end(tmp_path):
     # Two workers' sums are of two numbers, whose order changes nothing: equal to the last bit.
     for a, b in zip(*lines, strict=True):
         assert a["val_loss"] == b["val_loss"]
-    states = [
-        load_arrays(run.folder / "train" / "checkpoints" / "last.npz")
-        for run in (undisturbed, killed)
-    ]
+    states = [load_arrays(run.folder / "train" / "checkpoints" / "last.npz") for run in (undisturbed, killed)]
     for name in states[0].keys() - {"facts"}:
         np.testing.assert_array_equal(states[0][name], states[1][name], err_msg=name)
     distribution = killed.record["machine"]["distribution"]

@@ -204,9 +204,7 @@ class Run:
         return made
 
     @contextlib.contextmanager
-    def writing(
-        self, kind: str, inputs: Mapping[str, Any], plain_name: bool = True
-    ) -> Iterator[StageWriter]:
+    def writing(self, kind: str, inputs: Mapping[str, Any], plain_name: bool = True) -> Iterator[StageWriter]:
         """A new stage: a temporary sibling that becomes the stage's folder when the block ends without error.
 
         It is called `kind`; or `kind-HASH` where a stage from other inputs already has that name, and without
