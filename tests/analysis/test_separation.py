@@ -163,6 +163,7 @@ def test_mistakes_are_explained() -> None:
         separate({"latents": np.eye(4), "pixels": np.ones((5, 2))}, np.array([0, 0, 1, 1]))
     with pytest.raises(UserError, match="0 permutations"):
         separate({"latents": np.eye(4)}, np.array([0, 0, 1, 1]), num_permutations=0)
+    assert separate({"latents": np.eye(40)}, np.arange(40) % 2, num_permutations=1).num_permutations == 1
     with pytest.raises(UserError, match="No feature space"):
         separate({}, np.array([0, 0, 1, 1]))
     with pytest.raises(UserError, match="not finite"):
