@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -16,7 +17,7 @@ from vae_tf.artifacts.json_files import read_json, write_json
 from vae_tf.artifacts.layout import SCHEMA_VERSION
 from vae_tf.artifacts.npz_files import load_arrays, save_arrays
 from vae_tf.artifacts.run import Run
-from vae_tf.artifacts.runs import all_runs, find_run, new_run
+from vae_tf.artifacts.runs import all_runs, find_run, new_run, rename_run, run_of_job
 from vae_tf.artifacts.stage import finish_stage
 from vae_tf.errors import UserError
 from vae_tf.places import cache_root, runs_root
@@ -336,3 +337,90 @@ def test_roots_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert cache_root() == Path("/b")
     monkeypatch.delenv("VAE_TF_RUNS")
     assert runs_root() == Path("runs")
+
+
+def test_a_whole_name_is_found_among_names_that_it_is_a_part_of(tmp_path: Path) -> None:
+    made = [new_run(name, {}, tmp_path) for name in ("faces", "faces-extended", "more-faces")]
+    assert [find_run(run.name[6:], tmp_path, trained=False) for run in made] == made
+    with pytest.raises(UserError, match="Several runs match 'face'"):
+        find_run("face", tmp_path, trained=False)
+
+
+def test_of_many_runs_the_newest_eight_are_listed(tmp_path: Path) -> None:
+    made = [new_run("faces", {}, tmp_path) for _ in range(10)]
+    with pytest.raises(UserError) as caught:
+        find_run("nobody", tmp_path)
+    assert caught.value.hint == f"Runs: {', '.join(run.name for run in made[2:])}."
+
+
+def test_a_long_name_is_cut(tmp_path: Path) -> None:
+    assert new_run("a" * 39 + "bc", {}, tmp_path).name == f"00001-{'a' * 39}b"
+
+
+def test_a_run_tells_what_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/cli.py", "train", "my faces/", "--latent", "3"])
+    assert new_run("faces", {}, tmp_path).record["command"] == "python cli.py train 'my faces/' --latent 3"
+
+
+def test_a_job_finds_the_newest_run_that_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["cli.py", "train", "a"])
+    made = [new_run("faces", {"job": job} if job else {}, tmp_path) for job in ("one", "two", "one", None)]
+    assert run_of_job("one", tmp_path) == made[2] and run_of_job("two", tmp_path) == made[1]
+    assert run_of_job("three", tmp_path) is None
+    monkeypatch.setattr("sys.argv", ["cli.py", "train", "b"])
+    assert run_of_job("one", tmp_path) is None
+
+
+def test_a_renamed_run_keeps_its_number_and_all_that_it_holds(run: Run) -> None:
+    write(run, "clusters", {}, "kept")
+    renamed = rename_run(run, "Best faces!")
+    assert renamed.name == "00001-best-faces" and not run.folder.exists()
+    assert everything(renamed.folder) == {"run.json", "clusters", "clusters/file.txt", "clusters/stage.json"}
+    assert rename_run(renamed, "best faces") == renamed
+    with pytest.raises(UserError, match="is no name for a run"):
+        rename_run(renamed, "…")
+    with pytest.raises(UserError, match="has no number of its own"):
+        rename_run(Run(renamed.folder.rename(run.folder.parent / "mine")), "other")
+
+
+def test_a_deleted_run_leaves_nothing_even_while_a_stage_is_written(run: Run) -> None:
+    with pytest.raises(FileNotFoundError), run.writing("clusters", {}) as stage:
+        shutil.rmtree(run.folder)
+        stage.folder.mkdir(parents=True)
+        (stage.folder / "late.txt").touch()
+    assert not run.folder.exists()
+    assert run.stage("clusters") is None
+
+
+def test_stages_on_other_pictures_never_take_the_plain_name(run: Run) -> None:
+    with run.writing("embed", {"of": "others"}, plain_name=False):
+        pass
+    assert run.stage_names() == [f"embed-{hash_of({'of': 'others'})}"]
+    write(run, "embed", {"of": "its own"})
+    assert run.stage_names() == ["embed", f"embed-{hash_of({'of': 'others'})}"]
+
+
+def test_a_folder_without_its_record_gives_way(run: Run) -> None:
+    write(run, "clusters", {"k": 2}, "old")
+    write(run, "clusters", {"k": 3}, "old")
+    for name in run.stage_names():
+        (run.folder / name / "stage.json").unlink()
+    write(run, "clusters", {"k": 3}, "new")
+    found = run.finished("clusters", {"k": 3})
+    assert found is not None and found.name == f"clusters-{hash_of({'k': 3})}"
+    assert (found.folder / "file.txt").read_text() == "new"
+
+
+def test_a_run_that_is_trained_is_neither_deleted_nor_renamed_nor_trained(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vae_tf.artifacts.run.PATIENCE", 0.02)
+    with run.training_lock():
+        assert run.is_training
+        for held in (Run(run.folder).training_lock, Run(run.folder).alone):
+            with pytest.raises(UserError, match="is being trained by another process"), held():
+                pass
+    with run.working(), pytest.raises(UserError, match="is writing into"), run.alone():
+        pass
+    with run.alone():
+        assert not run.is_training
