@@ -10,7 +10,9 @@ from pipelines.evaluate import MEASURES, pca_is_better, verdict
 from pipelines.run_data import Subject, config_of, own_pictures, train_folder
 from reports.records import CurveSegment, OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
 from vae_tf import strangers
-from vae_tf.artifacts import Run, all_runs, load_arrays
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import all_runs
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 from vae_tf.recipes import find_recipe

@@ -17,7 +17,7 @@ from tests.reliability.bad_files import damaged
 from tests.reliability.odd_pictures import QUICK, noise
 from tests.reliability.reading import NAMES
 from tests.reliability.tries import tries
-from vae_tf import artifacts
+from vae_tf.artifacts.runs import all_runs
 
 ROWS = [(name, "happy" if i % 3 else "sad", str(i // 2), str(0.5 * i)) for i, name in enumerate(NAMES)]
 PLAIN = "file,label,person,age\n" + "".join(f"{','.join(row)}\n" for row in ROWS)
@@ -149,7 +149,7 @@ def test_formulas_and_odd_names_stay_text_in_what_is_written(
         csv.writer(file).writerows([["file", "label", "person"], *rows])
     arguments = ["train", str(tmp_path / "pictures"), *QUICK, "--labels", str(tmp_path / "l.csv")]
     assert cli.main(arguments) == 0 and cli.main(["embed"]) == 0
-    (run,) = artifacts.all_runs()
+    (run,) = all_runs()
     tables = list(run.folder.rglob("*.csv"))
     cells = [cell for path in tables for row in csv.reader(path.open(newline="")) for cell in row]
     assert len([cell for cell in cells if cell.startswith("'=cmd")]) == 6
