@@ -87,7 +87,7 @@ def find_picture(index: Index, text: str) -> int:
     found = exact or [i for i, path in enumerate(index.paths) if text in path]
     if len(found) != 1:
         shown = ", ".join(index.paths[i] for i in (found or range(len(index.paths)))[:5])
-        what = f"fits {len(found)} pictures" if found else "fits no picture"
+        what = f"fits {len(found):,} pictures" if found else "fits no picture"
         raise UserError(f"{text!r} {what} of this run.", f"Paths are such as: {shown}")
     return found[0]
 

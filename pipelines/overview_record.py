@@ -99,8 +99,8 @@ def trained_on(subject: Subject, pictures: Pictures) -> str:
     elif index.class_names:
         what += f", {len(index.class_names)} classes"
     if subject.is_own:
-        return f"{len(index.where('train'))} of {len(index.paths)} {what}"
-    return f"{own_pictures(subject.run).source_name}; seen here: {len(index.paths)} {what}"
+        return f"{len(index.where('train')):,} of {len(index.paths):,} {what}"
+    return f"{own_pictures(subject.run).source_name}; seen here: {len(index.paths):,} {what}"
 
 
 def next_command(subject: Subject) -> str:

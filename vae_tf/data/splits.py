@@ -286,7 +286,7 @@ def notes_about_copies(copies: NDArray[np.int64]) -> list[str]:
     count = int(np.sum(copies >= 0)) - len(np.unique(copies[copies >= 0]))
     if not count:
         return []
-    are = "1 picture is an exact copy" if count == 1 else f"{count} pictures are exact copies"
+    are = "1 picture is an exact copy" if count == 1 else f"{count:,} pictures are exact copies"
     return [f"{are} of others; copies are dealt to the same part."]
 
 
