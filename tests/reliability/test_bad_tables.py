@@ -19,6 +19,8 @@ from tests.reliability.reading import NAMES
 from tests.reliability.tries import tries
 from vae_tf.artifacts.runs import all_runs
 
+pytestmark = pytest.mark.timeout(3600)
+
 ROWS = [(name, "happy" if i % 3 else "sad", str(i // 2), str(0.5 * i)) for i, name in enumerate(NAMES)]
 PLAIN = "file,label,person,age\n" + "".join(f"{','.join(row)}\n" for row in ROWS)
 

@@ -14,6 +14,10 @@ from vae_tf.pixels import WHITE, to_unit
 
 # Of cameras the largest have 102 million. What is decoded takes up to 13 bytes for each, see tests/reliability.
 LARGEST_NUM_PIXELS = 110_000_000
+# Decoders of some formats, and those of animations, hold the picture several times over; of phones that write HEIC the
+# most have 50 million.
+LARGEST_NUM_PIXELS_COPIED = 55_000_000
+COPYING_FORMATS = ("WEBP", "AVIF", "HEIF")
 # What is larger is decoded in bands of so many pixels, and by one thread at a time: copies of it are what takes memory.
 NUM_PIXELS_AT_ONCE = 2**24
 # A PNG is a list of chunks, each of which costs time however short; large pictures have some ten thousands.
@@ -105,7 +109,7 @@ def picture_shape(source: Path | bytes, frame: int | None = None) -> tuple[int, 
             grey = grey and image.format != "GIF"
         elif frame is not None:
             image.seek(frame)
-            check_size(image.size)
+            check_size(image)
             grey = image.mode in GREY_MODES
         width, height = image.size
         # Pillow swaps the sides of a TIFF by itself.
@@ -188,7 +192,7 @@ def open_image(source: Path | bytes) -> Any:
         if start[4:8] != b"ftyp" or start[8:12] not in HEIF_BRANDS:
             raise
         image = open_heif(source)
-    check_size(image.size)
+    check_size(image)
     return image
 
 
@@ -238,11 +242,13 @@ def depth(image: Any) -> str:
 def frame_values(image: Any, frame: int | None = None) -> NDArray[Any]:
     """Values [H, W, 1 or 3] of one frame of an opened picture, in its own depth; raises what Pillow raises."""
     if frame is not None:
+        is_animation = image.format in ONE_CANVAS
+        check_size(image, is_animation)
         try:
             image.seek(frame)
         except EOFError:
             raise UnusablePicture(f"the file ends before frame {frame + 1}") from None
-        check_size(image.size)
+        check_size(image, is_animation)
     check_scans(image)
     check_rows(image)
     if misread(image):
@@ -334,10 +340,14 @@ def band_pixels(image: Any) -> NDArray[np.uint8]:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def check_size(size: tuple[int, int]) -> None:
-    width, height = size
-    if width < 1 or height < 1 or width * height > LARGEST_NUM_PIXELS:
-        raise UnusablePicture(f"{width}×{height} pixels (at most {LARGEST_NUM_PIXELS:,} can be read)")
+def check_size(image: Any, is_animation: bool = False) -> None:
+    """Raises: UnusablePicture: More pixels than can be decoded in little memory, or none."""
+    width, height = image.size
+    copied = is_animation or image.format in COPYING_FORMATS
+    most = LARGEST_NUM_PIXELS_COPIED if copied else LARGEST_NUM_PIXELS
+    if width < 1 or height < 1 or width * height > most:
+        kind = "an animation of " if is_animation else f"{image.format} of " if copied else ""
+        raise UnusablePicture(f"{kind}{width}×{height} pixels (at most {most:,} can be read)")
 
 
 def reason(source: Path | bytes, error: Exception) -> str:
