@@ -416,7 +416,7 @@ def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded() -> None:
         read_picture(many_scans(LARGEST_NUM_SCANS, 64))
 
 
-@pytest.mark.parametrize("kind", ["webp", "avif", "heif"])
+@pytest.mark.parametrize("kind", ["webp", "avif"])
 def test_what_is_decoded_by_way_of_copies_may_be_half_as_large(
     kind: str, originals: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -255,13 +255,13 @@ def bombs_that_fit() -> Iterator[tuple[str, bytes]]:
     yield "scans.jpg", many_scans(LARGEST_NUM_SCANS - 12, side)
     yield "floats.tif", encoded(Image.new("F", (side, side)), "TIFF", compression="tiff_adobe_deflate")
     yield "cmyk.jpg", encoded(Image.new("CMYK", (side, side)), "JPEG", progressive=True, subsampling=0)
+    if "heic" in originals():
+        yield "colour.heic", encoded(black, "HEIF", quality=10, chroma=444)
     black = Image.new("RGB", (copied, copied))
     yield "lossy.webp", encoded(black, "WEBP", method=0)
     yield "transparent.webp", encoded(black.convert("RGBA"), "WEBP", lossless=True, method=0, quality=0)
     yield "colour.avif", encoded(black, "AVIF", speed=10, subsampling="4:4:4")
     yield "transparent.avif", encoded(black.convert("RGBA"), "AVIF", speed=10)
-    if "heic" in originals():
-        yield "colour.heic", encoded(black, "HEIF", quality=10, chroma=444)
 
 
 def animations_that_fit() -> Iterator[tuple[str, bytes]]:

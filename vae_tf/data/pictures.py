@@ -14,10 +14,9 @@ from vae_tf.pixels import WHITE, to_unit
 
 # Of cameras the largest have 102 million. What is decoded takes up to 13 bytes for each, see tests/reliability.
 LARGEST_NUM_PIXELS = 110_000_000
-# Decoders of some formats, and those of animations, hold the picture several times over; of phones that write HEIC the
-# most have 50 million.
+# Decoders of some formats, and those of animations, hold the picture several times over.
 LARGEST_NUM_PIXELS_COPIED = 55_000_000
-COPYING_FORMATS = ("WEBP", "AVIF", "HEIF")
+COPYING_FORMATS = ("WEBP", "AVIF")
 # What is larger is decoded in bands of so many pixels, and by one thread at a time: copies of it are what takes memory.
 NUM_PIXELS_AT_ONCE = 2**24
 # A PNG is a list of chunks, each of which costs time however short; large pictures have some ten thousands.
@@ -25,7 +24,7 @@ LARGEST_NUM_CHUNKS = 100_000
 # A header may claim billions.
 LARGEST_NUM_FRAMES = 10_000
 # Every scan of a JPEG goes over all of it, and takes a few bytes of the file; encoders write up to a dozen.
-LARGEST_NUM_SCANS = 100
+LARGEST_NUM_SCANS = 64
 ORIENTATION_TAG, PHOTOMETRIC_TAG, PLANES_TAG, BITS_TAG, HEIGHT_TAG = 0x0112, 0x0106, 0x011C, 0x0102, 0x0101
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I", "F")
 
@@ -258,11 +257,10 @@ def frame_values(image: Any, frame: int | None = None) -> NDArray[Any]:
     # A TIFF may store white as 0; Pillow minds it for 8 bits only.
     inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC_TAG) == 0
     image.load()
-    image = upright(image)
     if dtype == "uint8":
-        return to_pixels(image)
+        return upright(to_pixels(image), orientation(image))
     values = np.asarray(image)[..., None].astype(dtype, copy=False)
-    return 65535 - values if inverted and dtype == "uint16" else values
+    return upright(65535 - values if inverted and dtype == "uint16" else values, orientation(image))
 
 
 def check_scans(image: Any) -> None:
@@ -300,15 +298,13 @@ def orientation(image: Any) -> int:
         return 1
 
 
-def upright(image: Any) -> Any:
-    from PIL import Image
-
-    # Pillow's own `exif_transpose` writes the block anew as well, and a broken one would cost the picture.
-    turn = Image.Transpose
-    turns = {2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM, 5: turn.TRANSPOSE}
-    turns |= {6: turn.ROTATE_270, 7: turn.TRANSVERSE, 8: turn.ROTATE_90}
-    method = turns.get(orientation(image))
-    return image if method is None else image.transpose(method)
+def upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """A view of values [H, W, …] as its EXIF orientation says; Pillow would copy them, and write the block anew."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else None)
+    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else None)
+    return values[rows, columns]
 
 
 def to_pixels(image: Any) -> NDArray[np.uint8]:
