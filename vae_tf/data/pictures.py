@@ -21,8 +21,8 @@ COPYING_FORMATS = ("WEBP", "AVIF")
 NUM_PIXELS_AT_ONCE = 2**24
 # A PNG is a list of chunks, each of which costs time however short; large pictures have some ten thousands.
 LARGEST_NUM_CHUNKS = 100_000
-# A header may claim billions.
-LARGEST_NUM_FRAMES = 10_000
+# A header may claim billions, and a frame of a large canvas takes a few bytes: of one file's, so many pixels in all.
+LARGEST_NUM_FRAMES, LARGEST_NUM_PIXELS_OF_FRAMES = 10_000, 2**32
 # Every scan of a JPEG goes over all of it, and takes a few bytes of the file; encoders write up to a dozen.
 LARGEST_NUM_SCANS = 64
 ORIENTATION_TAG, PHOTOMETRIC_TAG, PLANES_TAG, BITS_TAG, HEIGHT_TAG = 0x0112, 0x0106, 0x011C, 0x0102, 0x0101
@@ -123,10 +123,13 @@ def picture_depth(source: Path | bytes) -> str:
         return depth(image)
 
 
-def count_frames(source: Path | bytes) -> int:
-    """Frames in the file, up to `LARGEST_NUM_FRAMES`, mostly without decoding them."""
+def count_frames(source: Path | bytes) -> tuple[int, int]:
+    """Frames in the file, mostly without decoding them: those that are taken, and all."""
     with plain_reasons(source), open_image(source) as image:
-        return min(getattr(image, "n_frames", 1), LARGEST_NUM_FRAMES)
+        total = getattr(image, "n_frames", 1)
+        width, height = image.size
+        most = max(1, LARGEST_NUM_PIXELS_OF_FRAMES // (width * height))
+        return min(total, most, LARGEST_NUM_FRAMES), total
 
 
 def has_frames(source: Path | bytes) -> bool:
