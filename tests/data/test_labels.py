@@ -367,6 +367,22 @@ def test_a_packed_table_that_unpacks_without_end_is_refused(tmp_path: Path, monk
         applied(tmp_path, gzip.compress(b"file,label\n" * 100), listed("a.png"), name="l.csv.gz")
 
 
+def test_tables_of_more_cells_or_columns_than_anybody_writes_are_refused(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    source = listed("a.png", "b.png")
+    monkeypatch.setattr(tables, "LARGEST_NUM_CELLS", 8)
+    applied(tmp_path, "file,label\na.png,x\nb.png,y\n", source)
+    with pytest.raises(UserError, match="more than 8 cells"):
+        applied(tmp_path, "file,label\na.png,x\nb.png,y\n,\n,\n", source)
+    pd.DataFrame({"file": ["a.png"] * 5, "label": ["x"] * 5}).to_parquet(tmp_path / "l.parquet")
+    with pytest.raises(UserError, match="more than 8 cells"):
+        apply_labels(source, DataConfig(source="x", labels=str(tmp_path / "l.parquet")))
+    monkeypatch.setattr(tables, "LARGEST_NUM_COLUMNS", 3)
+    with pytest.raises(UserError, match="has 4 columns; at most 3"):
+        applied(tmp_path, "file,label,a,b\n", source)
+
+
 def test_rows_that_end_early_are_said(tmp_path: Path) -> None:
     source = listed("a.png", "b.png", "c.png", "d.png")
     text = "file,label,age\na.png,happy,3\nb.png,4\nc.png,sad,\nd.png,sad\n"

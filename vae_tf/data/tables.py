@@ -25,8 +25,9 @@ WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # 007 is a code, and so is what has more digits than a number keeps.
 CODE = re.compile(r"[+-]?(0[0-9]+|[0-9]{19,})")
-# More is no label file, but a few bytes of .gz can claim to become anything.
-LARGEST_TABLE = 2**30
+# Of bytes, of cells and of columns (as many as spreadsheets have): more is no label file, but a few bytes of .gz can
+# claim to become anything.
+LARGEST_TABLE, LARGEST_NUM_CELLS, LARGEST_NUM_COLUMNS = 2**27, 2**24, 2**14
 # Longer cells come of a quote that was never closed, and swallow the rows behind it.
 LONGEST_CELL = 100_000
 
@@ -81,7 +82,9 @@ def read_text(path: Path) -> Table:
     import pandas as pd
 
     text, notes = decode(path)
+    check_num_cells(text.count("\n") + max(text.count(delimiter) for delimiter in DELIMITERS), path)
     delimiter = guess_delimiter(text)
+    check_num_columns(text, delimiter, path)
     try:
         engine = "python" if delimiter == BLANKS else "c"
         stripped = "\n".join(map(str.strip, text.splitlines())) if delimiter == BLANKS else text
@@ -113,6 +116,25 @@ def read_text(path: Path) -> Table:
     if twice:
         raise UserError(f"--labels {path} has several columns named {twice[0]!r}.", "Rename all but one.")
     return Table(path.name, {names[i]: columns[i] for i in kept}, tuple(notes), delimiter == ";")
+
+
+def check_num_cells(count: int, path: Path) -> None:
+    if count > LARGEST_NUM_CELLS:
+        raise UserError(
+            f"--labels {path} has more than {LARGEST_NUM_CELLS:,} cells.",
+            "Leave out the columns that say nothing of the pictures.",
+        )
+
+
+def check_num_columns(text: str, delimiter: str, path: Path) -> None:
+    """Raises: UserError: A first line that would take minutes to make columns of."""
+    lines = text.split("\n", 50)[:50]
+    count = max(len(line.split()) if delimiter == BLANKS else line.count(delimiter) + 1 for line in lines)
+    if count > LARGEST_NUM_COLUMNS:
+        raise UserError(
+            f"--labels {path} has {count:,} columns; at most {LARGEST_NUM_COLUMNS:,} are read.",
+            "One row for each picture is expected, and a column for each thing that is known of it.",
+        )
 
 
 def check_cells(rows: Any, path: Path) -> None:
@@ -148,9 +170,9 @@ def decode(path: Path) -> tuple[str, list[str]]:
     """The text of a file that is UTF-8, UTF-16 with its mark, or Windows' western encoding, which a note says."""
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else open(path, "rb") as file:
-            data = b""
+            data = bytearray()
             # In pieces: to ask for so many bytes at once is to take the memory for them.
-            while len(data) <= LARGEST_TABLE and (piece := file.read(2**24)):
+            while len(data) <= LARGEST_TABLE and (piece := file.read(2**20)):
                 data += piece
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"--labels {path} cannot be read ({error}).") from None
@@ -210,7 +232,10 @@ def read_parquet(path: Path) -> Table:
             or pa.types.is_large_binary(field.type)
         ]
         names = [field.name for field in file.schema_arrow if field.name not in left_out]
+        check_num_cells(file.metadata.num_rows * len(names), path)
         columns = file.read(columns=names).to_pydict()
+    except UserError:
+        raise
     except Exception as error:
         # Anything may be raised about hostile bytes.
         reason = shortened(" ".join(str(error).split()), 300)
