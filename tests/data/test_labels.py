@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import strategies as st
 
@@ -381,6 +384,19 @@ def test_tables_of_more_cells_or_columns_than_anybody_writes_are_refused(
     monkeypatch.setattr(tables, "LARGEST_NUM_COLUMNS", 3)
     with pytest.raises(UserError, match="has 4 columns; at most 3"):
         applied(tmp_path, "file,label,a,b\n", source)
+
+
+def test_a_text_that_a_parquet_file_holds_once_for_many_rows_is_not_copied(tmp_path: Path) -> None:
+    num_rows, text = 20_000, "x" * 10_000
+    rows = pa.DictionaryArray.from_arrays(np.zeros(num_rows, np.int32), [text])
+    path = tmp_path / "l.parquet"
+    pq.write_table(pa.table({"label": rows}), path, store_schema=False)
+    tracemalloc.start()
+    (column,) = read_table(path).columns.values()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert column == [text] * num_rows
+    assert most < 10e6
 
 
 def test_rows_that_end_early_are_said(tmp_path: Path) -> None:

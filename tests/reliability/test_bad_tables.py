@@ -98,6 +98,7 @@ def made_on_purpose() -> Iterator[tuple[str, bytes]]:
     yield "bomb.csv.gz", gzip.compress(bytes(2**31 - 1), 9)
     yield "bomb of cells.csv.gz", gzip.compress(b"file,label\n" + b",\n" * 60_000_000, 1)
     yield "bomb of cells.parquet", constant_parquet(100_000_000)
+    yield "bomb of a text.parquet", repeated_parquet("a" * 10**6, 100_000)
     yield "cut.csv.gz", gzip.compress(PLAIN.encode())[:-20]
     yield (
         "damaged.csv.gz",
@@ -117,6 +118,15 @@ def constant_parquet(num_rows: int) -> bytes:
     with pq.ParquetWriter(stream, rows.schema) as writer:
         for _ in range(num_rows // 10**6):
             writer.write_table(rows)
+    return stream.getvalue()
+
+
+def repeated_parquet(text: str, num_rows: int) -> bytes:
+    """A text that is there once, and a number of rows that are said to hold it."""
+    rows = pa.DictionaryArray.from_arrays(pa.array(np.zeros(num_rows, np.int32)), pa.array([text]))
+    stream = io.BytesIO()
+    table = pa.table({"file": pa.repeat("a", num_rows), "label": rows}).replace_schema_metadata()
+    pq.write_table(table, stream, dictionary_pagesize_limit=2**30, store_schema=False)
     return stream.getvalue()
 
 

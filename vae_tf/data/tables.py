@@ -141,11 +141,15 @@ def check_cells(rows: Any, path: Path) -> None:
     """Raises: UserError: A cell that holds more than anybody writes into one."""
     for number, row in enumerate(rows, 1):
         longest = max((len(cell) for cell in row if isinstance(cell, str)), default=0)
-        if longest > LONGEST_CELL:
-            raise UserError(
-                f"--labels {path}: row {number} has a cell of {longest:,} characters.",
-                f'At most {LONGEST_CELL:,} are read; a quote (") that is never closed swallows all that follows.',
-            )
+        check_length(longest, f"row {number}", path)
+
+
+def check_length(longest: int, row: str, path: Path) -> None:
+    if longest > LONGEST_CELL:
+        raise UserError(
+            f"--labels {path}: {row} has a cell of {longest:,} characters.",
+            f'At most {LONGEST_CELL:,} are read; a quote (") that is never closed swallows all that follows.',
+        )
 
 
 def note_about_short(text: str, delimiter: str, name: str) -> list[str]:
@@ -223,17 +227,26 @@ def read_parquet(path: Path) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        fields = list(pq.read_schema(path))
         left_out = [
             field.name
-            for field in file.schema_arrow
+            for field in fields
             if pa.types.is_nested(field.type)
             or pa.types.is_binary(field.type)
             or pa.types.is_large_binary(field.type)
         ]
-        names = [field.name for field in file.schema_arrow if field.name not in left_out]
-        check_num_cells(file.metadata.num_rows * len(names), path)
-        columns = file.read(columns=names).to_pydict()
+        kept = [field for field in fields if field.name not in left_out]
+        names = [field.name for field in kept]
+        # A file names a long text once and says a million times that it is meant: so it is kept.
+        texts = [
+            field.name
+            for field in kept
+            if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        ]
+        file = pq.ParquetFile(path, read_dictionary=texts)
+        check_extent(file.metadata, len(names), path)
+        read = file.read(columns=names)
+        columns = {name: plain_values(read[name]) for name in names}
     except UserError:
         raise
     except Exception as error:
@@ -241,7 +254,29 @@ def read_parquet(path: Path) -> Table:
         reason = shortened(" ".join(str(error).split()), 300)
         raise UserError(f"--labels {path} is no Parquet file that can be read ({reason}).") from None
     notes = [f"{path.name}: no plain values in the columns {', '.join(left_out)}."] if left_out else []
-    return Table(path.name, {name: [plain(v) for v in columns[name]] for name in names}, tuple(notes))
+    longest = max((len(v) for values in columns.values() for v in values if isinstance(v, str)), default=0)
+    check_length(longest, "a row", path)
+    return Table(path.name, columns, tuple(notes))
+
+
+def check_extent(metadata: Any, num_columns: int, path: Path) -> None:
+    """Raises: UserError: More cells, or more bytes when unpacked, than a label file has."""
+    check_num_cells(metadata.num_rows * num_columns, path)
+    if sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)) > LARGEST_TABLE:
+        raise UserError(f"--labels {path} holds more than {LARGEST_TABLE:,} bytes; no label file does.")
+
+
+def plain_values(column: Any) -> list[Any]:
+    """The values of a column of Parquet; equal texts are one object."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        return [plain(value) for value in column.to_pylist()]
+    found: list[Any] = []
+    for chunk in column.chunks:
+        values = [plain(value) for value in chunk.dictionary.to_pylist()]
+        found += [None if i is None else values[i] for i in chunk.indices.to_pylist()]
+    return found
 
 
 def plain(value: Any) -> Any:
