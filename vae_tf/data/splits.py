@@ -196,7 +196,7 @@ class Fit:
             units.tolist(), columns.tolist(), counts[units, columns].tolist(), strict=True
         ):
             self._units[unit].append((column, value))
-        self._want = np.column_stack([targets, targets.sum(1)]).tolist()
+        self._want: list[list[float]] = np.column_stack([targets, targets.sum(1)]).tolist()
         self._have = [[0] * len(want) for want in self._want]
         self._weights = [1.0] * targets.shape[1] + [float(np.sqrt(np.count_nonzero(targets.any(0))))]
 
