@@ -21,6 +21,8 @@ from vae_tf.data.sources.arrays import open_arrays
 from vae_tf.errors import UserError
 from vae_tf.pixels import WHITE
 
+pytestmark = pytest.mark.timeout(3600)
+
 
 @pytest.fixture(autouse=True)
 def plain_command(monkeypatch: pytest.MonkeyPatch) -> None:
