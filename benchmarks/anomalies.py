@@ -61,7 +61,8 @@ def some_digits(mnist: Path, to: Path) -> Path:
 def found(source: Path, normal: str, *options: str) -> tuple[dict[str, Any], float]:
     """What `anomalies` wrote after `train --only`, and the seconds of both."""
     import cli
-    from vae_tf import artifacts
+    from vae_tf.artifacts.json_files import read_json
+    from vae_tf.artifacts.runs import find_run
 
     began = time.monotonic()
     for command in (
@@ -70,9 +71,9 @@ def found(source: Path, normal: str, *options: str) -> tuple[dict[str, Any], flo
     ):
         if cli.main(command) != 0:
             raise SystemExit(f"{command[0]} failed")
-    stage = artifacts.find_run(None).stage("anomalies")
+    stage = find_run(None).stage("anomalies")
     assert stage is not None
-    return artifacts.read_json(stage.folder / "scores.json"), time.monotonic() - began
+    return read_json(stage.folder / "scores.json"), time.monotonic() - began
 
 
 def share(counted: dict[str, Any]) -> str:

@@ -16,7 +16,9 @@ from vae_tf import random
 from vae_tf.analysis import conformal
 from vae_tf.analysis.anomaly import LatentDistance
 from vae_tf.analysis.ranking import separations
-from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError

@@ -11,7 +11,8 @@ from pipelines.stage_records import newest
 from reports.anomaly_records import AnomaliesRecord, AnomalyScore, Count, OddPictures, ScoreSpread
 from reports.records import Estimate, RunFacts
 from reports.words import count, number, percent, plural
-from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.data.dataset import Pictures
 
 NAMES = {

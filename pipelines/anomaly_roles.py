@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.run_data import Subject, config_of, own_pictures
-from vae_tf.artifacts import load_arrays
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.data.dataset import Index
 from vae_tf.data.splits import PARTS, join_copies
 from vae_tf.errors import UserError

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import warn
-from vae_tf.artifacts import CHECKPOINTS, Run
+from vae_tf.artifacts.layout import CHECKPOINTS
+from vae_tf.artifacts.run import Run
 from vae_tf.errors import UserError
 from vae_tf.whole import beside
 

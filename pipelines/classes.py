@@ -10,7 +10,9 @@ from pipelines.embed import embed, latents_of
 from pipelines.evaluate import fit_pca
 from pipelines.run_data import Examples, Subject, load_examples_of
 from reports.words import said_of
-from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.data.sentences import Sentences
 from vae_tf.data.splits import PARTS

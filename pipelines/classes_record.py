@@ -10,7 +10,8 @@ from pipelines.stage_records import looked_at, newest, split_names
 from reports.class_records import ClassesRecord, ClassPictures, DimensionRow, Judged, Question, Score
 from reports.records import Confusion, RunFacts
 from reports.words import number, percent, plural, said_of
-from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 
 LARGEST_NUM_CLASSES = 12
 NUM_DIMENSIONS = 8

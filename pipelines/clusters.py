@@ -11,7 +11,9 @@ from pipelines.embed import embed, latents_of
 from pipelines.maps import described_maps, map_tasks, write_maps
 from pipelines.run_data import Subject, load_examples_of, load_model
 from pipelines.side_by_side import Task, results_of
-from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.pixels import to_uint8
 

@@ -15,7 +15,8 @@ from reports.cluster_records import (
     StabilityCurve,
 )
 from reports.records import Estimate, RunFacts
-from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 
 NOTE = (
     "AMI: adjusted mutual information, 0 by chance, over the smaller entropy, so that it is 1 where "

@@ -15,11 +15,18 @@ from pipelines.console import console, say
 from pipelines.evaluate import evaluate
 from pipelines.overview_record import read_lines
 from pipelines.run_data import config_of, load_pictures_of, own_pictures
-from vae_tf import artifacts, strangers
-from vae_tf.artifacts import Run
+from vae_tf import strangers
+from vae_tf.artifacts.hashes import hash_of
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.publishing import publish
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import command_line, find_run
 from vae_tf.errors import UserError
 from vae_tf.locks import working_in
+from vae_tf.places import runs_root
 from vae_tf.recipes import find_recipe
+from vae_tf.versions import versions
 from vae_tf.whole import new_folder, replace_folder
 
 MOST_NUMBERS_IN_NAME = 8
@@ -33,10 +40,10 @@ def compare(names: list[str]) -> Path:
     Raises:
         UserError: No such run, or one that has not finished training.
     """
-    runs = list({run.folder.resolve(): run for run in map(artifacts.find_run, names)}.values())
+    runs = list({run.folder.resolve(): run for run in map(find_run, names)}.values())
     of_kind = kind_of(runs)
     rows = [row_of(run) for run in runs]
-    with strangers.read_from(artifacts.runs_root()):
+    with strangers.read_from(runs_root()):
         print_table(of_kind.COLUMNS, of_kind.cells(rows, epochs_of))
         say(f"  {of_kind.answer(rows)}", style="bold")
         for sentence in of_kind.cautions(rows):
@@ -63,22 +70,20 @@ def kind_of(runs: list[Run]) -> Any:
 def row_of(run: Run) -> Row:
     subject = own_pictures(run)
     stage = evaluate(subject)
-    with stage.reading():
-        scores, arrays = (
-            stage.record["results"]["scores"],
-            artifacts.load_arrays(stage.folder / EACH[subject.is_text]),
-        )
-        part = next(part for part in ("test", "validation", "train") if part in scores)
-        each = {name: f"{part}_each_{name}" for name in ("mse", "elbo") if f"{part}_each_{name}" in arrays}
-        return Row(
-            run,
-            part,
-            scores[part],
-            text_comparison.unit_of(run) if subject.is_text else unit_of(run),
-            newest_headline(subject),
-            {name: arrays[stored] for name, stored in each.items()},
-            subject.index.groups[arrays[f"{part}_scored"]],
-        )
+    scores, arrays = (
+        stage.record["results"]["scores"],
+        load_arrays(stage.folder / EACH[subject.is_text]),
+    )
+    part = next(part for part in ("test", "validation", "train") if part in scores)
+    return Row(
+        run,
+        part,
+        scores[part],
+        text_comparison.unit_of(run) if subject.is_text else unit_of(run),
+        newest_headline(subject),
+        {name: arrays[f"{part}_each_{name}"] for name in ("mse", "elbo") if f"{part}_each_{name}" in arrays},
+        subject.index.groups[arrays[f"{part}_scored"]],
+    )
 
 
 def unit_of(run: Run) -> str:
@@ -124,7 +129,6 @@ def write_page(rows: list[Row], of_kind: Any) -> Path:
 
     from pipelines.methods import comparison_method as method
     from pipelines.report import shows_pictures
-    from pipelines.train import versions
     from reports.compare import write_compare
     from reports.compare_records import Compared, CompareRecord
     from reports.records import PageForm, RunFacts
@@ -134,7 +138,7 @@ def write_page(rows: list[Row], of_kind: Any) -> Path:
     sources = dict.fromkeys(own_pictures(row.run).source_name for row in rows)
     facts = RunFacts(
         name="comparison",
-        command=without_folders(artifacts.command_line(sys.argv)),
+        command=without_folders(command_line(sys.argv)),
         source=", ".join(sources),
         date=time.strftime("%-d %B %Y, %H:%M"),
         versions=versions(),
@@ -161,24 +165,24 @@ def write_page(rows: list[Row], of_kind: Any) -> Path:
         notes=of_kind.cautions(rows),
         curves=overlaid_curves(rows),
     )
-    folder = artifacts.runs_root() / folder_name([row.run for row in rows])
+    folder = runs_root() / folder_name([row.run for row in rows])
     folder.parent.mkdir(parents=True, exist_ok=True)
     with working_in(folder.parent), new_folder(folder) as partial:
         write_compare(partial, record)
         replace_folder(partial, folder)
-        artifacts.publish(folder)
+        publish(folder)
     return folder / "compare.html"
 
 
 def folder_name(runs: Sequence[Run]) -> str:
     """Of a comparison: other runs have another, whatever their order; renaming a run changes nothing."""
-    root = artifacts.runs_root().resolve()
+    root = runs_root().resolve()
     folders = [run.folder.resolve() for run in runs]
     if not all(folder.parent == root and re.match(r"\d{5}-", folder.name) for folder in folders):
-        return f"comparison-{artifacts.hash_of(sorted(map(str, folders)))}"
+        return f"comparison-{hash_of(sorted(map(str, folders)))}"
     numbers = sorted(int(folder.name[:5]) for folder in folders)
     if len(numbers) > MOST_NUMBERS_IN_NAME:
-        return f"comparison-of-{len(numbers)}-{artifacts.hash_of(numbers)}"
+        return f"comparison-of-{len(numbers)}-{hash_of(numbers)}"
     return f"comparison-{'-'.join(map(str, numbers))}"
 
 
@@ -197,14 +201,14 @@ def overlaid_curves(rows: list[Row]) -> list[Any]:
 
 def sentences_of(row: Row) -> dict[str, Any]:
     """Some of the scored sentences, and what the run makes of them."""
-    shown = artifacts.read_json(evaluate(own_pictures(row.run)).folder / "sentences.json")[row.part]
+    shown = read_json(evaluate(own_pictures(row.run)).folder / "sentences.json")[row.part]
     return {"rebuilt": [(pair["original"], pair["greedy"]) for pair in shown]}
 
 
 def pictures_of(row: Row) -> dict[str, Any]:
     """Some of the scored pictures, and what the run makes of them, uint8 [N, H, W, C]."""
     subject = own_pictures(row.run)
-    arrays = artifacts.load_arrays(evaluate(subject).folder / "pictures.npz")
+    arrays = load_arrays(evaluate(subject).folder / "pictures.npz")
     positions = arrays[f"{row.part}_positions"]
     originals = np.asarray(load_pictures_of(subject).to_look_at[positions])
     return {"originals": originals, "reconstructions": arrays[f"{row.part}_vae"]}

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pipelines.run_data import config_of, own_pictures
 from reports.words import plural
-from vae_tf import artifacts
-from vae_tf.artifacts import Run
+from vae_tf.artifacts.hashes import hash_of
+from vae_tf.artifacts.run import Run
 
 BEST, LEVEL = " *", " ≈"
 
@@ -42,7 +42,7 @@ class Row:
         """Runs are ranked only where this is equal: the pictures, their shape, and the part they were scored on."""
         subject = own_pictures(self.run)
         # Which labels were hidden from training changes neither the pictures nor their parts.
-        listed = artifacts.hash_of([subject.index.paths, subject.index.parts.tolist()])
+        listed = hash_of([subject.index.paths, subject.index.parts.tolist()])
         return str(subject.data.record["inputs"]["fingerprint"]), listed, self.part
 
     @property

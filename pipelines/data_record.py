@@ -12,7 +12,8 @@ from pipelines.run_data import Subject, read_inspection, short_name
 from reports.data_records import Copied, DataColumn, DataRecord, Remark, Shown
 from reports.records import RunFacts
 from reports.words import percent, without_folders
-from vae_tf import artifacts, random
+from vae_tf import random
+from vae_tf.artifacts.runs import command_line
 from vae_tf.config import Config
 from vae_tf.data.dataset import Pictures
 from vae_tf.data.inspection import QUANTILES, Inspection
@@ -20,6 +21,8 @@ from vae_tf.data.remarks import remarks, search_note
 from vae_tf.data.splits import PARTS
 from vae_tf.locks import working_in
 from vae_tf.options import to_options
+from vae_tf.places import runs_root
+from vae_tf.versions import versions
 from vae_tf.whole import new_folder, replace_folder
 
 LARGEST_NUM_CLASSES = 8
@@ -163,18 +166,17 @@ def write_preview(
     """The data page of a run that was not made, in `dry-run/` beside the runs; an older one gives way to it."""
     import sys
 
-    from pipelines.train import versions
     from reports.data import write_data
 
     facts = RunFacts(
         name=f"{short_name(config.data.source)} (dry run)",
-        command=without_folders(artifacts.command_line(sys.argv)),
+        command=without_folders(command_line(sys.argv)),
         source=short_name(config.data.source),
         date=time.strftime("%-d %B %Y, %H:%M"),
         versions=versions(),
         pages=["data"],
     )
-    folder = artifacts.runs_root() / "dry-run"
+    folder = runs_root() / "dry-run"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with working_in(folder.parent), new_folder(folder) as partial:
         write_data(partial, make_record(facts, pictures, inspection, resolved_settings(config), estimate))

@@ -2,26 +2,28 @@
 
 from pipelines.console import counting, say, warn
 from reports.words import plural
-from vae_tf import artifacts
+from vae_tf.artifacts.hashes import hash_of
+from vae_tf.artifacts.json_files import read_json, write_json
 from vae_tf.data.dataset import Pictures
 from vae_tf.data.inspection import Inspection, inspect
 from vae_tf.data.remarks import findings
 from vae_tf.data.splits import PARTS
 from vae_tf.locks import working_in
+from vae_tf.places import cache_root
 
 
 def inspect_pictures(pictures: Pictures) -> Inspection:
     """Looks for copies, leaks and constant pictures, and says what it found; once for the same pictures and parts."""
     index = pictures.index
-    key = artifacts.hash_of([index.parts, index.labels, index.groups])
-    path = artifacts.cache_root() / pictures.fingerprint / f"inspection-{key}.json"
+    key = hash_of([index.parts, index.labels, index.groups])
+    path = cache_root() / pictures.fingerprint / f"inspection-{key}.json"
     if path.exists():
-        inspection = Inspection.from_json(artifacts.read_json(path))
+        inspection = Inspection.from_json(read_json(path))
     else:
         with counting("looking for copies") as progress:
             inspection = inspect(pictures.images, index.parts, index.labels, index.groups, progress)
         with working_in(path.parent):
-            artifacts.write_json(path, inspection.to_json())
+            write_json(path, inspection.to_json())
     for finding in findings(inspection, index.paths, index.group_names):
         warn(finding)
     return inspection

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pipelines.csv_files import write_csv
 from pipelines.run_data import Examples, Subject, load_examples_of, load_model
 from vae_tf import strangers
-from vae_tf.artifacts import Stage, StageWriter, load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.data.splits import PARTS
 from vae_tf.evaluation.latents import Embedding

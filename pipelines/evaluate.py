@@ -17,7 +17,9 @@ from pipelines.run_data import (
 )
 from reports.words import percent
 from vae_tf import random
-from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.evaluation.reconstruction import Interval, Quality, mean_interval, quality, reconstruct
 from vae_tf.pixels import to_uint8

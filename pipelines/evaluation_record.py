@@ -10,7 +10,8 @@ from pipelines.stage_records import newest
 from reports.evaluation_records import BoundRow, BoundsOfPart, EvaluationRecord, Sampler
 from reports.records import RunFacts
 from reports.words import said_of
-from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 
 MEANINGS = (
     ("mig", "MIG", "gap between the best and the second-best dimension of each factor (Chen et al. 2018)"),

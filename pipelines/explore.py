@@ -11,7 +11,9 @@ from pipelines.evaluate import choose
 from pipelines.run_data import Subject, load_model, load_pictures_of
 from pipelines.stage_records import told_by_dimension
 from vae_tf import random
-from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Pictures
 from vae_tf.errors import UserError
 from vae_tf.pixels import to_uint8

@@ -6,7 +6,8 @@ from pipelines.run_data import Subject
 from pipelines.stage_records import newest, split_names, told_by_dimension
 from reports.explore import ExploreRecord
 from reports.records import RunFacts
-from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.data.dataset import Pictures
 from vae_tf.pixels import to_uint8
 

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from pipelines.run_data import Subject, load_examples_of, load_model
 from vae_tf import random
-from vae_tf.artifacts import Run, Stage, StageWriter, load_arrays, read_json, slug, write_json
+from vae_tf.artifacts.json_files import read_json, write_json
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import slug
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.cache import Shape, cache_key
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.sentences import Sentences

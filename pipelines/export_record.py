@@ -4,7 +4,7 @@ from typing import Any
 
 from pipelines.run_data import Examples, Subject
 from reports.records import Difference, ExportRecord, OtherFormat, RunFacts, Signature, Tensor
-from vae_tf.artifacts import Stage
+from vae_tf.artifacts.stage import Stage
 from vae_tf.data.dataset import Pictures
 from vae_tf.serving.formats import FORMATS
 

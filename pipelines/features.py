@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from pipelines.embed import embed, latents_of
 from pipelines.run_data import Subject, load_model, load_pictures_of
-from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.data.splits import PARTS
 from vae_tf.pixels import to_uint8

@@ -9,7 +9,9 @@ from pipelines.stage_records import newest, split_names
 from reports.feature_records import Associations, FeaturesRecord, Switched
 from reports.records import RunFacts
 from reports.words import percent
-from vae_tf.artifacts import Stage, load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.stage import Stage
 from vae_tf.data.dataset import Pictures
 
 SIGNIFICANT = 0.05

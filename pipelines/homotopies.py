@@ -9,7 +9,9 @@ from pipelines.embed import latents_of
 from pipelines.interpolation import InterpolationOptions, chosen_pairs, class_ends
 from pipelines.run_data import Subject, load_model
 from pipelines.text_data import load_sentences_of
-from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.sentences import Sentences
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError

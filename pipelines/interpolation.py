@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from pipelines.embed import embed, latents_of
 from pipelines.run_data import Subject, load_model, load_pictures_of
-from vae_tf.artifacts import Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.errors import UserError
 from vae_tf.pixels import to_uint8
@@ -85,7 +87,7 @@ def find_picture(index: Index, text: str) -> int:
     found = exact or [i for i, path in enumerate(index.paths) if text in path]
     if len(found) != 1:
         shown = ", ".join(index.paths[i] for i in (found or range(len(index.paths)))[:5])
-        what = f"fits {len(found)} pictures" if found else "fits no picture"
+        what = f"fits {len(found):,} pictures" if found else "fits no picture"
         raise UserError(f"{text!r} {what} of this run.", f"Paths are such as: {shown}")
     return found[0]
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from vae_tf import strangers
-from vae_tf.artifacts import Run
+from vae_tf.artifacts.run import Run
 from vae_tf.training.plan import Plan
 from vae_tf.training.precision import Precision
 

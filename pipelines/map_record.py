@@ -10,7 +10,8 @@ from pipelines.embed import latents_of
 from pipelines.run_data import Examples, Subject
 from reports.map_records import ColorBy, MapRecord, Projection, Reconstructed, Variant, Variants
 from reports.words import percent
-from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.data.dataset import Index, Pictures, encode_names
 from vae_tf.data.splits import PARTS
 

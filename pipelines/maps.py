@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pipelines.run_data import Examples, Subject, load_model
 from pipelines.side_by_side import Task
 from vae_tf import random
-from vae_tf.artifacts import save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.data.dataset import Pictures
 from vae_tf.pixels import to_uint8
 

@@ -8,7 +8,8 @@ from typing import Any
 from pipelines.run_data import Subject, config_of, own_pictures
 from reports.method_records import Method
 from reports.words import said_of, without_folders
-from vae_tf.artifacts import Run, Stage
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.stage import Stage
 from vae_tf.versions import versions
 
 COMMON = ("vae_tf", "python", "numpy")

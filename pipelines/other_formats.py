@@ -8,7 +8,9 @@ from pipelines.console import held_stderr
 from pipelines.evaluate import choose
 from pipelines.export import VERSION, checked, export, model_name, picture_model, recorded_scores
 from pipelines.run_data import Subject, load_examples_of, load_model
-from vae_tf.artifacts import Run, Stage, StageWriter, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.sentences import Sentences
 from vae_tf.errors import UserError
 from vae_tf.places import is_remote

@@ -15,8 +15,9 @@ from pipelines.run_data import (
     short_name,
 )
 from pipelines.text_data import list_sentences
-from vae_tf import artifacts
-from vae_tf.artifacts import Run, Stage
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.stage import Stage
 from vae_tf.config import DataConfig
 from vae_tf.data.cache import Shape
 from vae_tf.data.dataset import Pictures, load_unseen
@@ -24,6 +25,7 @@ from vae_tf.data.sentences import is_text
 from vae_tf.data.sources import Source, open_source
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
+from vae_tf.places import cache_root
 
 
 def subject_of(run: Run, source: str | None) -> Subject:
@@ -71,7 +73,7 @@ def list_pictures(run: Run, config: DataConfig) -> Subject:
     source = open_source(config)
     shape = fitting_shape(own, source, config)
     with decoding() as progress:
-        pictures = load_unseen(source, shape, artifacts.cache_root(), progress)
+        pictures = load_unseen(source, shape, cache_root(), progress)
     pictures = mark_copies(own, with_note_on_colours(pictures))
     describe_data(pictures)
     inspection = inspect_pictures(pictures)
@@ -100,7 +102,7 @@ def fitting_shape(own: Subject, source: Source, config: DataConfig) -> Shape:
 
 def mark_copies(own: Subject, pictures: Pictures) -> Pictures:
     """Pictures that the model has learned from are not unseen, whatever folder they lie in."""
-    hashes = artifacts.load_arrays(own.data.folder / "hashes.npz")["hashes"]
+    hashes = load_arrays(own.data.folder / "hashes.npz")["hashes"]
     copies = np.isin(pictures.hashes, hashes[own.index.where("train")])
     count = int(copies.sum())
     if not count:

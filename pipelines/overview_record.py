@@ -11,7 +11,9 @@ from pipelines.machine import machine_of
 from pipelines.run_data import Subject, config_of, own_pictures, train_folder
 from reports.records import CurveSegment, OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
 from vae_tf import strangers
-from vae_tf.artifacts import Run, all_runs, load_arrays
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import all_runs
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 from vae_tf.recipes import find_recipe
@@ -98,8 +100,8 @@ def trained_on(subject: Subject, pictures: Pictures) -> str:
     elif index.class_names:
         what += f", {len(index.class_names)} classes"
     if subject.is_own:
-        return f"{len(index.where('train'))} of {len(index.paths)} {what}"
-    return f"{own_pictures(subject.run).source_name}; seen here: {len(index.paths)} {what}"
+        return f"{len(index.where('train')):,} of {len(index.paths):,} {what}"
+    return f"{own_pictures(subject.run).source_name}; seen here: {len(index.paths):,} {what}"
 
 
 def next_command(subject: Subject) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.run_data import load_model, own_pictures
-from vae_tf.artifacts import Run
+from vae_tf.artifacts.run import Run
 from vae_tf.data.pictures import UnusablePicture, read_picture
 from vae_tf.errors import UserError
 from vae_tf.pixels import rescale, to_uint8

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from pipelines.csv_files import write_csv
 from pipelines.run_data import Subject, load_model, load_pictures_of, own_pictures
 from vae_tf.analysis import predictions as analysis
-from vae_tf.artifacts import Run, Stage, StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError

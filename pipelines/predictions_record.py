@@ -18,7 +18,8 @@ from reports.prediction_records import (
 from reports.records import Confusion, RunFacts
 from reports.words import percent, plural
 from vae_tf.analysis.predictions import FEWEST_TO_CALIBRATE
-from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.data.dataset import Pictures
 
 NUM_SHOWN = 18

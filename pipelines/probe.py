@@ -12,7 +12,8 @@ from pipelines.evaluate import choose, fit_pca
 from pipelines.machine import machine_of
 from pipelines.run_data import Subject, config_of, load_model, load_pictures_of
 from reports.words import plural
-from vae_tf.artifacts import Stage, StageWriter, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.errors import UserError
 from vae_tf.evaluation.probe import Score, balanced_accuracy, draws_of, probe
@@ -134,7 +135,7 @@ def finetuned(
 
 def fresh_model(subject: Subject, draw: int) -> Any:
     """The run's networks with new weights, others for every draw."""
-    from pipelines.train import build_model
+    from pipelines.build_model import build_model
 
     config = config_of(subject.run)
     training = config.training.model_copy(update={"seed": config.training.seed + 1 + draw})

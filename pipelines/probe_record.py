@@ -8,7 +8,7 @@ from pipelines.run_data import Subject
 from pipelines.stage_records import newest
 from reports.records import ProbeRecord, RunFacts
 from reports.words import percent
-from vae_tf.artifacts import read_json
+from vae_tf.artifacts.json_files import read_json
 from vae_tf.data.dataset import Pictures
 
 FINETUNED = "encoder, fine-tuned"

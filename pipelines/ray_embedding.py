@@ -22,8 +22,9 @@ from pipelines.console import console
 from pipelines.picture_tables import ROWS, Decoder, Lister, Place, Scorer, SourceNotSeen
 from pipelines.ray_cluster import Cluster, connected, first_line, note_losses
 from pipelines.run_data import model_hash, model_path, own_pictures, short_name
-from vae_tf import artifacts
-from vae_tf.artifacts import Run
+from vae_tf.artifacts.json_files import jsonable
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import slug
 from vae_tf.data.cache import Shape
 from vae_tf.errors import UserError
 from vae_tf.versions import versions
@@ -66,7 +67,7 @@ def embed(run: Run, source: str, address: str | None, to: str | None) -> dict[st
     if subject.is_text:
         raise UserError(f"{run.name} is about sentences, and --engine ray embeds pictures.", "Leave it out.")
     place, folders = open_place(source)
-    target = Target.at(to or str(run.folder / f"parquet-{artifacts.slug(short_name(source))}"))
+    target = Target.at(to or str(run.folder / f"parquet-{slug(short_name(source))}"))
     started = time.time()
     with connected(address) as cluster, target.filled() as folder:
         crew = crew_for(cluster)
@@ -225,7 +226,7 @@ class Target:
 
     def write_record(self, folder: str, record: dict[str, Any]) -> None:
         with self.filesystem.open(f"{folder}/{RECORD}", "w", encoding="utf-8") as file:
-            file.write(json.dumps(record, indent=1, default=artifacts.jsonable) + "\n")
+            file.write(json.dumps(record, indent=1, default=jsonable) + "\n")
 
 
 def counts(target: Target, folder: str) -> dict[str, Any]:

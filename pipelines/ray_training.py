@@ -18,13 +18,15 @@ from typing import Any, cast
 
 from pipelines.console import console, say, warn
 from pipelines.ray_cluster import Cluster, connected, first_line
+from pipelines.resolve import check_model
 from pipelines.text_data import open_for
-from pipelines.train import ChiefStopped, TrainingStopped, check_model
+from pipelines.train import ChiefStopped, TrainingStopped
 from pipelines.workers import MAX_RESTARTS
-from vae_tf import artifacts
-from vae_tf.artifacts import Run
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import run_of_job
 from vae_tf.config import Config
 from vae_tf.errors import UserError
+from vae_tf.places import cache_root, runs_root
 
 # What the chief says, in Ray's own folder of the job.
 OUTPUT = "output.txt"
@@ -92,7 +94,7 @@ def train(task: Task, num_workers: int, address: str | None) -> Run:
         check_model(task.config)
         open_for(task.config)
     job = Job(task, f"ray-{socket.gethostname()}-{os.getpid()}-{time.time_ns()}", tuple(sys.argv))
-    runs = artifacts.runs_root().absolute()
+    runs = runs_root().absolute()
     own = runs / f".{job.key}"
     own.mkdir(parents=True)
     try:
@@ -194,7 +196,7 @@ def together(job: Job) -> Run:
     cluster = find_cluster(os.environ)
     if cluster is not None:
         cluster = dataclasses.replace(cluster, origin="Ray")
-    began = artifacts.run_of_job(job.key)
+    began = run_of_job(job.key)
     if began is not None and began.is_trained:
         return began
     distribution = dataclasses.replace(begin(cluster), job=job.key)
@@ -206,12 +208,12 @@ def outcome(told: dict[str, Any]) -> Run:
     """The finished run, or what the chief says in its place."""
     if "message" in told:
         raise UserError(told["message"], told["hint"])
-    run = Run(artifacts.runs_root() / told["run"])
+    run = Run(runs_root() / told["run"])
     if "exit_code" in told:
         raise TrainingStopped(run, told["exit_code"])
     if not run.is_trained:
         raise UserError(
-            f"The workers trained {run.name}, which is not in {artifacts.runs_root()}/ of this machine.",
+            f"The workers trained {run.name}, which is not in {runs_root()}/ of this machine.",
             "All machines must see the same folder of runs: a shared file system, named by VAE_TF_RUNS.",
         )
     return run
@@ -233,7 +235,7 @@ def check_room(cluster: Cluster, num_workers: int, address: str | None) -> None:
 
 def places(runs: Path) -> dict[str, str]:
     """Environment by which workers find runs and decoded pictures where this process has them."""
-    return {"VAE_TF_RUNS": str(runs), "VAE_TF_CACHE": str(artifacts.cache_root().absolute())}
+    return {"VAE_TF_RUNS": str(runs), "VAE_TF_CACHE": str(cache_root().absolute())}
 
 
 def from_anywhere(config: Config) -> Config:

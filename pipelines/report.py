@@ -14,7 +14,9 @@ from pipelines.run_data import Subject, load_examples_of
 from reports.records import PageForm, RunFacts
 from reports.words import without_folders
 from vae_tf import strangers
-from vae_tf.artifacts import Run, publish, read_json, write_json
+from vae_tf.artifacts.json_files import read_json, write_json
+from vae_tf.artifacts.publishing import publish
+from vae_tf.artifacts.run import Run
 from vae_tf.locks import PATIENCE, Taken, holding
 from vae_tf.whole import new_folder, replace_folder
 

@@ -9,8 +9,13 @@ from pydantic import TypeAdapter
 
 from pipelines.console import decoding
 from pipelines.csv_files import write_csv
-from vae_tf import artifacts, strangers
-from vae_tf.artifacts import Run, Stage, StageWriter
+from vae_tf import strangers
+from vae_tf.artifacts.hashes import hash_of, hash_of_file
+from vae_tf.artifacts.json_files import read_json, write_json
+from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import slug
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.config import Config, DataConfig, parse_config
 from vae_tf.data.cache import Shape, load_cache, open_cache
 from vae_tf.data.dataset import Index, Pictures
@@ -19,7 +24,7 @@ from vae_tf.data.sentences import Sentences
 from vae_tf.data.sources import open_source
 from vae_tf.errors import UserError
 from vae_tf.fetched import remote_name
-from vae_tf.places import is_remote
+from vae_tf.places import cache_root, is_remote
 
 # What a run may be about.
 Examples = Pictures | Sentences
@@ -68,21 +73,21 @@ class Subject:
         """Where the pages go; those on another source lie beside the run's own."""
         if self.is_own:
             return self.run.report
-        return self.run.folder / f"report-{artifacts.slug(self.source_name)}-{self.data.hash[:6]}"
+        return self.run.folder / f"report-{slug(self.source_name)}-{self.data.hash[:6]}"
 
     @property
     def shape(self) -> Shape:
         """The shape and the depth of each picture."""
         path = self.data.folder / "facts.json"
         with strangers.read_from(path):
-            return shape_from_json(artifacts.read_json(path)["shape"])
+            return shape_from_json(read_json(path)["shape"])
 
     @property
     def index(self) -> Index:
         """Facts about each picture, without the pixels."""
         path = self.data.folder / "index.json"
         with strangers.read_from(path):
-            return Index.from_json(artifacts.read_json(path))
+            return Index.from_json(read_json(path))
 
     @property
     def model_inputs(self) -> dict[str, str]:
@@ -182,14 +187,14 @@ def save_pictures(run: Run, config: DataConfig, pictures: Pictures, inspection: 
     inputs = {
         "config": config.model_dump(mode="json"),
         "fingerprint": pictures.fingerprint,
-        "index": artifacts.hash_of(pictures.index.to_json()),
+        "index": hash_of(pictures.index.to_json()),
     }
 
     def write(stage: StageWriter) -> None:
-        artifacts.write_json(stage.folder / "index.json", pictures.index.to_json())
+        write_json(stage.folder / "index.json", pictures.index.to_json())
         write_csv(stage.folder / "pictures.csv", *pictures.index.table())
-        artifacts.write_json(stage.folder / "inspection.json", inspection.to_json())
-        artifacts.save_arrays(stage.folder / "hashes.npz", hashes=pictures.hashes)
+        write_json(stage.folder / "inspection.json", inspection.to_json())
+        save_arrays(stage.folder / "hashes.npz", hashes=pictures.hashes)
         facts = {
             "shape": dataclasses.asdict(pictures.shape),
             "skipped": pictures.skipped,
@@ -198,7 +203,7 @@ def save_pictures(run: Run, config: DataConfig, pictures: Pictures, inspection: 
             "source_notes": pictures.source_notes,
             "fingerprint": pictures.fingerprint,
         }
-        artifacts.write_json(stage.folder / "facts.json", facts)
+        write_json(stage.folder / "facts.json", facts)
         stage.results.update(num_pictures=len(pictures.images), num_skipped=len(pictures.skipped))
 
     return run.compute("data", inputs, write, plain_name=run.stage("data") is None)
@@ -225,7 +230,7 @@ def load_pictures_of(subject: Subject) -> Pictures:
             "Sentences have embed, cluster-report, interpolation-grid, evaluate, sample, reconstruct and export.",
         )
     folder = subject.data.folder
-    facts, index, shape = artifacts.read_json(folder / "facts.json"), subject.index, subject.shape
+    facts, index, shape = read_json(folder / "facts.json"), subject.index, subject.shape
     with strangers.read_from(folder / "facts.json"):
         fingerprint = strangers.checked_fingerprint(folder / "facts.json", facts["fingerprint"])
         known: dict[str, Any] = {
@@ -233,9 +238,9 @@ def load_pictures_of(subject: Subject) -> Pictures:
             "notes": TypeAdapter(list[str]).validate_python(facts["notes"]),
             "source_notes": TypeAdapter(list[str]).validate_python(facts["source_notes"]),
             "sizes": TypeAdapter(list[tuple[int, int, int, int]]).validate_python(facts["sizes"]),
-            "hashes": artifacts.load_arrays(folder / "hashes.npz")["hashes"],
+            "hashes": load_arrays(folder / "hashes.npz")["hashes"],
         }
-    cache = artifacts.cache_root() / fingerprint
+    cache = cache_root() / fingerprint
     whole = (cache / "index.json").exists()
     images = load_cache(cache).images if whole else decode_again(subject, shape, fingerprint)
     if images.shape != (len(index.paths), *shape.image_shape):
@@ -247,7 +252,7 @@ def read_inspection(subject: Subject) -> Inspection:
     """What was found odd about the pictures when they were listed."""
     path = subject.data.folder / "inspection.json"
     with strangers.read_from(path):
-        return Inspection.from_json(artifacts.read_json(path))
+        return Inspection.from_json(read_json(path))
 
 
 def shape_from_json(document: dict[str, Any]) -> Shape:
@@ -257,7 +262,7 @@ def shape_from_json(document: dict[str, Any]) -> Shape:
 def decode_again(subject: Subject, shape: Shape, fingerprint: str) -> Any:
     config = subject.config
     with decoding() as progress:
-        cache = open_cache(open_source(config), shape, artifacts.cache_root(), progress)
+        cache = open_cache(open_source(config), shape, cache_root(), progress)
     if cache.fingerprint != fingerprint:
         raise UserError(
             f"The pictures in {config.source} have changed since {subject.run.name} read them.",
@@ -288,7 +293,7 @@ def model_path(run: Run) -> Path:
     if not path.exists():
         run.check_exists()
         raise UserError(f"{run.name} is damaged: train/vae.keras is missing.", mending)
-    if artifacts.hash_of_file(path) != model_hash(run):
+    if hash_of_file(path) != model_hash(run):
         raise UserError(
             f"{run.name} is damaged: train/vae.keras is not the file that training wrote.", mending
         )

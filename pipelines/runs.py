@@ -6,9 +6,14 @@ from typing import Any
 
 from pipelines.console import ask, console, say, seconds, warn
 from reports.words import bytes_in_words, plural, visible
-from vae_tf import artifacts, strangers
-from vae_tf.artifacts import Run, Stage
+from vae_tf import strangers
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.publishing import address_of
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import all_runs, delete_run, find_run, rename_run
+from vae_tf.artifacts.stage import Stage
 from vae_tf.errors import UserError
+from vae_tf.places import cache_root, runs_root
 from vae_tf.whole import delete_folder
 
 
@@ -17,11 +22,9 @@ def list_runs() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    runs = artifacts.all_runs()
+    runs = all_runs()
     if not runs:
-        say(
-            f"There is no run in {artifacts.address_of(artifacts.runs_root())}/ yet. Begin with: python cli.py demo"
-        )
+        say(f"There is no run in {address_of(runs_root())}/ yet. Begin with: python cli.py demo")
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("run", "made", "recipe", "latent", "state", "stages"):
@@ -69,7 +72,7 @@ def show(text: str | None, toml: bool) -> None:
     from vae_tf.config import parse_config
     from vae_tf.options import to_toml
 
-    run = artifacts.find_run(text, trained=False)
+    run = find_run(text, trained=False)
     with strangers.read_from(run.folder):
         config = to_toml(parse_config(run.record["config"]))
         if toml:
@@ -81,9 +84,7 @@ def show(text: str | None, toml: bool) -> None:
 def describe(run: Run, config: str) -> None:
     record = run.record
     say(run.name, style="bold")
-    say(
-        f"  {state(run)}, made {made(run)}, {bytes_in_words(size_of(run))} in {artifacts.address_of(run.folder)}"
-    )
+    say(f"  {state(run)}, made {made(run)}, {bytes_in_words(size_of(run))} in {address_of(run.folder)}")
     say(f"  command: {record['command']}")
     if run.parent:
         say(f"  goes on from: {run.parent}")
@@ -105,7 +106,7 @@ def describe_pictures(run: Run) -> None:
     if stage is None:
         say("  not decoded")
         return
-    index, is_text = artifacts.read_json(stage.folder / "index.json"), own_pictures(run).is_text
+    index, is_text = read_json(stage.folder / "index.json"), own_pictures(run).is_text
     counts = (
         plural(len(index["paths"]), "sentence" if is_text else "picture"),
         plural(len(index["class_names"]), "class", "classes"),
@@ -113,7 +114,7 @@ def describe_pictures(run: Run) -> None:
         f"{plural(stage.record['results']['num_skipped'], 'line' if is_text else 'file')} skipped",
     )
     say(f"  {', '.join(counts)}")
-    facts = artifacts.read_json(stage.folder / "facts.json")
+    facts = read_json(stage.folder / "facts.json")
     for note in [*facts["source_notes"], *facts["notes"]]:
         say(f"  {note}", style="dim")
 
@@ -163,7 +164,7 @@ def open_report(text: str | None) -> None:
     """Opens the newest report of a run in the browser."""
     import webbrowser
 
-    run = artifacts.find_run(text)
+    run = find_run(text)
     run.take_report()
     page = run.report / "index.html"
     if not page.exists():
@@ -175,8 +176,8 @@ def open_report(text: str | None) -> None:
 
 def rename(text: str, name: str) -> None:
     """Another name for a run; its number stays, by which its children find it."""
-    run = artifacts.find_run(text, trained=False)
-    renamed = artifacts.rename_run(run, name)
+    run = find_run(text, trained=False)
+    renamed = rename_run(run, name)
     say(f"{run.name} is now {renamed.name}")
 
 
@@ -186,17 +187,13 @@ def delete(names: list[str], yes: bool) -> None:
     Raises:
         UserError: A run is being trained, or a deletion was not confirmed and nobody can be asked.
     """
-    runs = list(
-        {run.folder: run for run in (artifacts.find_run(name, trained=False) for name in names)}.values()
-    )
+    runs = list({run.folder: run for run in (find_run(name, trained=False) for name in names)}.values())
     for run in runs:
         if run.is_training:
             raise UserError(f"{run.name} is being trained.", "Stop it first with Ctrl-C.")
     caches = unused_caches(runs)
     for run in runs:
-        children = [
-            other.name for other in artifacts.all_runs() if is_child(other, run) and other not in runs
-        ]
+        children = [other.name for other in all_runs() if is_child(other, run) and other not in runs]
         say(
             f"{run.name}: {bytes_in_words(size_of(run))}"
             + (f"; extended by {', '.join(children)}" if children else "")
@@ -209,7 +206,7 @@ def delete(names: list[str], yes: bool) -> None:
     # Somebody may have begun to use one while the question stood.
     caches = unused_caches(runs)
     for run in runs:
-        artifacts.delete_run(run)
+        delete_run(run)
     for cache in caches:
         with suppress(FileNotFoundError):
             delete_folder(cache)
@@ -222,10 +219,10 @@ def is_child(run: Run, parent: Run) -> bool:
 
 def unused_caches(going: list[Run]) -> list[Any]:
     """Caches of the pictures of these runs that no other run refers to."""
-    staying = [run for run in artifacts.all_runs() if run not in going]
+    staying = [run for run in all_runs() if run not in going]
     needed = set().union(*(fingerprints(run) for run in staying))
     wanted = set().union(*(fingerprints(run) for run in going)) - needed
-    folders = [artifacts.cache_root() / fingerprint for fingerprint in sorted(wanted)]
+    folders = [cache_root() / fingerprint for fingerprint in sorted(wanted)]
     return [folder for folder in folders if folder.is_dir()]
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import import_tensorflow_quietly, say, warn
-from vae_tf import artifacts
-from vae_tf.artifacts import Run
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import find_run
 from vae_tf.errors import UserError
 
 MANY_NUMBERS = 100  # more than these are not typed into an example
@@ -46,7 +46,7 @@ def serve(text: str | None, options: ServeOptions) -> int:
         UserError: There is nothing to serve, or a port is taken.
     """
     folder = None if text is None or artifacts_of(text) else Path(text)
-    run = None if folder else artifacts.find_run(text)
+    run = None if folder else find_run(text)
     import_tensorflow_quietly()
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("vae_tf.serving").setLevel(logging.INFO)

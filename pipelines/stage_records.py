@@ -19,7 +19,9 @@ from reports.records import (
     RunFacts,
 )
 from reports.words import plural
-from vae_tf.artifacts import Stage, load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.stage import Stage
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 

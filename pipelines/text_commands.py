@@ -7,7 +7,7 @@ import numpy as np
 from pipelines.run_data import load_model, own_pictures
 from pipelines.text_data import load_sentences_of
 from pipelines.text_scores import BEAM_WIDTH
-from vae_tf.artifacts import Run
+from vae_tf.artifacts.run import Run
 from vae_tf.config import DataConfig
 from vae_tf.data.sentences import is_text, open_sentences
 from vae_tf.errors import UserError

@@ -5,7 +5,9 @@ from typing import Any
 
 from pipelines.comparison import Row, Wording, answer_by, by_elbo, described, mark, marks_explained
 from pipelines.run_data import own_pictures
-from vae_tf.artifacts import Run, hash_of, read_json
+from vae_tf.artifacts.hashes import hash_of
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.run import Run
 
 COLUMNS = ("run", "recipe", "latent", "seed", "epochs", "sentences", "−ELBO, nats", "KL, nats", "perplexity")
 OF_SENTENCES = Wording(

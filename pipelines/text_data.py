@@ -6,8 +6,12 @@ from pipelines.console import say, warn
 from pipelines.csv_files import write_csv
 from pipelines.run_data import Subject, absolute, own_pictures, short_name
 from reports.words import plural
-from vae_tf import artifacts, recipes, strangers
-from vae_tf.artifacts import Run, Stage, StageWriter
+from vae_tf import recipes, strangers
+from vae_tf.artifacts.hashes import hash_of
+from vae_tf.artifacts.json_files import read_json, write_json
+from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.config import Config, DataConfig
 from vae_tf.data import sentences as texts
 from vae_tf.data.sentences import SentenceFile, Sentences
@@ -76,15 +80,15 @@ def save_sentences(run: Run, config: DataConfig, sentences: Sentences) -> Stage:
     inputs = {
         "config": config.model_dump(mode="json"),
         "fingerprint": sentences.fingerprint,
-        "index": artifacts.hash_of(sentences.index.to_json()),
+        "index": hash_of(sentences.index.to_json()),
     }
 
     def write(stage: StageWriter) -> None:
-        artifacts.write_json(stage.folder / "index.json", sentences.index.to_json())
+        write_json(stage.folder / "index.json", sentences.index.to_json())
         write_csv(stage.folder / "sentences.csv", *sentences.index.table())
-        artifacts.write_json(stage.folder / "vocabulary.json", sentences.vocabulary.to_json())
-        artifacts.save_arrays(stage.folder / "tokens.npz", tokens=sentences.tokens)
-        artifacts.write_json(stage.folder / "facts.json", texts.to_json(sentences))
+        write_json(stage.folder / "vocabulary.json", sentences.vocabulary.to_json())
+        save_arrays(stage.folder / "tokens.npz", tokens=sentences.tokens)
+        write_json(stage.folder / "facts.json", texts.to_json(sentences))
         stage.results.update(num_pictures=len(sentences.tokens), num_skipped=len(sentences.skipped))
 
     return run.compute("data", inputs, write, plain_name=run.stage("data") is None)
@@ -93,12 +97,12 @@ def save_sentences(run: Run, config: DataConfig, sentences: Sentences) -> Stage:
 def load_sentences_of(subject: Subject) -> Sentences:
     """The sentences as they were first read; their file may be gone."""
     folder = subject.data.folder
-    facts = artifacts.read_json(folder / "facts.json")
+    facts = read_json(folder / "facts.json")
     with strangers.read_from(folder):
         return Sentences(
-            tokens=artifacts.load_arrays(folder / "tokens.npz")["tokens"],
+            tokens=load_arrays(folder / "tokens.npz")["tokens"],
             index=subject.index,
-            vocabulary=Vocabulary.from_json(artifacts.read_json(folder / "vocabulary.json")),
+            vocabulary=Vocabulary.from_json(read_json(folder / "vocabulary.json")),
             skipped=[(line, why) for line, why in facts["skipped"]],
             notes=facts["notes"],
             source_notes=facts["source_notes"],

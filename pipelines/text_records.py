@@ -22,7 +22,7 @@ from pipelines.stage_records import newest
 from pipelines.text_scores import text_verdict
 from reports.records import RunFacts
 from reports.text_records import HomotopiesRecord, Homotopy, Rebuilt, TextOverviewRecord, TextScore
-from vae_tf.artifacts import read_json
+from vae_tf.artifacts.json_files import read_json
 from vae_tf.data.sentences import Sentences
 from vae_tf.vocabulary import SPECIAL
 

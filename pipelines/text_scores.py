@@ -10,7 +10,9 @@ from pipelines.evaluate import LARGEST_NUM_SCORED, NO_USE, choose, elbo_of_each,
 from pipelines.run_data import Subject, config_of, load_model
 from pipelines.text_data import load_sentences_of
 from vae_tf import random
-from vae_tf.artifacts import StageWriter, save_arrays, write_json
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.stage import StageWriter
 from vae_tf.data.sentences import Sentences
 from vae_tf.vocabulary import lengths_of
 

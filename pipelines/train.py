@@ -1,42 +1,43 @@
 """Stage `train`: from a source of pictures to the weights of a run."""
 
-import dataclasses
-import platform
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pipelines.build_model import build_model
 from pipelines.checkpoint_uploads import CheckpointUploads
-from pipelines.console import TrainingDisplay, decoding, next_step, say, seconds, warn
-from pipelines.describe import describe_data, inspect_pictures
+from pipelines.console import TrainingDisplay, say, seconds, warn
+from pipelines.describe_training import describe_plan, explain_stop
+from pipelines.dry_run import preview
 from pipelines.machine import machine_of
+from pipelines.resolve import check_model, plan_of, resolve, resolve_extension
 from pipelines.run_data import (
     Examples,
     config_of,
     load_examples_of,
     own_pictures,
     read_inspection,
-    resolved_data,
     save_pictures,
     short_name,
     train_folder,
 )
 from pipelines.stopping import noting
-from pipelines.text_data import prepare_text, resolved_text, save_sentences
-from reports.words import bytes_in_words, plural
-from vae_tf import artifacts, recipes, strangers
-from vae_tf.artifacts import Run
+from pipelines.text_data import save_sentences
+from pipelines.training_data import batch_maker, classes_to_learn, prepare, validation_batches
+from pipelines.workers import alone
+from vae_tf import recipes
+from vae_tf.artifacts.hashes import hash_of_file
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import all_runs, delete_run, find_run, new_run
 from vae_tf.config import Config
-from vae_tf.data.dataset import Pictures, load_pictures
 from vae_tf.data.inspection import Inspection
 from vae_tf.data.sentences import SentenceFile, Sentences
 from vae_tf.data.sources import Source
 from vae_tf.errors import UserError
-from vae_tf.options import to_toml
-from vae_tf.places import is_remote
+from vae_tf.places import is_remote, runs_root
+from vae_tf.versions import versions
 from vae_tf.whole import new_file, new_folder, renamed, sync_folder
 
 NUM_LOOKED_AT = 200
@@ -53,52 +54,6 @@ class TrainingStopped(Exception):
         super().__init__(run.name)
         self.run = run
         self.exit_code = exit_code
-
-
-def prepare_data(config: Config, source: Source) -> Pictures:
-    """Decodes, labels and splits the pictures, and says what was found."""
-    with decoding() as progress:
-        pictures = load_pictures(config.data, config.training.seed, artifacts.cache_root(), progress, source)
-    describe_data(pictures)
-    return pictures
-
-
-def resolve(
-    config: Config, pictures: Examples, distribution: Any, first_epoch: int = 0
-) -> tuple[Config, dict[str, Any]]:
-    """The configuration with every open choice filled in, and the choices that only this machine decides."""
-    from vae_tf.training import plan as plans
-    from vae_tf.training import precision
-
-    if isinstance(pictures, Sentences):
-        data, num_tokens = resolved_text(config.data, pictures), len(pictures.vocabulary)
-        image_shape: tuple[int, ...] = (pictures.num_positions,)
-    else:
-        data, num_tokens = resolved_data(config.data, pictures.shape, pictures.shares), 0
-        image_shape = pictures.shape.image_shape
-    learns_classes = "labels" in recipes.find_recipe(config.model.recipe).needs
-    num_examples = len(pictures.index.where("train"))
-    chosen = precision.resolve(config.training.precision, config.model.recipe)
-    distribution = distribution.for_recipe(config.model.recipe, chosen.policy)
-    if distribution.num_replicas > 1:
-        chosen = precision.without_xla(chosen)
-    plan = plans.make_plan(
-        config.training, num_examples, image_shape, first_epoch, learns_classes, distribution.num_replicas
-    )
-    training = config.training.model_copy(
-        update={"epochs": plan.epochs - first_epoch, "batch_size": plan.batch_size}
-    )
-    resolved = config.model_copy(update={"data": data, "training": training})
-    machine = {
-        "plan": dataclasses.asdict(plan),
-        "precision": dataclasses.asdict(chosen),
-        "distribution": distribution.describe(plan.batch_size),
-        "num_examples": num_examples,
-        "num_classes": len(pictures.index.class_names),
-        "num_tokens": num_tokens,
-        "m1_steps": plan.num_steps // 2,
-    }
-    return resolved, machine
 
 
 def start(
@@ -129,12 +84,6 @@ def start(
     return work(run, model, pictures, tensorboard, distribution)
 
 
-def alone() -> Any:
-    from vae_tf.training.distribution import Distribution
-
-    return Distribution()
-
-
 def join(distribution: Any) -> Run:
     """Trains with the chief the run that it names, in `start`, `resume` or `extend`.
 
@@ -146,10 +95,10 @@ def join(distribution: Any) -> Run:
     told = distribution.tell()
     if "run" not in told:
         raise ChiefStopped
-    run = Run(artifacts.runs_root() / told["run"])
-    if run not in artifacts.all_runs():
+    run = Run(runs_root() / told["run"])
+    if run not in all_runs():
         raise UserError(
-            f"The chief trains {told['run']}, which is not in {artifacts.runs_root()}/ of worker {distribution.rank}.",
+            f"The chief trains {told['run']}, which is not in {runs_root()}/ of worker {distribution.rank}.",
             "All workers must see the same folder of runs: a shared file system, named by VAE_TF_RUNS.",
         )
     pictures = load_examples_of(own_pictures(run))
@@ -157,115 +106,11 @@ def join(distribution: Any) -> Run:
     return work(run, None, pictures, False, distribution)
 
 
-def prepare(config: Config, source: Source | SentenceFile) -> tuple[Examples, Inspection | None]:
-    """What to train on, and what is odd about pictures."""
-    if isinstance(source, SentenceFile):
-        return prepare_text(config, source), None
-    pictures = prepare_data(config, source)
-    check_latent(config.model.latent, pictures)
-    return pictures, inspect_pictures(pictures)
-
-
-def check_model(config: Config) -> None:
-    """Finds a mistake in the model's and the augmentation's options before the pictures are read.
-
-    Raises:
-        UserError: An unknown recipe, part, argument or augmentation.
-    """
-    from vae_tf.training.plan import choose_augmentation
-
-    is_text = recipes.find_recipe(config.model.recipe).data == "sentences"
-    choose_augmentation(config.training.augment, 1, (8,) if is_text else (8, 8, 1))
-    settings = config.model.settings
-    recipes.check(
-        config.model.recipe, config.model.latent, config.model.likelihood, config.model.beta, settings
-    )
-
-
 def run_label(source: str) -> str:
     """The source's name for that of a run: without folders, and without the suffixes of a file."""
     name = short_name(source)
     is_file = Path(name).suffix != "" if is_remote(source) else Path(source).is_file()
     return name.split(".")[0] if is_file else name
-
-
-def check_latent(latent: int, pictures: Pictures) -> None:
-    """Raises: UserError: As many numbers as a picture has values compress nothing."""
-    height, width, channels = pictures.shape.image_shape
-    values = height * width * channels
-    if latent >= values:
-        raise UserError(
-            f"--latent {latent}: a picture of {height}×{width}×{channels} has only {values:,} values itself.",
-            f"Give fewer, such as --latent {min(30, max(1, values // 10))}, or larger pictures: --size.",
-        )
-
-
-def classes_to_learn(pictures: Examples) -> list[str]:
-    """Names of the classes that some picture or sentence of the training part is labelled with."""
-    index = pictures.index
-    labels = set(index.visible_labels[index.where("train")].tolist()) - {-1}
-    return [name for i, name in enumerate(index.class_names) if i in labels]
-
-
-def preview(
-    config: Config, machine: dict[str, Any], model: Any, pictures: Examples, inspection: Inspection | None
-) -> None:
-    """What a dry run leaves: an estimate from a few real steps, and the page about the data."""
-    from pipelines.data_record import write_preview
-
-    estimate = estimate_training(config, machine, model, pictures)
-    in_all = estimate.seconds_per_epoch * machine["plan"]["epochs"]
-    said = [
-        ("Training", f"{seconds(estimate.seconds_per_epoch)} per epoch, {seconds(in_all)} in all"),
-        ("Memory", bytes_in_words(estimate.memory)),
-    ]
-    if isinstance(pictures, Pictures):
-        said.append(("Cache of decoded pictures", bytes_in_words(pictures.images.nbytes)))
-    for what, how_much in said:
-        say(f"  {what.lower()}: {how_much}")
-    say("The resolved configuration, as --config would read it:", style="bold")
-    say(to_toml(config))
-    if isinstance(pictures, Sentences) or inspection is None:
-        say("This was a dry run: no run was made, and nothing written.")
-        return
-    page = write_preview(config, pictures, inspection, said)
-    say(f"  page: {page}", style="bold")
-    say("This was a dry run: no run was made, and nothing written but this page and the decoded pictures.")
-
-
-def estimate_training(config: Config, machine: dict[str, Any], model: Any, pictures: Examples) -> Any:
-    """Trains a few steps and forgets them."""
-    import tempfile
-
-    from vae_tf.training import loop
-    from vae_tf.training.estimate import Stopwatch
-
-    plan = plan_of(machine)
-    stopwatch = Stopwatch(plan, len(pictures.index.where("validation")))
-    with tempfile.TemporaryDirectory() as folder:
-        loop.fit(
-            model,
-            plan,
-            batch_maker(pictures, plan, alone()),
-            None,
-            Path(folder),
-            jit_compile=machine["precision"]["jit_compile"],
-            listener=stopwatch,
-            wants_stop=lambda: stopwatch.is_done,
-        )
-    return stopwatch.finish()
-
-
-def plan_of(machine: dict[str, Any]) -> Any:
-    from pydantic import TypeAdapter
-
-    from vae_tf.training.plan import Plan
-
-    with strangers.read_from(Path("run.json")):
-        plan = TypeAdapter(Plan).validate_python(machine["plan"])
-        if min(plan.batch_size, plan.steps_per_epoch, plan.epochs, plan.steps_per_execution) < 1:
-            raise ValueError("a plan without steps")
-        return plan
 
 
 def create_run(
@@ -286,7 +131,7 @@ def create_run(
         "versions": versions(),
         **({} if job is None else {"job": job}),
     }
-    run = artifacts.new_run(label, record)
+    run = new_run(label, record)
     try:
         if isinstance(pictures, Sentences):
             save_sentences(run, config.data, pictures)
@@ -296,7 +141,7 @@ def create_run(
     except BaseException:
         # A run that does not know its pictures is of no use.
         if run.exists and run.stage("data") is None:
-            artifacts.delete_run(run)
+            delete_run(run)
         raise
     say(f"run {run.name}", style="bold")
     return run
@@ -306,12 +151,12 @@ def resume(text: str, tensorboard: bool = False, distribution: Any = None) -> Ru
     """Finishes an interrupted run's plan, in the precision that was resolved at its start."""
     distribution = distribution or alone()
     with distribution.preparing():
-        run = artifacts.find_run(text, trained=False)
+        run = find_run(text, trained=False)
         check_unfinished(run)
         pictures = load_examples_of(own_pictures(run))
         run.take_checkpoints()
         if run.parent and not run.partial_train.exists():
-            inherit(run, artifacts.find_run(run.parent[:5]))
+            inherit(run, find_run(run.parent[:5]))
         say(f"run {run.name} goes on", style="bold")
         model = build_model(config_of(run), machine_of(run))
     return work(run, model, pictures, tensorboard, distribution)
@@ -332,7 +177,7 @@ def extend(
     """A child run that goes on from the last state of a finished one for `epochs` more."""
     distribution = distribution or alone()
     with distribution.preparing():
-        parent = artifacts.find_run(text)
+        parent = find_run(text)
         subject = own_pictures(parent)
         pictures = load_examples_of(subject)
         resolved, machine = resolve_extension(parent, pictures, epochs, distribution)
@@ -352,87 +197,6 @@ def inherit(run: Run, parent: Run) -> None:
         shutil.copy2(trained / "metrics.jsonl", partial / "metrics.jsonl")
         sync_folder(partial)
         renamed(partial, run.partial_train)
-
-
-def resolve_extension(
-    parent: Run, pictures: Examples, epochs: int, distribution: Any
-) -> tuple[Config, dict[str, Any]]:
-    """As `resolve`, of the parent's configuration for `epochs` more, in the parent's precision."""
-    config, before = config_of(parent), machine_of(parent)
-    training = config.training.model_copy(update={"epochs": epochs})
-    longer = config.model_copy(update={"training": training})
-    resolved, machine = resolve(longer, pictures, distribution, before["plan"]["epochs"])
-    return resolved, {**machine, **{name: before[name] for name in ("precision", "m1_steps")}}
-
-
-def build_model(config: Config, machine: dict[str, Any], precision: str | None = None) -> Any:
-    settings = dict(config.model.settings)
-    if config.training.kl_warmup:
-        # An objective without a warm-up refuses it by name, which says what is wrong.
-        settings.setdefault("objective.warmup_steps", config.training.kl_warmup)
-    if recipes.find_recipe(config.model.recipe).model == "m1-m2":
-        settings.setdefault("model.m1_steps", machine["m1_steps"])
-    model = recipes.build(
-        config.model.recipe,
-        image_shape=example_shape(config),
-        latent_dim=config.model.latent,
-        likelihood=config.model.likelihood,
-        beta=config.model.beta,
-        precision=precision or machine["precision"]["policy"],
-        seed=config.training.seed,
-        settings=settings,
-        batch_size=machine["plan"]["batch_size"],
-        num_classes=machine["num_classes"],
-        num_tokens=machine.get("num_tokens", 0),
-    )
-    for part in (model.objective, model.prior):
-        if getattr(part, "num_examples", 0) is None:
-            part.num_examples = machine["num_examples"]
-    return model
-
-
-def example_shape(config: Config) -> tuple[int, ...]:
-    """(height, width, channels) of a picture; (positions,) of a sentence, its end included."""
-    if recipes.find_recipe(config.model.recipe).data == "sentences":
-        return ((config.data.longest or 1) + 1,)
-    return (*(config.data.size or ()), config.data.channels or 3)
-
-
-def describe_plan(config: Config, machine: dict[str, Any], model: Any) -> None:
-    plan, precision = machine["plan"], machine["precision"]
-    names = " · ".join(
-        type(getattr(model, axis)).__name__
-        for axis in ("encoder", "posterior", "prior", "decoder", "likelihood", "objective")
-    )
-    say(f"recipe {config.model.recipe}, latent {config.model.latent}: {names}")
-    say(
-        f"  {model.count_params():,} weights; {describe_objective(model)}; {precision['reason']}", style="dim"
-    )
-    epochs = f"{plural(plan['epochs'], 'epoch')} of {plural(plan['steps_per_epoch'], 'step')}"
-    say(
-        f"  {epochs}, batch {plan['batch_size']}, "
-        f"learning rate {plan['learning_rate']:g} {plan['schedule']}, seed {plan['seed']}",
-        style="dim",
-    )
-    for note in [*plan["notes"], *describe_distribution(machine["distribution"], plan)]:
-        say(f"  {note}", style="dim")
-
-
-def describe_distribution(distribution: dict[str, Any], plan: dict[str, Any]) -> list[str]:
-    """Who computes what, in a line; nothing where one device does all, and there is but one."""
-    if distribution["replicas"] == 1:
-        return [] if distribution["reason"] == "one device" else [f"Trained on {distribution['reason']}."]
-    return [
-        f"{distribution['strategy']} ({distribution['reason']}): {distribution['replicas']} replicas take "
-        f"{distribution['batch_size_per_replica']} pictures each of every batch of {plan['batch_size']}, "
-        f"at learning rate {plan['learning_rate']:g}."
-    ]
-
-
-def describe_objective(model: Any) -> str:
-    """The arguments of what is minimised, such as "beta 4, warmup_steps 0"."""
-    arguments = model.objective.get_config().items()
-    return ", ".join(f"{name} {value}" for name, value in arguments) or "no further arguments"
 
 
 def work(run: Run, model: Any, pictures: Examples, tensorboard: bool, distribution: Any) -> Run:
@@ -501,36 +265,6 @@ def work_alone(run: Run, model: Any, pictures: Examples, tensorboard: bool, dist
     return run
 
 
-def batch_maker(
-    pictures: Examples, plan: Any, distribution: Any, are_resident: bool = False
-) -> Callable[[int], Any]:
-    from vae_tf.data import batches
-
-    index = pictures.index
-    return lambda first_step: batches.training_batches(
-        None if are_resident else pictures.examples,
-        index.visible_labels,
-        index.where("train"),
-        plan.batch_size,
-        plan.seed,
-        first_step,
-        plan.num_labelled,
-        distribution.replicas,
-    )
-
-
-def validation_batches(pictures: Examples, plan: Any, distribution: Any) -> Any:
-    from vae_tf.data import batches
-
-    indices = pictures.index.where("validation")
-    if not len(indices):
-        return None
-    size = max(64, plan.batch_size)
-    return batches.ordered_batches(
-        pictures.examples, pictures.index.labels, indices, size, distribution.replicas
-    )
-
-
 def tensorboard_callbacks(folder: Path) -> list[Any]:
     import keras
 
@@ -557,7 +291,7 @@ def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any
     results = {
         **facts,
         "best_value": best_value,
-        "model": artifacts.hash_of_file(run.partial_train / "vae.keras"),
+        "model": hash_of_file(run.partial_train / "vae.keras"),
     }
     run.finish_training(inputs, started, results)
     say(
@@ -565,23 +299,3 @@ def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any
         + (f", validation {facts['best_value']:,.1f} nats" if facts["best_value"] < float("inf") else ""),
         style="bold",
     )
-
-
-def explain_stop(run: Run, outcome: Any) -> None:
-    if outcome.status == "interrupted":
-        warn(f"Stopped at epoch {outcome.facts['epoch']}; the best and the last state are kept.")
-        next_step(f"python cli.py train --resume {run.name}")
-        return
-    step, term = outcome.failure
-    kept = "" if term == "validation loss" else "; the weights were left as they were before it"
-    warn(f"The {term} was no finite number at step {step}{kept}.")
-    say("  Try a smaller --learning-rate, --precision float32, or --set likelihood.floor=0.05.")
-
-
-def versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    import vae_tf
-
-    packages = {name: version(name) for name in ("tensorflow", "keras", "numpy", "pillow")}
-    return {"vae_tf": vae_tf.__version__, "python": platform.python_version(), **packages}

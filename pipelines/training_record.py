@@ -9,7 +9,8 @@ from pipelines.run_data import Examples, Subject
 from reports.records import RunFacts
 from reports.training_records import Choice, TrainingRecord
 from reports.words import number, percent, plural
-from vae_tf.artifacts import Run, all_runs
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import all_runs
 from vae_tf.training.plan import CLIP_NORM
 
 # Of all that validation gained after the first tenth of the epochs: less in the last fifth is as good as nothing.

@@ -9,7 +9,8 @@ from pipelines.stage_records import newest, split_names
 from reports.records import RunFacts
 from reports.traversal_records import ClassMove, Link, TraversalsRecord, Walk
 from reports.words import percent, plural, said_p, split_label
-from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.data.dataset import Pictures
 
 SIGNIFICANT = 0.05

@@ -48,6 +48,12 @@ def found_cluster(num_workers: int) -> Cluster | None:
     return cluster
 
 
+def alone() -> Any:
+    from vae_tf.training.distribution import Distribution
+
+    return Distribution()
+
+
 def begin(cluster: Cluster | None) -> Any:
     """Imports TensorFlow, waits for the other workers, and gives the distribution. Only the chief is heard."""
     if cluster is not None:

@@ -137,7 +137,7 @@ def objects(marker: Path, secret: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "our own function that is no class", named("vae_tf.parts.activations", "silu", {}, "vae_tf>silu")
     yield (
         "our package, not registered",
-        named("vae_tf.artifacts", "delete_folder", {"folder": str(secret.parent)}),
+        named("vae_tf.artifacts.runs", "delete_folder", {"folder": str(secret.parent)}),
     )
     yield "a name that is no text", named("os", ["system"], {})  # type: ignore[arg-type]
     yield "a vae in the vae", {**named("keras", "Model", {}), "registered_name": "keras>Model"}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -11,10 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae_tf import artifacts
-from vae_tf.artifacts import Run, find_run, new_run
+from vae_tf.artifacts.hashes import hash_of, hash_of_file
+from vae_tf.artifacts.json_files import read_json, write_json
+from vae_tf.artifacts.layout import SCHEMA_VERSION
+from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import all_runs, find_run, new_run, rename_run, run_of_job
+from vae_tf.artifacts.stage import finish_stage
 from vae_tf.errors import UserError
-from vae_tf.whole import PREFIX
+from vae_tf.places import cache_root, runs_root
+from vae_tf.whole import PREFIX, replace_folder
 
 
 @pytest.fixture
@@ -34,8 +41,8 @@ def everything(folder: Path) -> set[str]:
 
 def finish_training(run: Run) -> None:
     run.partial_train.mkdir()
-    artifacts.finish_stage(run.partial_train, "train", {}, 0.0, {})
-    artifacts.replace_folder(run.partial_train, run.folder / "train")
+    finish_stage(run.partial_train, "train", {}, 0.0, {})
+    replace_folder(run.partial_train, run.folder / "train")
 
 
 def test_a_stage_is_whole_with_its_record(run: Run) -> None:
@@ -79,7 +86,7 @@ def test_an_error_inside_leaves_nothing(run: Run, error: type[BaseException]) ->
 def test_what_a_killed_process_left_is_no_stage(run: Run) -> None:
     for name, kind in ((f"{PREFIX}1-clusters", "clusters"), ("train.partial", "train")):
         (run.folder / name).mkdir()
-        artifacts.finish_stage(run.folder / name, kind, {}, 0.0, {})
+        finish_stage(run.folder / name, kind, {}, 0.0, {})
     assert run.stages("clusters") == run.stages("train") == []
     assert run.newest("clusters") is None and run.finished("clusters", {}) is None
     assert not run.is_trained
@@ -102,9 +109,7 @@ def test_unchanged_inputs_are_found_and_others_lie_beside(run: Run) -> None:
     }
     for text, stage in stages.items():
         assert stage is not None and (stage.folder / "file.txt").read_text() == text
-        assert stage.name == (
-            "clusters" if text == "two" else f"clusters-{artifacts.hash_of(stage.record['inputs'])}"
-        )
+        assert stage.name == ("clusters" if text == "two" else f"clusters-{hash_of(stage.record['inputs'])}")
     assert run.finished("clusters", {"k": 5}) is None
     assert run.finished("embed", {"k": 2}) is None
     assert [stage.record["results"]["text"] for stage in run.stages("clusters")] == ["two", "three", "four"]
@@ -120,7 +125,7 @@ def test_two_at_once_do_not_overwrite_each_other(run: Run) -> None:
         program = textwrap.dedent("""
             import sys
             from pathlib import Path
-            from vae_tf.artifacts import Run
+            from vae_tf.artifacts.run import Run
             with Run(Path(sys.argv[1])).writing("clusters", {"k": 3}) as stage:
                 (stage.folder / "file.txt").write_text("fast")
         """)
@@ -132,36 +137,36 @@ def test_two_at_once_do_not_overwrite_each_other(run: Run) -> None:
 
 def test_writes_are_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.json"
-    artifacts.write_json(path, {"old": 1})
+    write_json(path, {"old": 1})
 
     def check_then_fail(source: Any, target: Any) -> None:
-        assert artifacts.read_json(path) == {"old": 1}
+        assert read_json(path) == {"old": 1}
         assert json.loads(Path(source).read_text()) == {"new": 2}
         raise OSError("killed here")
 
     with monkeypatch.context() as patch:
         patch.setattr("os.replace", check_then_fail)
         with pytest.raises(OSError, match="killed here"):
-            artifacts.write_json(path, {"new": 2})
-    assert artifacts.read_json(path) == {"old": 1}
-    artifacts.write_json(path, {"new": 2})
-    assert artifacts.read_json(path) == {"new": 2}
+            write_json(path, {"new": 2})
+    assert read_json(path) == {"old": 1}
+    write_json(path, {"new": 2})
+    assert read_json(path) == {"new": 2}
     with pytest.raises(TypeError):
-        artifacts.write_json(path, {"new": object()})
-    assert artifacts.read_json(path) == {"new": 2}
+        write_json(path, {"new": object()})
+    assert read_json(path) == {"new": 2}
 
 
 def test_a_number_that_is_none_is_null(tmp_path: Path) -> None:
     document = {"a": [float("nan"), 1.5], "b": {"c": np.array([np.inf, 2.0])}, "d": "NaN"}
-    artifacts.write_json(tmp_path / "x.json", document)
-    assert artifacts.read_json(tmp_path / "x.json") == {"a": [None, 1.5], "b": {"c": [None, 2.0]}, "d": "NaN"}
+    write_json(tmp_path / "x.json", document)
+    assert read_json(tmp_path / "x.json") == {"a": [None, 1.5], "b": {"c": [None, 2.0]}, "d": "NaN"}
 
 
 def test_replacing_a_folder_leaves_only_the_new_one(tmp_path: Path) -> None:
     for name in ("new", "target"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
-    artifacts.replace_folder(tmp_path / "new", tmp_path / "target")
+    replace_folder(tmp_path / "new", tmp_path / "target")
     assert everything(tmp_path) == {"target", "target/new"}
 
 
@@ -172,8 +177,8 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
         "path": np.array(["a", "ü,\"'"]),
         "empty": np.zeros((0, 4), np.uint8),
     }
-    artifacts.save_arrays(tmp_path / "a.npz", **arrays)
-    loaded = artifacts.load_arrays(tmp_path / "a.npz")
+    save_arrays(tmp_path / "a.npz", **arrays)
+    loaded = load_arrays(tmp_path / "a.npz")
     assert loaded.keys() == arrays.keys()
     for name, array in arrays.items():
         assert loaded[name].dtype == array.dtype and np.array_equal(loaded[name], array)
@@ -182,25 +187,23 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_objects_are_neither_pickled_nor_unpickled(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="names holds Python objects"):
-        artifacts.save_arrays(tmp_path / "a.npz", names=np.array(["a", None], dtype=object))
+        save_arrays(tmp_path / "a.npz", names=np.array(["a", None], dtype=object))
     assert everything(tmp_path) == set()
     np.savez(tmp_path / "b.npz", names=np.array(["a", None], dtype=object))
     with pytest.raises(UserError, match="allow_pickle"):
-        artifacts.load_arrays(tmp_path / "b.npz")
+        load_arrays(tmp_path / "b.npz")
 
 
 def test_hashes_ignore_the_order_of_keys_only() -> None:
-    first = artifacts.hash_of({"a": 1, "b": [1, 2]})
-    assert artifacts.hash_of({"b": (1, 2), "a": np.int64(1)}) == first
-    assert (
-        len({first, artifacts.hash_of({"a": 1, "b": [2, 1]}), artifacts.hash_of({"a": 2, "b": [1, 2]})}) == 3
-    )
+    first = hash_of({"a": 1, "b": [1, 2]})
+    assert hash_of({"b": (1, 2), "a": np.int64(1)}) == first
+    assert len({first, hash_of({"a": 1, "b": [2, 1]}), hash_of({"a": 2, "b": [1, 2]})}) == 3
 
 
 def test_files_are_hashed_by_content(tmp_path: Path) -> None:
     for name, content in [("a", b"1"), ("b", b"1"), ("c", b"2")]:
         (tmp_path / name).write_bytes(content)
-    hashes = [artifacts.hash_of_file(tmp_path / name) for name in "abc"]
+    hashes = [hash_of_file(tmp_path / name) for name in "abc"]
     # sha256("1") begins so.
     assert hashes[0] == hashes[1] == "6b86b273ff34" != hashes[2]
 
@@ -209,12 +212,12 @@ def test_a_new_run_has_the_next_number_and_a_record(tmp_path: Path) -> None:
     root = tmp_path / "deep" / "runs"
     first = new_run("Faces / conv, Z=30!", {"seed": 3}, root)
     assert first.name == "00001-faces-conv-z-30"
-    assert first.record["seed"] == 3 and first.record["schema_version"] == artifacts.SCHEMA_VERSION
+    assert first.record["seed"] == 3 and first.record["schema_version"] == SCHEMA_VERSION
     (root / "00041-gone").mkdir()
     (root / "cache").mkdir()
     second = new_run("???", {}, root)
     assert second.name == "00042-run"
-    assert [run.name for run in artifacts.all_runs(root)] == [first.name, second.name]
+    assert [run.name for run in all_runs(root)] == [first.name, second.name]
     assert not list(root.glob(".*"))
 
 
@@ -231,7 +234,7 @@ def test_twenty_processes_get_twenty_numbers(tmp_path: Path, name: str) -> None:
     program = textwrap.dedent(f"""
         import multiprocessing, sys
         from pathlib import Path
-        from vae_tf.artifacts import new_run
+        from vae_tf.artifacts.runs import new_run
         context = multiprocessing.get_context("fork")
         barrier = context.Barrier(20)
         def work(i):
@@ -243,15 +246,15 @@ def test_twenty_processes_get_twenty_numbers(tmp_path: Path, name: str) -> None:
         sys.exit(any(process.exitcode for process in processes))
     """)
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60)
-    runs = artifacts.all_runs(tmp_path)
+    runs = all_runs(tmp_path)
     assert len({run.name[:5] for run in runs}) == len(runs) == 20
     assert sorted(run.record["i"] for run in runs) == list(range(20))
 
 
 def test_another_schema_is_refused(run: Run) -> None:
-    document = artifacts.read_json(run.folder / "run.json")
-    artifacts.write_json(run.folder / "run.json", {**document, "schema_version": 99})
-    with pytest.raises(UserError, match=f"schema 99; this version reads {artifacts.SCHEMA_VERSION}"):
+    document = read_json(run.folder / "run.json")
+    write_json(run.folder / "run.json", {**document, "schema_version": 99})
+    with pytest.raises(UserError, match=f"schema 99; this version reads {SCHEMA_VERSION}"):
         _ = run.record
 
 
@@ -329,8 +332,95 @@ def test_no_run_at_all(tmp_path: Path) -> None:
 
 def test_roots_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAE_TF_RUNS", "/a/runs")
-    assert artifacts.runs_root() == Path("/a/runs") and artifacts.cache_root() == Path("/a/runs/cache")
+    assert runs_root() == Path("/a/runs") and cache_root() == Path("/a/runs/cache")
     monkeypatch.setenv("VAE_TF_CACHE", "/b")
-    assert artifacts.cache_root() == Path("/b")
+    assert cache_root() == Path("/b")
     monkeypatch.delenv("VAE_TF_RUNS")
-    assert artifacts.runs_root() == Path("runs")
+    assert runs_root() == Path("runs")
+
+
+def test_a_whole_name_is_found_among_names_that_it_is_a_part_of(tmp_path: Path) -> None:
+    made = [new_run(name, {}, tmp_path) for name in ("faces", "faces-extended", "more-faces")]
+    assert [find_run(run.name[6:], tmp_path, trained=False) for run in made] == made
+    with pytest.raises(UserError, match="Several runs match 'face'"):
+        find_run("face", tmp_path, trained=False)
+
+
+def test_of_many_runs_the_newest_eight_are_listed(tmp_path: Path) -> None:
+    made = [new_run("faces", {}, tmp_path) for _ in range(10)]
+    with pytest.raises(UserError) as caught:
+        find_run("nobody", tmp_path)
+    assert caught.value.hint == f"Runs: {', '.join(run.name for run in made[2:])}."
+
+
+def test_a_long_name_is_cut(tmp_path: Path) -> None:
+    assert new_run("a" * 39 + "bc", {}, tmp_path).name == f"00001-{'a' * 39}b"
+
+
+def test_a_run_tells_what_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/cli.py", "train", "my faces/", "--latent", "3"])
+    assert new_run("faces", {}, tmp_path).record["command"] == "python cli.py train 'my faces/' --latent 3"
+
+
+def test_a_job_finds_the_newest_run_that_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["cli.py", "train", "a"])
+    made = [new_run("faces", {"job": job} if job else {}, tmp_path) for job in ("one", "two", "one", None)]
+    assert run_of_job("one", tmp_path) == made[2] and run_of_job("two", tmp_path) == made[1]
+    assert run_of_job("three", tmp_path) is None
+    monkeypatch.setattr("sys.argv", ["cli.py", "train", "b"])
+    assert run_of_job("one", tmp_path) is None
+
+
+def test_a_renamed_run_keeps_its_number_and_all_that_it_holds(run: Run) -> None:
+    write(run, "clusters", {}, "kept")
+    renamed = rename_run(run, "Best faces!")
+    assert renamed.name == "00001-best-faces" and not run.folder.exists()
+    assert everything(renamed.folder) == {"run.json", "clusters", "clusters/file.txt", "clusters/stage.json"}
+    assert rename_run(renamed, "best faces") == renamed
+    with pytest.raises(UserError, match="is no name for a run"):
+        rename_run(renamed, "…")
+    with pytest.raises(UserError, match="has no number of its own"):
+        rename_run(Run(renamed.folder.rename(run.folder.parent / "mine")), "other")
+
+
+def test_a_deleted_run_leaves_nothing_even_while_a_stage_is_written(run: Run) -> None:
+    with pytest.raises(FileNotFoundError), run.writing("clusters", {}) as stage:
+        shutil.rmtree(run.folder)
+        stage.folder.mkdir(parents=True)
+        (stage.folder / "late.txt").touch()
+    assert not run.folder.exists()
+    assert run.stage("clusters") is None
+
+
+def test_stages_on_other_pictures_never_take_the_plain_name(run: Run) -> None:
+    with run.writing("embed", {"of": "others"}, plain_name=False):
+        pass
+    assert run.stage_names() == [f"embed-{hash_of({'of': 'others'})}"]
+    write(run, "embed", {"of": "its own"})
+    assert run.stage_names() == ["embed", f"embed-{hash_of({'of': 'others'})}"]
+
+
+def test_a_folder_without_its_record_gives_way(run: Run) -> None:
+    write(run, "clusters", {"k": 2}, "old")
+    write(run, "clusters", {"k": 3}, "old")
+    for name in run.stage_names():
+        (run.folder / name / "stage.json").unlink()
+    write(run, "clusters", {"k": 3}, "new")
+    found = run.finished("clusters", {"k": 3})
+    assert found is not None and found.name == f"clusters-{hash_of({'k': 3})}"
+    assert (found.folder / "file.txt").read_text() == "new"
+
+
+def test_a_run_that_is_trained_is_neither_deleted_nor_renamed_nor_trained(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vae_tf.artifacts.run.PATIENCE", 0.02)
+    with run.training_lock():
+        assert run.is_training
+        for held in (Run(run.folder).training_lock, Run(run.folder).alone):
+            with pytest.raises(UserError, match="is being trained by another process"), held():
+                pass
+    with run.working(), pytest.raises(UserError, match="is writing into"), run.alone():
+        pass
+    with run.alone():
+        assert not run.is_training

@@ -7,8 +7,12 @@ import time
 
 import pytest
 
-from vae_tf import artifacts, places
-from vae_tf.artifacts import CHECKPOINTS, Run
+from vae_tf import places
+from vae_tf.artifacts.hashes import hash_of
+from vae_tf.artifacts.layout import CHECKPOINTS
+from vae_tf.artifacts.publishing import address_of, publish
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import all_runs, delete_run, find_run, new_run, rename_run
 from vae_tf.errors import UserError
 from vae_tf.store import Store, StoreError
 
@@ -43,14 +47,14 @@ def names(store: Store) -> set[str]:
 
 
 def test_another_machine_finds_runs_and_fetches_only_what_it_reads(machine, store, tmp_path):
-    run = artifacts.new_run("faces", {"seed": 3})
+    run = new_run("faces", {"seed": 3})
     stage_of(run, "train", weights=b"w")
     stage_of(run, "embed", latents=b"l")
     machine("second")
-    (found,) = artifacts.all_runs()
+    (found,) = all_runs()
     assert found.name == run.name and found.record["seed"] == 3 and found.is_trained
     assert found.stage_names() == ["embed", "train"] and not found.has_begun
-    embed = artifacts.find_run(None).stage("embed")
+    embed = find_run(None).stage("embed")
     assert embed.record == run.stage("embed").record
     fetched = {path.name for path in (tmp_path / "second").rglob("*") if path.is_file()}
     assert fetched == {"run.json", "embed.json", "train.json", ".listing.json"}
@@ -60,7 +64,7 @@ def test_another_machine_finds_runs_and_fetches_only_what_it_reads(machine, stor
 
 
 def test_a_stage_whose_upload_fails_does_not_count_and_is_given_later(machine, store, monkeypatch):
-    run = artifacts.new_run("faces", {})
+    run = new_run("faces", {})
     upload = Store.upload
 
     def failing(self, file, path):
@@ -74,23 +78,23 @@ def test_a_stage_whose_upload_fails_does_not_count_and_is_given_later(machine, s
     assert "whole on this machine" in error.value.hint
     assert f"{run.name}/embed/stage.json" not in names(store)
     machine("second")
-    assert artifacts.find_run("1", trained=False).stage_names() == []
+    assert find_run("1", trained=False).stage_names() == []
     machine("first")
     monkeypatch.setattr(Store, "upload", upload)
-    artifacts.find_run("1", trained=False)
+    find_run("1", trained=False)
     machine("second")
-    assert (artifacts.find_run("1", trained=False).stage("embed").folder / "latents").read_bytes() == b"l"
+    assert (find_run("1", trained=False).stage("embed").folder / "latents").read_bytes() == b"l"
 
 
 def test_stages_of_two_machines_lie_beside_each_other(machine, store):
-    here = artifacts.new_run("faces", {})
+    here = new_run("faces", {})
     machine("second")
-    there = artifacts.find_run("1", trained=False)
+    there = find_run("1", trained=False)
     machine("first")
     stage_of(here, "clusters", {"neighbors": 15}, maps=b"15")
     machine("second")
     second = stage_of(there, "clusters", {"neighbors": 30}, maps=b"30")
-    assert second.name == f"clusters-{artifacts.hash_of({'neighbors': 30})}"
+    assert second.name == f"clusters-{hash_of({'neighbors': 30})}"
     assert [(stage.folder / "maps").read_bytes() for stage in there.stages("clusters")] == [b"15", b"30"]
 
 
@@ -98,38 +102,38 @@ def test_stages_of_two_machines_lie_beside_each_other(machine, store):
     "bucket", ["s3", "memory"], indirect=True
 )  # The emulator of GCS knows no preconditions.
 def test_a_number_is_given_once(machine, monkeypatch):
-    first = artifacts.new_run("faces", {})
-    artifacts.delete_run(first)
+    first = new_run("faces", {})
+    delete_run(first)
     # The second machine has looked before the first had made its run.
     monkeypatch.setattr("vae_tf.mirror.Mirror.refresh", lambda *_: [])
     machine("second")
-    assert artifacts.new_run("faces", {}).name == "00002-faces"
+    assert new_run("faces", {}).name == "00002-faces"
 
 
 def test_deleted_and_renamed_runs_are_so_everywhere(machine, store):
     for name in ("one", "two"):
-        stage_of(artifacts.new_run(name, {}), "train", weights=name.encode())
+        stage_of(new_run(name, {}), "train", weights=name.encode())
     machine("second")
-    artifacts.all_runs()
-    artifacts.delete_run(artifacts.find_run("1"))
-    artifacts.rename_run(artifacts.find_run("2"), "three")
+    all_runs()
+    delete_run(find_run("1"))
+    rename_run(find_run("2"), "three")
     machine("first")
-    (kept,) = artifacts.all_runs()
+    (kept,) = all_runs()
     assert kept.name == "00002-three" and (kept.stage("train").folder / "weights").read_bytes() == b"two"
     assert {name.split("/")[0] for name in names(store)} == {"00002-three", "numbers"}
 
 
 def test_pages_are_replaced_and_fetched(machine, store):
-    run = artifacts.new_run("faces", {})
+    run = new_run("faces", {})
     for pages in ({"index.html": "old", "gone.html": "x"}, {"index.html": "new"}):
         shutil.rmtree(run.report, ignore_errors=True)
         run.report.mkdir()
         for name, text in pages.items():
             (run.report / name).write_text(text)
-        artifacts.publish(run.report)
+        publish(run.report)
     assert {name for name in names(store) if "report" in name} == {f"{run.name}/report/index.html"}
     machine("second")
-    found = artifacts.find_run("1", trained=False)
+    found = find_run("1", trained=False)
     found.take_report()
     assert (found.report / "index.html").read_text() == "new"
 
@@ -148,7 +152,7 @@ def test_a_lost_machines_training_goes_on_elsewhere(machine, store, monkeypatch)
     from pipelines import checkpoint_uploads
 
     monkeypatch.setattr(checkpoint_uploads, "SECONDS_BETWEEN_UPLOADS", 0.0)
-    run, heard = artifacts.new_run("faces", {}), []
+    run, heard = new_run("faces", {}), []
     with checkpoint_uploads.CheckpointUploads(run) as uploads:
         listen = uploads.after(heard.append)
         listen({"step": 1})
@@ -157,7 +161,7 @@ def test_a_lost_machines_training_goes_on_elsewhere(machine, store, monkeypatch)
         listen({"step": 2})
     assert heard == [{"step": 1}, {"step": 2}]
     machine("second")
-    found = artifacts.find_run("1", trained=False)
+    found = find_run("1", trained=False)
     assert found.has_begun and not found.is_trained and found.stage_names() == []
     found.take_checkpoints()
     assert state_of(found) == {"epoch 5"}
@@ -170,14 +174,14 @@ def test_a_lost_machines_training_goes_on_elsewhere(machine, store, monkeypatch)
     found.finish_training({}, 0.0, {})
     assert not any("partial" in name for name in names(store))
     machine("first")
-    assert artifacts.find_run("1").is_trained
+    assert find_run("1").is_trained
 
 
 def test_an_upload_of_checkpoints_that_fails_does_not_end_the_training(machine, monkeypatch, capsys):
     from pipelines import checkpoint_uploads
 
     monkeypatch.setattr(checkpoint_uploads, "SECONDS_BETWEEN_UPLOADS", 0.0)
-    run = artifacts.new_run("faces", {})
+    run = new_run("faces", {})
     training_state(run, "epoch 1")
 
     def cut(*_):
@@ -195,7 +199,7 @@ def test_an_upload_of_checkpoints_that_fails_does_not_end_the_training(machine, 
 
 
 def test_checkpoints_go_up_in_the_order_in_which_they_count(machine, store, monkeypatch):
-    run, order, upload = artifacts.new_run("faces", {}), [], Store.upload
+    run, order, upload = new_run("faces", {}), [], Store.upload
     training_state(run, "epoch 1")
     monkeypatch.setattr(
         Store, "upload", lambda self, file, path: (upload(self, file, path), order.append(path))
@@ -205,11 +209,11 @@ def test_checkpoints_go_up_in_the_order_in_which_they_count(machine, store, monk
 
 
 def test_runs_in_a_folder_have_no_store(own_runs):
-    run = artifacts.new_run("faces", {})
+    run = new_run("faces", {})
     assert run.mirror is None and run.folder.parent == own_runs
     stage_of(run, "embed", latents=b"l")
     assert not (run.folder / ".stored").exists()
-    assert artifacts.address_of(run.folder) == str(run.folder)
+    assert address_of(run.folder) == str(run.folder)
 
 
 def test_places(monkeypatch, tmp_path):
@@ -229,9 +233,9 @@ def test_places(monkeypatch, tmp_path):
 
 
 def test_what_is_known_of_the_store_is_no_stage(machine):
-    run = artifacts.new_run("faces", {})
+    run = new_run("faces", {})
     stage_of(run, "embed", latents=b"l")
-    artifacts.all_runs()
+    all_runs()
     listing = json.loads((run.folder / ".stored" / ".listing.json").read_text())
     assert listing["folders"] == ["embed"] and listing["num_bytes"] > 0
     assert run.stage_names() == ["embed"]

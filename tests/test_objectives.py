@@ -244,6 +244,14 @@ def test_beta_tc_weighs_its_three_parts(sampling, num):
     close(objective(terms, 0), reconstruction(t) + parts.mean(0))
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, B])
+def test_the_others_of_a_batch_share_what_the_own_picture_leaves(size):
+    weights = np.exp(build("beta_tc", num_examples=50).log_weights(size))
+    np.testing.assert_allclose(np.diag(weights), 1 / 50, rtol=1e-5)
+    if size > 1:
+        np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+
+
 @pytest.mark.parametrize("sampling", ["stratified", "weighted"])
 def test_beta_tc_with_equal_weights_is_the_elbo_of_its_samples(sampling):
     terms = record()

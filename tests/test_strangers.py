@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from tests.malicious import pickled
-from vae_tf import artifacts, strangers
-from vae_tf.artifacts import Run, find_run, load_arrays, new_run
+from vae_tf import strangers
+from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import find_run, new_run
 from vae_tf.errors import UserError
 
 
@@ -19,7 +21,7 @@ from vae_tf.errors import UserError
 def run(tmp_path: Path) -> Run:
     made = new_run("faces", {"config": {"data": {"source": "faces"}}, "parent": None}, tmp_path / "runs")
     with made.writing("embed", {"model": "abc"}) as stage:
-        artifacts.save_arrays(stage.folder / "latents.npz", mean=np.arange(6.0))
+        save_arrays(stage.folder / "latents.npz", mean=np.arange(6.0))
         stage.results["count"] = 3
     return made
 

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from tests.reliability.intact import leftovers
-from vae_tf import artifacts, locks, whole
+from vae_tf import locks, whole
+from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.runs import all_runs, new_run
 from vae_tf.errors import UserError
 
 # Forks for each write of `work`, and kills the fork just before it; prints the fork's end.
@@ -20,8 +22,10 @@ import os, sys
 from pathlib import Path
 import numpy as np
 from tests.reliability.blows import strike
-from vae_tf import artifacts, whole
-from vae_tf.artifacts import Run, new_run
+from vae_tf import whole
+from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import new_run
 from vae_tf.errors import UserError
 
 def work(root):
@@ -60,7 +64,7 @@ def test_a_run_and_its_stage_are_whole_or_not_there_wherever_a_process_is_killed
         """
         run = new_run("faces", {"seed": 1}, root)
         with run.writing("embed", {"model": "abc"}) as stage:
-            artifacts.save_arrays(stage.folder / "latents.npz", mean=np.arange(1000))
+            save_arrays(stage.folder / "latents.npz", mean=np.arange(1000))
             (stage.folder / "latents.csv").write_text("a,b")
             stage.results["n"] = 1
         """,
@@ -68,20 +72,18 @@ def test_a_run_and_its_stage_are_whole_or_not_there_wherever_a_process_is_killed
     )
     assert len(roots) > 10
     for root in roots:
-        for run in artifacts.all_runs(root, any_state=True):
+        for run in all_runs(root, any_state=True):
             assert run.record["seed"] == 1
             for stage in run.stages("embed"):
-                assert np.array_equal(
-                    artifacts.load_arrays(stage.folder / "latents.npz")["mean"], np.arange(1000)
-                )
+                assert np.array_equal(load_arrays(stage.folder / "latents.npz")["mean"], np.arange(1000))
                 assert (stage.folder / "latents.csv").read_text() == "a,b"
                 assert stage.record["results"] == {"n": 1}
         # Whoever comes next needs nothing of it, and leaves nothing of it.
-        run = artifacts.new_run("faces", {}, root)
-        assert [run.name[:5] for run in artifacts.all_runs(root, any_state=True)] == [
+        run = new_run("faces", {}, root)
+        assert [run.name[:5] for run in all_runs(root, any_state=True)] == [
             f"{i:05d}" for i in range(1, int(run.name[:5]) + 1)
         ]
-        for run in artifacts.all_runs(root):
+        for run in all_runs(root):
             run.compute("embed", {"model": "other"}, lambda stage: None)
         assert leftovers(root) == []
 
@@ -125,11 +127,11 @@ def test_a_replaced_folder_is_the_old_or_the_new_one(tmp_path: Path, exchange: b
 
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    artifacts.save_arrays(path, a=np.arange(3))
+    save_arrays(path, a=np.arange(3))
     with pytest.raises(OSError, match="full"), whole.new_file(path) as partial:
         partial.write_bytes(b"half")
         raise OSError(28, "full")
-    assert np.array_equal(artifacts.load_arrays(path)["a"], np.arange(3))
+    assert np.array_equal(load_arrays(path)["a"], np.arange(3))
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
@@ -146,7 +148,7 @@ def test_what_is_renamed_has_reached_the_disk_before(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "rename", lambda *names: (order.append("rename"), rename(*names)))
     whole.write_text(tmp_path / "a.json", "{}")
     assert order == ["sync a.json", "rename", f"sync {tmp_path.name.split('-')[-1]}"]
-    run = artifacts.new_run("faces", {}, tmp_path)
+    run = new_run("faces", {}, tmp_path)
     order.clear()
     with run.writing("embed", {}) as stage:
         (stage.folder / "latents.csv").write_text("a")
@@ -164,7 +166,7 @@ def test_a_swept_link_leaves_what_it_points_to(tmp_path: Path) -> None:
 
 
 def test_a_run_deleted_while_a_stage_is_computed_is_not_there_again_as_a_stump(tmp_path: Path) -> None:
-    run = artifacts.new_run("faces", {}, tmp_path)
+    run = new_run("faces", {}, tmp_path)
     with pytest.raises(FileNotFoundError), run.writing("export", {}) as stage:
         import shutil
 
@@ -177,18 +179,18 @@ def test_a_run_deleted_while_a_stage_is_computed_is_not_there_again_as_a_stump(t
 
 def test_a_full_disk_leaves_no_half_stage(tmp_path: Path) -> None:
     # A limit on the size of files refuses writes as a full disk does, and needs no disk of its own.
-    run = artifacts.new_run("faces", {}, tmp_path)
+    run = new_run("faces", {}, tmp_path)
     program = textwrap.dedent("""
         import resource, sys
         from pathlib import Path
         import numpy as np
-        from vae_tf import artifacts
-        from vae_tf.artifacts import Run
+        from vae_tf.artifacts.npz_files import save_arrays
+        from vae_tf.artifacts.run import Run
         run = Run(Path(sys.argv[1]))
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         with run.writing("embed", {}) as stage:
             (stage.folder / "small.txt").write_text("a")
-            artifacts.save_arrays(stage.folder / "latents.npz", mean=np.zeros(100_000))
+            save_arrays(stage.folder / "latents.npz", mean=np.zeros(100_000))
     """)
     failed = subprocess.run([sys.executable, "-c", program, str(run.folder)], capture_output=True, text=True)
     assert "File too large" in failed.stderr
@@ -198,11 +200,11 @@ def test_a_full_disk_leaves_no_half_stage(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kinds", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_twenty_processes_that_compute_the_same_stage_agree_on_one(tmp_path: Path, kinds: int) -> None:
     """Of one kind of inputs, and of two that contend for the plain name; five times over."""
-    run = artifacts.new_run("faces", {}, tmp_path)
+    run = new_run("faces", {}, tmp_path)
     program = textwrap.dedent(f"""
         import multiprocessing, os, sys
         from pathlib import Path
-        from vae_tf.artifacts import Run
+        from vae_tf.artifacts.run import Run
         context = multiprocessing.get_context("fork")
         barrier = context.Barrier(20)
         def work(i):

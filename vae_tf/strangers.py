@@ -102,7 +102,7 @@ def check_stage(path: Path, record: Any, digest: Any) -> None:
     Args:
         path: Where it is.
         record: What is in it.
-        digest: The hash of a document, as `artifacts.hash_of` makes it.
+        digest: The hash of a document, as `artifacts.hashes` makes it.
 
     Raises:
         UserError: No record of a stage, or another hash than that of what it holds.

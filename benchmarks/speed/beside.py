@@ -142,6 +142,15 @@ def measure(workload: Workload, seconds: float, rounds: int, gpu: bool = False) 
     return found
 
 
+def measured_before(path: Path) -> dict[str, Any]:
+    """The workloads that the file holds, where they were measured on such a machine with such packages."""
+    if not path.exists():
+        return {}
+    document, here = json.loads(path.read_text()), describe_machine()
+    same = all(document["machine"][name] == here[name] for name in here if name != "load")
+    return dict(document["workloads"]) if same else {}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
@@ -152,13 +161,13 @@ def main() -> None:
     names = options.workload or (GPU_WORKLOADS if options.gpu else CPU_WORKLOADS)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / ("gpu.json" if options.gpu else "beside.json")
-    measured = {}
+    measured = measured_before(path)
     for name in names:
         measured[name] = measure(WORKLOADS[name], options.seconds, options.rounds, options.gpu)
         document = {
             "machine": describe_machine(),
             "seconds": options.seconds,
-            "workloads": measured,
+            "workloads": {each: measured[each] for each in WORKLOADS if each in measured},
             "peak": peaks(),
         }
         # After each, so that whoever stops it keeps what was measured.

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from scipy.stats import f_oneway
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, silhouette_score
 
 from vae_tf.analysis import agreement
@@ -60,3 +61,25 @@ def test_silhouette_agrees_with_scikit_learn(num_classes: int) -> None:
 
 def test_silhouette_of_equal_pictures_is_zero() -> None:
     assert agreement.silhouette(np.zeros((6, 6)), np.array([[0, 1, 0, 1, 0, 1]]), 2)[0] == 0
+
+
+@given(st.integers(2, 4), st.integers(0, 99))
+@settings(deadline=None, max_examples=30)
+def test_variance_between_is_that_of_an_analysis_of_variance(num_classes: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    labels = np.stack([generator.permutation(np.arange(20) % num_classes) for _ in range(2)])
+    column = generator.normal(size=20) + labels[0]
+    centred = (column - column.mean())[:, None]
+    for row, share in zip(labels, agreement.variance_between(centred, labels, num_classes), strict=True):
+        ratio = f_oneway(*(column[row == c] for c in range(num_classes))).statistic * (num_classes - 1)
+        assert share == pytest.approx(ratio / (ratio + 20 - num_classes))
+    # Of several columns it is the mean, weighted by how much each varies.
+    wide = np.concatenate([centred, 3 * centred[::-1]], axis=1)
+    each = [agreement.variance_between(part, labels, num_classes) for part in (centred, centred[::-1])]
+    np.testing.assert_allclose(
+        agreement.variance_between(wide, labels, num_classes), 0.1 * each[0] + 0.9 * each[1]
+    )
+
+
+def test_where_nothing_varies_no_variance_is_between() -> None:
+    assert agreement.variance_between(np.zeros((6, 2)), np.array([[0, 1, 0, 1, 0, 1]]), 2).tolist() == [0.0]

@@ -51,6 +51,19 @@ def test_corrected_p_is_a_probability_and_few_or_equal_values_are_left_out():
     assert found.factors == ["enough"] and [note.split()[0] for note in found.notes] == ["few", "same"]
 
 
+def test_each_p_is_corrected_for_the_number_of_factors_tested():
+    random = np.random.default_rng(6)
+    columns = random.normal(size=(40, 2))
+    factors = {f"f{i}": (columns[:, 0] + i * random.normal(size=40)).tolist() for i in range(1, 4)}
+    together = correlate(columns, {**factors, "same": [1.0] * 40}, num_permutations=199)
+    alone = [
+        correlate(columns, {name: values}, num_permutations=199).p_values[0]
+        for name, values in factors.items()
+    ]
+    assert (np.array(alone)[:, 0] >= 0.005).all() and np.max(alone) > 1 / 3
+    np.testing.assert_allclose(together.p_values, np.minimum(1.0, 3 * np.array(alone)))
+
+
 def null_p(seed, groups):
     """The least corrected p of two factors of groups with four columns of groups, which have nothing in common."""
     random = np.random.default_rng(seed)

@@ -172,6 +172,13 @@ def test_unequal_numbers_of_groups_cannot_be_renamed() -> None:
     assert labellings(design, 999, seed=0).minimum_p == 1 / 15
 
 
+@pytest.mark.parametrize(("num_classes", "renamings"), [(5, 2 * 6), (6, 2 * 24), (7, 1)])
+def test_mixed_designs_count_renamings_of_up_to_six_classes(num_classes: int, renamings: int) -> None:
+    """A person of two classes, and one of each class: the two may change names, and so may the others."""
+    design = plan(np.array([0, 1, *range(num_classes)]), np.array([0, 0, *range(1, num_classes + 1)]))
+    assert design.kind == "mixed" and design.num_renamings == renamings
+
+
 def test_random_labellings_cannot_go_below_one_in_b_plus_one() -> None:
     design = plan(np.arange(100) % 2)
     assert design.num_labellings == math.comb(100, 50)

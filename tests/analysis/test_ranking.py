@@ -20,6 +20,8 @@ def test_figures_are_those_of_scikit_learn_with_ties_and_weights(levels):
         for row, area, precision in zip(weights, areas, precisions, strict=True):
             assert area == pytest.approx(roc_auc_score(truth, scores, sample_weight=row))
             assert precision == pytest.approx(average_precision_score(truth, scores, sample_weight=row))
+        # Weights count by their ratios alone.
+        np.testing.assert_allclose(Ranked(scores, truth).figures(weights / 64), (areas, precisions))
 
 
 def null_set(seed, num_groups=40, size=5):
@@ -65,6 +67,17 @@ def test_a_perfect_order_of_few_pictures_is_no_certainty():
     assert found.average_precision.value == 1.0 and found.average_precision.low is None
     lone = separations({"score": scores}, truth, np.where(truth, 10, np.arange(10)), "score")["score"]
     assert lone.auroc.low is None
+    # Two units of each kind are enough to be resampled.
+    pair = separations(
+        {"score": scores}, truth, np.where(truth, 10 + np.arange(10) % 2, np.arange(10)), "score"
+    )
+    assert pair["score"].auroc.low == pytest.approx(0.025 ** (1 / 2))
+
+
+def test_a_perfectly_reversed_order_is_no_certainty_either():
+    scores, truth, units = np.arange(10.0), np.arange(10) < 4, np.arange(10)
+    found = separations({"score": scores}, truth, units, "score")["score"].auroc
+    assert (found.value, found.low) == (0.0, 0.0) and found.high == pytest.approx(1 - 0.025 ** (1 / 4))
 
 
 def test_units_are_drawn_among_their_own_kind():

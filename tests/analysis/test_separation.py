@@ -84,6 +84,38 @@ def test_values_are_those_of_the_definitions() -> None:
     centred = features - features.mean(axis=0)
     between = sum(20 * np.sum(centred[labels == c].mean(axis=0) ** 2) for c in range(3))
     assert result.find("latents", "variance").value == pytest.approx(between / np.sum(centred**2))
+    # What no relation gives: known for indices that are corrected for chance, else the mean of the labellings.
+    for key in ("ari", "ami"):
+        assert result.find("latents", key).chance == 0
+    for key in ("silhouette", "variance"):
+        statistic = result.find("latents", key)
+        assert statistic.chance == statistic.null_mean != 0
+
+
+def test_variance_within_groups_is_that_of_differences_from_their_means() -> None:
+    """Groups of unequal sizes, far apart, each with both classes."""
+    generator = np.random.default_rng(1)
+    groups = np.repeat(np.arange(8), [2, 3, 4, 5, 6, 2, 4, 6])
+    labels = np.concatenate([np.arange(size) % 2 for size in np.bincount(groups)])
+    features = 50 * generator.normal(size=(8, 3))[groups] + generator.normal(size=(32, 3)) + labels[:, None]
+    found = separate({"latents": features}, labels, groups, num_permutations=19).find(
+        "latents", "variance_within"
+    )
+    within = np.concatenate([features[groups == g] - features[groups == g].mean(axis=0) for g in range(8)])
+    between = sum(np.sum(labels == c) * np.sum(within[labels == c].mean(axis=0) ** 2) for c in (0, 1))
+    assert found.value == pytest.approx(between / np.sum(within**2)) and found.value > 0.1
+
+
+def test_each_accuracy_has_an_interval_of_its_own() -> None:
+    """A class around the other: neighbours tell them apart, no straight line can."""
+    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    labels = np.arange(40) % 2
+    features = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (0.1 + labels[:, None])
+    result = separate({"latents": features}, labels, num_permutations=19)
+    neighbors, line = (result.find("latents", key) for key in ("nearest_neighbors", "ridge_probe"))
+    assert neighbors.value == 1 and line.value < 0.7
+    assert neighbors.interval is not None and line.interval is not None
+    assert line.value <= line.interval[1] < neighbors.interval[0] < neighbors.value
 
 
 def test_the_table_has_every_space_and_statistic() -> None:
@@ -109,6 +141,13 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     features = {"latents": np.random.default_rng(0).normal(size=(len(labels), 3))}
     whole = separate(features, labels, groups, num_permutations=50)
     monkeypatch.setattr(module, "_CELLS_AT_ONCE", 700)
+    measure, cells = module.Instruments._measure, []
+
+    def counted(self: module.Instruments, labels: np.ndarray) -> object:
+        cells.append(labels.size * self.num_classes)
+        return measure(self, labels)
+
+    monkeypatch.setattr(module.Instruments, "_measure", counted)
     for one, other in zip(
         whole.statistics, separate(features, labels, groups, num_permutations=50).statistics, strict=True
     ):
@@ -116,6 +155,7 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
         assert replace(one, null_mean=0, null_sd=0, chance=0) == replace(
             other, null_mean=0, null_sd=0, chance=0
         )
+    assert len(cells) > 2 and max(cells) <= 700
 
 
 def test_unlabelled_pictures_change_nothing() -> None:
@@ -163,6 +203,7 @@ def test_mistakes_are_explained() -> None:
         separate({"latents": np.eye(4), "pixels": np.ones((5, 2))}, np.array([0, 0, 1, 1]))
     with pytest.raises(UserError, match="0 permutations"):
         separate({"latents": np.eye(4)}, np.array([0, 0, 1, 1]), num_permutations=0)
+    assert separate({"latents": np.eye(40)}, np.arange(40) % 2, num_permutations=1).num_permutations == 1
     with pytest.raises(UserError, match="No feature space"):
         separate({}, np.array([0, 0, 1, 1]))
     with pytest.raises(UserError, match="not finite"):

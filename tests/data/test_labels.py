@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import strategies as st
 
@@ -365,6 +368,35 @@ def test_a_packed_table_that_unpacks_without_end_is_refused(tmp_path: Path, monk
     monkeypatch.setattr(tables, "LARGEST_TABLE", 1000)
     with pytest.raises(UserError, match="more than 1,000 bytes"):
         applied(tmp_path, gzip.compress(b"file,label\n" * 100), listed("a.png"), name="l.csv.gz")
+
+
+def test_tables_of_more_cells_or_columns_than_anybody_writes_are_refused(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    source = listed("a.png", "b.png")
+    monkeypatch.setattr(tables, "LARGEST_NUM_CELLS", 8)
+    applied(tmp_path, "file,label\na.png,x\nb.png,y\n", source)
+    with pytest.raises(UserError, match="more than 8 cells"):
+        applied(tmp_path, "file,label\na.png,x\nb.png,y\n,\n,\n", source)
+    pd.DataFrame({"file": ["a.png"] * 5, "label": ["x"] * 5}).to_parquet(tmp_path / "l.parquet")
+    with pytest.raises(UserError, match="more than 8 cells"):
+        apply_labels(source, DataConfig(source="x", labels=str(tmp_path / "l.parquet")))
+    monkeypatch.setattr(tables, "LARGEST_NUM_COLUMNS", 3)
+    with pytest.raises(UserError, match="has 4 columns; at most 3"):
+        applied(tmp_path, "file,label,a,b\n", source)
+
+
+def test_a_text_that_a_parquet_file_holds_once_for_many_rows_is_not_copied(tmp_path: Path) -> None:
+    num_rows, text = 20_000, "x" * 10_000
+    rows = pa.DictionaryArray.from_arrays(np.zeros(num_rows, np.int32), [text])
+    path = tmp_path / "l.parquet"
+    pq.write_table(pa.table({"label": rows}), path, store_schema=False)
+    tracemalloc.start()
+    (column,) = read_table(path).columns.values()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert column == [text] * num_rows
+    assert most < 10e6
 
 
 def test_rows_that_end_early_are_said(tmp_path: Path) -> None:

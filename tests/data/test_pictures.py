@@ -416,6 +416,28 @@ def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded() -> None:
         read_picture(many_scans(LARGEST_NUM_SCANS, 64))
 
 
+@pytest.mark.parametrize("kind", ["webp", "avif"])
+def test_what_is_decoded_by_way_of_copies_may_be_half_as_large(
+    kind: str, originals: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vae_tf.data.pictures.LARGEST_NUM_PIXELS_COPIED", 24 * 24 - 1)
+    for function in (read_picture, picture_shape):
+        with pytest.raises(UnusablePicture, match=f"{kind.upper()} of 24×24 pixels .at most 575 can"):
+            function(originals[kind])
+    assert read_picture(originals["png"]).shape == (24, 24, 3)
+
+
+@pytest.mark.parametrize("kind", ["gif", "png"])
+def test_frames_of_an_animation_may_be_half_as_large(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [Image.fromarray(np.roll(COLOUR, i, 0)) for i in range(3)]
+    data = saved(frames[0], kind, save_all=True, append_images=frames[1:])
+    monkeypatch.setattr("vae_tf.data.pictures.LARGEST_NUM_PIXELS_COPIED", COLOUR[..., 0].size - 1)
+    assert read_picture(data).shape == COLOUR.shape
+    for frame in range(3):
+        with pytest.raises(UnusablePicture, match="an animation of 17×12 pixels"):
+            read_picture(data, frame)
+
+
 def every_mode() -> dict[str, bytes]:
     colour, grey = Image.fromarray(COLOUR), Image.fromarray(GREY)
     palette = colour.quantize(16)

@@ -68,7 +68,8 @@ def leave_interrupted(run: str) -> None:
 def expected_of(run: str) -> tuple[dict[str, np.ndarray], dict[str, object]]:
     """Latents, pictures decoded from some of them, and scores, as they must be for ever."""
     from pipelines.run_data import load_model
-    from vae_tf.artifacts import find_run, load_arrays
+    from vae_tf.artifacts.npz_files import load_arrays
+    from vae_tf.artifacts.runs import find_run
 
     found = find_run(run)
     embedded, evaluated = found.newest("embed"), found.newest("evaluate")

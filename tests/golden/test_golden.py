@@ -11,8 +11,11 @@ import pytest
 
 import cli
 from pipelines.run_data import load_model
-from vae_tf import artifacts
-from vae_tf.artifacts import SCHEMA_VERSION, find_run
+from vae_tf.artifacts.json_files import read_json, write_json
+from vae_tf.artifacts.layout import SCHEMA_VERSION
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import find_run
 
 HERE = Path(__file__).parent
 STUB = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
@@ -66,10 +69,10 @@ def test_there_is_a_golden_run_of_this_schema_and_it_is_small() -> None:
 
 def test_latents_and_pictures_are_the_recorded_ones(golden: Path) -> None:
     assert cli.main(["embed", "1"]) == 0
-    run, expected = find_run("1"), artifacts.load_arrays(golden / "expected.npz")
+    run, expected = find_run("1"), load_arrays(golden / "expected.npz")
     stage = run.newest("embed")
     assert stage is not None
-    found = artifacts.load_arrays(stage.folder / "latents.npz")
+    found = load_arrays(stage.folder / "latents.npz")
     for name in ("mean", "standard_deviation", "kl"):
         np.testing.assert_allclose(found[name], expected[name], rtol=TOLERANCE, atol=TOLERANCE)
     decoded = load_model(run).decode(expected["mean"][:4])
@@ -107,8 +110,8 @@ def test_runs_of_other_schemas_are_refused_in_a_line(
     golden: Path, schema: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = find_run("1")
-    record = artifacts.read_json(run.folder / "run.json")
-    artifacts.write_json(run.folder / "run.json", {**record, "schema_version": schema})
+    record = read_json(run.folder / "run.json")
+    write_json(run.folder / "run.json", {**record, "schema_version": schema})
     for command in (
         ["embed", "1"],
         ["report", "1"],
@@ -124,7 +127,7 @@ def test_runs_of_other_schemas_are_refused_in_a_line(
 @pytest.mark.parametrize("folder", sorted(HERE.glob("schema-*")), ids=lambda folder: folder.name)
 def test_older_golden_runs_are_read_or_refused_by_name(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "golden")
-    run = artifacts.Run(next((tmp_path / "golden" / "runs").glob("00001-*")))
+    run = Run(next((tmp_path / "golden" / "runs").glob("00001-*")))
     written = json.loads((run.folder / "run.json").read_text())["schema_version"]
     assert folder.name == f"schema-{written}"
     if written == SCHEMA_VERSION:

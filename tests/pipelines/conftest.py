@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.pipelines.bars import QUICK, ROOT, write_pictures
-from vae_tf import artifacts
+from vae_tf.artifacts.runs import all_runs
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,7 +38,7 @@ def trained(tmp_path_factory):
     ]
     process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr + process.stdout
-    (run,) = artifacts.all_runs(root / "runs")
+    (run,) = all_runs(root / "runs")
     return run, process, root
 
 

@@ -11,7 +11,9 @@ from PIL import Image
 import cli
 from pipelines.csv_files import harmless
 from tests.pipelines.bars import QUICK, write_pictures
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.runs import all_runs
 from vae_tf.data.splits import PARTS
 
 FORMULA = "=cmd|calc.png"
@@ -35,7 +37,7 @@ def normal_run(tmp_path_factory):
 @pytest.fixture
 def run(normal_run, monkeypatch):
     monkeypatch.setenv("VAE_TF_RUNS", str(normal_run / "runs"))
-    return artifacts.all_runs(normal_run / "runs")[0]
+    return all_runs(normal_run / "runs")[0]
 
 
 def read_rows(path):
@@ -58,8 +60,8 @@ def test_the_calibration_part_can_promise_what_is_asked_for_by_default(run):
 def test_every_unseen_picture_is_scored_and_the_threshold_is_that_of_the_calibration_part(run):
     stage = run.stage("anomalies")
     scores, arrays = (
-        artifacts.read_json(stage.folder / "scores.json"),
-        artifacts.load_arrays(stage.folder / "anomalies.npz"),
+        read_json(stage.folder / "scores.json"),
+        load_arrays(stage.folder / "anomalies.npz"),
     )
     rows = read_rows(stage.folder / "scores.csv")
     splits = [row["split"] for row in rows]
@@ -68,7 +70,7 @@ def test_every_unseen_picture_is_scored_and_the_threshold_is_that_of_the_calibra
     )
     n, k = scores["promise"]["num_units"], scores["promise"]["allowed"]
     assert (k, scores["promise"]["rate"]) == (int((n + 1) * 0.05), k / (n + 1)) and n >= 19
-    index = artifacts.read_json(run.folder / "data" / "index.json")
+    index = read_json(run.folder / "data" / "index.json")
     kept = arrays["calibration_position"]
     assert {index["parts"][i] for i in kept} == {PARTS.index("calibration")}
     assert len({index["groups"][i] for i in kept}) == n == len(kept)
@@ -121,7 +123,7 @@ def test_figures_count_only_people_who_were_not_used(run):
             assert (row["counted"] == "yes") == (row["group"] not in used)
         truth = {"up": "normal", "down": "abnormal", "": "unknown"}[row["label"]]
         assert row["truth"] == truth
-    scores = artifacts.read_json(run.stage("anomalies").folder / "scores.json")
+    scores = read_json(run.stage("anomalies").folder / "scores.json")
     tested = {row["group"] for row in facts if row["split"] == "test"}
     alarms = scores["scores"]["reconstruction"]["false_alarms"]
     assert alarms["num"] == len(tested) == scores["scores"]["reconstruction"]["found"]["num"]
@@ -171,8 +173,8 @@ def test_other_pictures_are_judged_by_the_calibration_part_of_the_run(normal_run
     other = write_pictures(tmp_path / "shift", people=5)
     (other / "up").rename(other / "good")
     # A picture that set the threshold is not unseen anywhere.
-    kept = artifacts.load_arrays(run.stage("anomalies").folder / "anomalies.npz")["calibration_position"]
-    path = artifacts.read_json(run.folder / "data" / "index.json")["paths"][kept[0]]
+    kept = load_arrays(run.stage("anomalies").folder / "anomalies.npz")["calibration_position"]
+    path = read_json(run.folder / "data" / "index.json")["paths"][kept[0]]
     shutil.copy(normal_run / "bars" / path, other / "good" / "copy.png")
     assert cli.main(["anomalies", "1", str(other), "--samples", "2"]) == 0
     assert "say which is, --normal CLASS (down, good)" in capsys.readouterr().out
@@ -180,7 +182,7 @@ def test_other_pictures_are_judged_by_the_calibration_part_of_the_run(normal_run
     assert cli.main(["anomalies", "1", str(other), *options]) == 0
     stages = [stage for stage in run.stages("anomalies") if stage.name != "anomalies"]
     assert len(stages) == 2 and run.stage("anomalies").record["inputs"]["options"]["num_samples"] == 3
-    scores = artifacts.read_json(stages[-1].folder / "scores.json")
+    scores = read_json(stages[-1].folder / "scores.json")
     rows = read_rows(stages[-1].folder / "scores.csv")
     assert scores["normal"] == ["up"] and {row["truth"] for row in rows} <= {"normal", "abnormal"}
     assert not any("copy.png" in row["path"] for row in rows)
@@ -198,8 +200,8 @@ def test_an_autoencoder_has_only_the_scores_that_mean_something(normal_run, monk
     assert cli.main(["anomalies", "--score", "bound"]) == 2
     assert "Scores of this run are: reconstruction, latent, pca" in capsys.readouterr().err
     assert cli.main(["anomalies"]) == 0
-    (plain,) = artifacts.all_runs()
-    scores = artifacts.read_json(plain.stage("anomalies").folder / "scores.json")
+    (plain,) = all_runs()
+    scores = read_json(plain.stage("anomalies").folder / "scores.json")
     assert list(scores["scores"]) == ["reconstruction", "latent", "pca"] and not scores["normal"]
     assert scores["scores"]["pca"]["separation"] is None
     page = (plain.report / "anomalies.html").read_text()

@@ -15,7 +15,10 @@ from PIL import Image
 
 import cli
 from tests.pipelines.bars import QUICK, ROOT, write_pictures
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json, write_json
+from vae_tf.artifacts.layout import SCHEMA_VERSION
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.runs import all_runs
 from vae_tf.errors import UserError
 
 
@@ -40,7 +43,7 @@ def test_broken_file_is_skipped_counted_and_listed(trained):
     run, process, _ = trained
     assert "1 file could not be used" in process.stdout
     assert "up/broken.png: not a picture that Pillow can read" in process.stdout
-    facts = artifacts.read_json(run.folder / "data" / "facts.json")
+    facts = read_json(run.folder / "data" / "facts.json")
     assert facts["skipped"] == [["up/broken.png", "not a picture that Pillow can read"]]
     assert "up/broken.png" in (run.report / "index.html").read_text()
 
@@ -48,7 +51,7 @@ def test_broken_file_is_skipped_counted_and_listed(trained):
 def test_run_records_what_decided_it(trained):
     run, _, _ = trained
     record = run.record
-    assert record["schema_version"] == artifacts.SCHEMA_VERSION
+    assert record["schema_version"] == SCHEMA_VERSION
     assert record["config"]["model"]["latent"] == 2
     assert record["config"]["data"]["size"] == [16, 16]
     assert set(record["versions"]) >= {"tensorflow", "keras", "vae_tf"}
@@ -71,7 +74,7 @@ def test_latents_are_the_models_own(trained):
     from vae_tf.data.pictures import read_picture
 
     run, _, root = trained
-    arrays = artifacts.load_arrays(run.folder / "embed" / "latents.npz")
+    arrays = load_arrays(run.folder / "embed" / "latents.npz")
     model = keras.models.load_model(run.folder / "train" / "vae.keras")
     files = [root / "bars" / path for path in arrays["path"]]
     parameters = model.encode(np.stack([read_picture(path) for path in files]))
@@ -89,8 +92,8 @@ def test_scores_of_evaluation_are_those_of_the_model(trained):
     from vae_tf.data.pictures import read_picture
 
     run, _, root = trained
-    scores = artifacts.read_json(run.folder / "evaluate" / "scores.json")
-    arrays = artifacts.load_arrays(run.folder / "embed" / "latents.npz")
+    scores = read_json(run.folder / "evaluate" / "scores.json")
+    arrays = load_arrays(run.folder / "embed" / "latents.npz")
     model = keras.models.load_model(run.folder / "train" / "vae.keras")
     for part, number in (("train", 0), ("test", 2)):
         files = [root / "bars" / path for path in arrays["path"][arrays["split"] == number]]
@@ -102,13 +105,13 @@ def test_scores_of_evaluation_are_those_of_the_model(trained):
 
 def test_classes_are_tested_and_the_headline_is_plain(trained):
     run, process, _ = trained
-    scores = artifacts.read_json(run.folder / "classes" / "scores.json")
+    scores = read_json(run.folder / "classes" / "scores.json")
     assert "up and down" in scores["headline"] or "down and up" in scores["headline"]
     assert scores["headline"] in process.stdout
     assert not {"NN", "ARI", "AMI"} & set(scores["headline"].replace(",", " ").split())
     assert {row["space"] for row in scores["statistics"]} == {"VAE latents", "PCA", "pixels"}
     assert "within groups" in scores["design"]
-    arrays = artifacts.load_arrays(run.folder / "classes" / "out_of_fold.npz")
+    arrays = load_arrays(run.folder / "classes" / "out_of_fold.npz")
     np.testing.assert_allclose(arrays["probabilities"].sum(axis=1), 1)
     assert np.sum(scores["confusion"]) == len(arrays["positions"]) == sum(scores["class_counts"])
     page = (run.report / "classes.html").read_text()
@@ -121,8 +124,8 @@ def test_each_cluster_has_a_generated_average(trained):
     import vae_tf.models  # noqa: F401
 
     run, _, _ = trained
-    arrays = artifacts.load_arrays(run.folder / "clusters" / "maps.npz")
-    latents = artifacts.load_arrays(run.folder / "embed" / "latents.npz")["mean"]
+    arrays = load_arrays(run.folder / "clusters" / "maps.npz")
+    latents = load_arrays(run.folder / "embed" / "latents.npz")["mean"]
     model = keras.models.load_model(run.folder / "train" / "vae.keras")
     for i, average in enumerate(arrays["averages"]):
         centre = latents[arrays["k_means"] == i].mean(axis=0, keepdims=True)
@@ -139,7 +142,7 @@ def test_stage_is_not_computed_again_but_other_options_lie_beside_it(in_runs, ca
     assert cli.main(["interpolation-grid", "--steps", "5", "--from", "up/p00", "--to", "down/p00"]) == 0
     stages = in_runs.stages("interpolation")
     assert len(stages) == 2 and stages[0] == first and stages[1].name.startswith("interpolation-")
-    frames = artifacts.load_arrays(stages[1].folder / "frames.npz")
+    frames = load_arrays(stages[1].folder / "frames.npz")
     assert frames["pair0_linear"].shape == (5, 16, 16, 3)
     assert frames["manifold"].shape == (15, 15, 16, 16, 3)
     assert (stages[1].folder / "pair0_linear.png").exists()
@@ -168,7 +171,7 @@ def test_decoded_pictures_are_made_again_when_the_cache_is_gone(in_runs, trained
 
 def test_extension_is_a_child_that_goes_on(in_runs, capsys):
     assert cli.main(["train", "--extend", in_runs.name, "--epochs", "2", "--tensorboard"]) == 0
-    child = artifacts.all_runs()[-1]
+    child = all_runs()[-1]
     assert list((child.folder / "train" / "tensorboard").rglob("*tfevents*"))
     assert child.record["parent"] == in_runs.name
     lines = [json.loads(line) for line in (child.folder / "train" / "metrics.jsonl").read_text().splitlines()]
@@ -220,7 +223,7 @@ def test_dry_run_writes_no_run(tmp_path, own_runs, capsys):
     assert cli.main(["train", str(folder), *QUICK, "--dry-run"]) == 0
     said = capsys.readouterr().out
     assert "dry run" in said and "chosen: 16×16" in said and "--augment" in said
-    assert artifacts.all_runs() == []
+    assert all_runs() == []
 
 
 def test_ctrl_c_keeps_the_state_and_resume_finishes_the_plan(tmp_path, own_runs, capsys):
@@ -237,7 +240,7 @@ def test_ctrl_c_keeps_the_state_and_resume_finishes_the_plan(tmp_path, own_runs,
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    (run,) = artifacts.all_runs()
+    (run,) = all_runs()
     assert f"train --resume {run.name}" in said
     for name in ("best.npz", "last.npz"):
         assert (run.partial_train / "checkpoints" / name).exists()
@@ -247,7 +250,7 @@ def test_ctrl_c_keeps_the_state_and_resume_finishes_the_plan(tmp_path, own_runs,
     record["machine"]["plan"]["epochs"] = (
         len((run.partial_train / "metrics.jsonl").read_text().splitlines()) + 3
     )
-    artifacts.write_json(run.folder / "run.json", record)
+    write_json(run.folder / "run.json", record)
     assert cli.main(["train", "--resume", run.name]) == 0
     assert run.is_trained and not run.partial_train.exists()
     assert run.stage("train").record["results"]["epoch"] == record["machine"]["plan"]["epochs"]

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 import cli
-from pipelines import chain, export, report
+from pipelines import export, report
+from pipelines.chain import exports
 from pipelines.embed import latents_of, write_latents
 from pipelines.machine import machine_of
 from pipelines.run_data import Subject
 from tests.golden.test_golden import HERE
-from vae_tf import artifacts
-from vae_tf.artifacts import SCHEMA_VERSION, Stage, new_run
+from vae_tf.artifacts.json_files import write_json
+from vae_tf.artifacts.layout import SCHEMA_VERSION
+from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.runs import new_run
+from vae_tf.artifacts.stage import Stage
 from vae_tf.data.dataset import Index
 from vae_tf.errors import UserError
 from vae_tf.evaluation.latents import Embedding
@@ -73,9 +77,9 @@ def embedded(root: Path, change: Any = lambda arrays: None) -> Stage:
         write_latents(stage.folder, Embedding(codes, codes, codes, {"on": codes}), index)
         stage.results.update(num_pictures=2, latent=3, kept={"on": "whether it is on"})
         path = stage.folder / "latents.npz"
-        arrays = artifacts.load_arrays(path)
+        arrays = load_arrays(path)
         change(arrays)
-        artifacts.save_arrays(path, **arrays)
+        save_arrays(path, **arrays)
     found = run.stage("embed")
     assert found is not None
     return found
@@ -118,7 +122,7 @@ def test_a_page_of_scores_that_make_no_sense_ends_in_a_line(
 ) -> None:
     run = new_run("a", {}, root)
     with run.writing("probe", {"data": "x"}) as writer:
-        artifacts.write_json(writer.folder / "scores.json", {"answer": "yes"})
+        write_json(writer.folder / "scores.json", {"answer": "yes"})
     stage = run.stage("probe")
     assert stage is not None
     subject = Subject(run, stage)
@@ -169,11 +173,11 @@ def test_the_name_that_was_typed_is_the_one_placed(
         "saved_model_bytes": 1, "speeds": {},
     }  # fmt: skip
     stage = Stage(run.folder / "export-onnx", {"finished": 0.0, "results": results})
-    monkeypatch.setattr(chain, "started_with", lambda text: run)
-    monkeypatch.setattr(chain, "show_page", lambda *arguments: None)
+    monkeypatch.setattr(exports, "started_with", lambda text: run)
+    monkeypatch.setattr(exports, "show_page", lambda *arguments: None)
     monkeypatch.setattr("vae_tf.serving.formats.check", lambda *names: type("Title", (), {"title": "ONNX"}))
     monkeypatch.setattr("pipelines.run_data.own_pictures", lambda run: Subject(run, stage))
     monkeypatch.setattr("pipelines.other_formats.export_as", lambda *arguments: stage)
     monkeypatch.setattr("pipelines.other_formats.place", lambda *arguments: placed.append(arguments[-1]))
-    chain.export_as(None, "onnx", "float32", str(tmp_path / "to"), "faces")
+    exports.export_as(None, "onnx", "float32", str(tmp_path / "to"), "faces")
     assert placed == ["faces"]

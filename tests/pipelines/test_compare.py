@@ -13,7 +13,8 @@ from pipelines.compare import folder_name
 from pipelines.comparison import Row, answer, by_elbo, by_error, cautions, mark
 from pipelines.sweep import variants
 from tests.pipelines.bars import QUICK, write_pictures
-from vae_tf import artifacts
+from vae_tf.artifacts.run import Run
+from vae_tf.artifacts.runs import all_runs
 from vae_tf.config import Config, DataConfig
 from vae_tf.errors import UserError
 
@@ -92,7 +93,7 @@ def test_sentences_are_ranked_by_what_they_cost():
 def test_sentences_and_pictures_are_not_compared(monkeypatch):
     kinds = {"a": False, "b": True, "c": True}
     monkeypatch.setattr(compare, "own_pictures", lambda run: SimpleNamespace(is_text=kinds[run.name]))
-    runs = {name: artifacts.Run(Path(name)) for name in kinds}
+    runs = {name: Run(Path(name)) for name in kinds}
     assert compare.kind_of([runs["b"], runs["c"]]) is text_comparison
     with pytest.raises(UserError, match="b is about sentences and a about pictures"):
         compare.kind_of(list(runs.values()))
@@ -100,10 +101,10 @@ def test_sentences_and_pictures_are_not_compared(monkeypatch):
 
 def test_other_runs_have_another_comparison(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_TF_RUNS", str(tmp_path))
-    runs = [artifacts.Run(tmp_path / f"{number:05d}-a") for number in range(1, 13)]
+    runs = [Run(tmp_path / f"{number:05d}-a") for number in range(1, 13)]
     assert folder_name(runs[:2]) == folder_name(runs[1::-1]) == "comparison-1-2"
-    assert folder_name([artifacts.Run(tmp_path / "00001-renamed"), runs[1]]) == "comparison-1-2"
-    elsewhere = artifacts.Run(tmp_path / "old" / "00001-a")
+    assert folder_name([Run(tmp_path / "00001-renamed"), runs[1]]) == "comparison-1-2"
+    elsewhere = Run(tmp_path / "old" / "00001-a")
     names = [folder_name(some) for some in (runs[:3], runs, runs[:11], [elsewhere, runs[1]])]
     assert len({*names, "comparison-1-2"}) == 5 and all(len(name) < 40 for name in names)
 
@@ -130,7 +131,7 @@ def test_a_sweep_ends_with_its_comparison(tmp_path, own_runs, capsys):
     assert cli.main(["sweep", str(folder), "--latent", "3", "--recipe", "mlp,ae", "--epochs", "1", *options,
                      "--set", "encoder.name=mlp", "--set", "decoder.name=mlp"]) == 0  # fmt: skip
     said = capsys.readouterr().out
-    runs = artifacts.all_runs()
+    runs = all_runs()
     assert [(r.record["config"]["model"]["recipe"], r.record["config"]["model"]["latent"]) for r in runs] == [
         ("mlp", 3), ("ae", 3),
     ]  # fmt: skip

@@ -6,13 +6,13 @@ import pytest
 import cli
 from pipelines.evaluation import draw_from_mixture
 from pipelines.evaluation_record import answer, sentences
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json
 
 
 def test_bounds_samples_and_verdicts_of_a_run(in_runs, capsys):
     assert cli.main(["evaluate", "--samples", "30", "--pictures", "6"]) == 0
     said = capsys.readouterr().out
-    scores = artifacts.read_json(in_runs.newest("evaluation").folder / "scores.json")
+    scores = read_json(in_runs.newest("evaluation").folder / "scores.json")
     for part in ("test", "train"):
         elbo, weighted, naive = scores["bounds"][part]["rows"]
         # Two epochs of training leave little to choose between prior and posterior.
@@ -20,7 +20,7 @@ def test_bounds_samples_and_verdicts_of_a_run(in_runs, capsys):
         assert elbo["mean"] < weighted["mean"] + 2 * weighted["standard_error"]
         assert 1 <= weighted["effective_sample_size"] <= 30
     # The same model's ELBO as the first page has it, but for the pictures chosen and the noise.
-    overview = artifacts.read_json(in_runs.folder / "evaluate" / "scores.json")["test"]["elbo"]
+    overview = read_json(in_runs.folder / "evaluate" / "scores.json")["test"]["elbo"]
     ours = scores["bounds"]["test"]["rows"][0]
     assert ours["mean"] == pytest.approx(overview, abs=6 * ours["standard_error"] + 5)
     assert {row["sampler"] for row in scores["samples"]} >= {"prior"}

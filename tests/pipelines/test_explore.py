@@ -8,7 +8,8 @@ from pipelines import explore_record
 from pipelines.run_data import load_pictures_of, own_pictures
 from tests.reports.synthetic import RUN
 from vae_tf import recipes
-from vae_tf.artifacts import load_arrays, read_json
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.errors import UserError
 from vae_tf.pixels import to_uint8
 from vae_tf.serving.operations import operations_of

@@ -6,7 +6,9 @@ import pytest
 import cli
 from pipelines.features import examples_of, most_used
 from tests.pipelines.bars import QUICK, write_pictures
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.runs import all_runs
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +23,12 @@ def beta_bernoulli_run(tmp_path_factory):
         folder = str(write_pictures(root / "bars"))
         assert cli.main(["train", folder, *quick, *networks, "--group-by", r"(p\d+)"]) == 0
         assert cli.main(["evaluate", "--samples", "20", "--pictures", "4"]) == 0
-        (found,) = artifacts.all_runs(root / "runs")
+        (found,) = all_runs(root / "runs")
         yield found
 
 
 def test_embed_keeps_how_probable_each_feature_is(beta_bernoulli_run):
-    latents = artifacts.load_arrays(beta_bernoulli_run.newest("embed").folder / "latents.npz")
+    latents = load_arrays(beta_bernoulli_run.newest("embed").folder / "latents.npz")
     assert latents["on"].shape == latents["mean"].shape == (24, 4)
     assert (latents["on"] > 0).all() and (latents["on"] < 1).all()
     header = (beta_bernoulli_run.newest("embed").folder / "latents.csv").read_text().splitlines()[0]
@@ -36,13 +38,13 @@ def test_embed_keeps_how_probable_each_feature_is(beta_bernoulli_run):
 def test_the_stage_holds_what_the_page_shows(beta_bernoulli_run):
     stage = beta_bernoulli_run.newest("features")
     arrays, scores = (
-        artifacts.load_arrays(stage.folder / "features.npz"),
-        artifacts.read_json(stage.folder / "scores.json"),
+        load_arrays(stage.folder / "features.npz"),
+        read_json(stage.folder / "scores.json"),
     )
     assert scores["factors"] == ["class"]
     assert arrays["strength"].shape == arrays["amount_p_values"].shape == (1, 4)
     assert (np.diff(arrays["probability"]) <= 0).all()
-    latents = artifacts.load_arrays(beta_bernoulli_run.newest("embed").folder / "latents.npz")
+    latents = load_arrays(beta_bernoulli_run.newest("embed").folder / "latents.npz")
     np.testing.assert_array_equal(arrays["num_on"], (latents["on"] > 0.5).sum(axis=1))
     page = (beta_bernoulli_run.report / "features.html").read_text()
     assert f"of {len(arrays['probability'])} are in use" in page and "drawn from the prior" in page
@@ -58,7 +60,7 @@ def test_the_numbers_of_training_pictures_reached_the_prior(beta_bernoulli_run):
 
 
 def test_collapse_is_told_by_the_features_own_divergence(beta_bernoulli_run):
-    scores = artifacts.read_json(beta_bernoulli_run.newest("evaluation").folder / "scores.json")
+    scores = read_json(beta_bernoulli_run.newest("evaluation").folder / "scores.json")
     assert (
         "of 4 latent dimensions" in scores["aggregate"]["sentence"]
         and scores["aggregate"]["information"] is None

@@ -8,7 +8,8 @@ import pytest
 from pipelines import maps
 from pipelines.map_record import map_record
 from pipelines.run_data import load_model, load_pictures_of, own_pictures
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.data.dataset import Pictures
 
 
@@ -16,11 +17,9 @@ def test_the_map_knows_errors_neighbours_and_latents(trained) -> None:
     run, _, _ = trained
     subject = own_pictures(run)
     pictures, folder = load_pictures_of(subject), run.folder / "clusters"
-    arrays = artifacts.load_arrays(folder / "maps.npz")
-    record = map_record(
-        subject, folder, artifacts.read_json(folder / "scores.json")["maps"], arrays, pictures
-    )
-    latents = artifacts.load_arrays(run.folder / "embed" / "latents.npz")
+    arrays = load_arrays(folder / "maps.npz")
+    record = map_record(subject, folder, read_json(folder / "scores.json")["maps"], arrays, pictures)
+    latents = load_arrays(run.folder / "embed" / "latents.npz")
     columns = {column.name.partition(" (")[0]: column for column in record.color_by}
     rebuilt = np.asarray(load_model(run).reconstruct(pictures.images))
     mse = ((rebuilt - pictures.images / 255.0) ** 2).mean(axis=(1, 2, 3))

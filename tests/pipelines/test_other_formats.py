@@ -3,7 +3,7 @@
 import pytest
 
 import cli
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json
 from vae_tf.serving import engines, formats
 from vae_tf.serving.parity import ParityError
 
@@ -52,7 +52,7 @@ def test_a_run_becomes_onnx_with_its_proof_and_its_place_on_the_page(in_runs, mo
     files = {path.name for path in (stage.folder / "model").iterdir()}
     names = {"encode", "decode", "reconstruct", "score"}
     assert files == {f"{name}.onnx" for name in names} | {"signatures.json", "parity.json"}
-    proof = artifacts.read_json(stage.folder / "model" / "parity.json")
+    proof = read_json(stage.folder / "model" / "parity.json")
     assert {row["signature"] for row in proof["parity"]} == names and proof["largest_difference"] < 1e-5
     (placed,) = (tmp_path / "models").iterdir()
     assert placed.name.endswith("-onnx") and {path.name for path in placed.iterdir()} == files

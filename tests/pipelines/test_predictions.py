@@ -7,7 +7,9 @@ import pytest
 
 import cli
 from tests.pipelines.bars import QUICK, write_pictures
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.runs import all_runs
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def predicted(tmp_path_factory):
 
 
 def test_every_picture_gets_a_class_and_what_is_known_of_it_is_told(predicted):
-    (run,) = artifacts.all_runs(predicted)
+    (run,) = all_runs(predicted)
     stage = run.stage("predictions")
     with open(stage.folder / "predictions.csv") as file:
         rows = list(csv.DictReader(file))
@@ -46,7 +48,7 @@ def test_every_picture_gets_a_class_and_what_is_known_of_it_is_told(predicted):
             assert row["known"] == ("unseen" if fact["split"] == "test" else "validation")
     labelled = [row["label"] for row in rows if row["known"] == "labelled"]
     assert sorted(labelled) == ["down", "up"]
-    scores = artifacts.read_json(stage.folder / "scores.json")
+    scores = read_json(stage.folder / "scores.json")
     unseen = [row for row in rows if row["known"] == "unseen"]
     right = np.mean([row["predicted"] == row["label"] for row in unseen])
     assert scores["accuracy"]["unseen"]["accuracy"] == pytest.approx(right)
@@ -56,12 +58,12 @@ def test_every_picture_gets_a_class_and_what_is_known_of_it_is_told(predicted):
 
 
 def test_the_page_says_what_is_not_known(predicted):
-    (run,) = artifacts.all_runs(predicted)
+    (run,) = all_runs(predicted)
     page = (run.report / "predictions.html").read_text()
     assert "are too few, 30 are needed" in page and "Samples of each class" in page
     assert 'href="predictions.html"' in (run.report / "index.html").read_text()
     assert "Training sees 2 of" in (run.report / "data.html").read_text()
-    grids = artifacts.load_arrays(run.stage("predictions").folder / "predictions.npz")
+    grids = load_arrays(run.stage("predictions").folder / "predictions.npz")
     assert grids["samples"].shape[1:] == grids["analogies"].shape[1:] == (2, 16, 16, 3)
 
 
@@ -79,4 +81,4 @@ def test_labels_that_cannot_be_learned_from_are_refused_before_training(
     bars = predicted.parent / "bars"
     assert cli.main(["train", str(bars), "--recipe", "m2", *options]) == 2
     assert words in capsys.readouterr().err
-    assert len(artifacts.all_runs(predicted)) == 1
+    assert len(all_runs(predicted)) == 1

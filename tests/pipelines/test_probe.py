@@ -4,7 +4,7 @@ import pytest
 
 import cli
 from pipelines.probe_record import answer
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json
 
 
 @pytest.mark.slow
@@ -12,7 +12,7 @@ def test_probe_of_a_run_with_finetuning(in_runs, capsys):
     assert cli.main(["probe", "--labels", "1,all", "--draws", "2", "--finetune"]) == 0
     said = capsys.readouterr().out
     stage = in_runs.newest("probe")
-    found = artifacts.read_json(stage.folder / "scores.json")
+    found = read_json(stage.folder / "scores.json")
     methods = {score["method"] for score in found["scores"]}
     kinds = {f"{name}, {kind}" for name in ("latents", "PCA", "pixels") for kind in ("linear", "5-NN")}
     assert methods == kinds | {"encoder, fine-tuned", "encoder, from scratch"}

@@ -12,9 +12,10 @@ from pipelines import ray_training
 from pipelines.run_data import load_model
 from tests.pipelines.bars import ROOT, write_pictures
 from tests.pipelines.ray_clusters import cluster_of_two, kill_one, wait_until
-from vae_tf import artifacts
+from vae_tf.artifacts.runs import all_runs, find_run, new_run
 from vae_tf.config import parse_config
 from vae_tf.errors import UserError
+from vae_tf.places import runs_root
 from vae_tf.training.loop import read_metrics
 
 pytest.importorskip("ray", reason="pip install -r requirements-ray.txt")
@@ -61,7 +62,7 @@ def train_here(folder):
     ]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr + process.stdout
-    return artifacts.find_run("undisturbed")
+    return find_run("undisturbed")
 
 
 @pytest.mark.slow
@@ -74,7 +75,7 @@ def test_a_killed_worker_leaves_the_run_as_undisturbed_workers_do(tmp_path, monk
 
     def kill_in_the_middle():
         def epochs():
-            return sum(len(read_metrics(run.partial_train / "metrics.jsonl")) for run in artifacts.all_runs())
+            return sum(len(read_metrics(run.partial_train / "metrics.jsonl")) for run in all_runs())
 
         wait_until(lambda: epochs() >= 5)
         kill_one("RayTrainWorker", os.getpid())
@@ -96,8 +97,8 @@ def test_a_killed_worker_leaves_the_run_as_undisturbed_workers_do(tmp_path, monk
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
     machine = disturbed.record["machine"]["distribution"]
     assert (machine["workers"], machine["replicas"]) == (2, 2)
-    assert {run.name for run in artifacts.all_runs()} == {undisturbed.name, disturbed.name}
-    assert not list(artifacts.runs_root().glob(".ray*"))
+    assert {run.name for run in all_runs()} == {undisturbed.name, disturbed.name}
+    assert not list(runs_root().glob(".ray*"))
 
 
 def test_a_mistake_is_told_before_a_cluster_is_asked(tmp_path, monkeypatch):
@@ -134,7 +135,7 @@ def test_what_the_chief_says_is_shown_as_it_comes(tmp_path, capsys):
 
 
 def test_what_the_chief_gave_back_becomes_its_run_or_its_error():
-    run = artifacts.new_run("small", {})
+    run = new_run("small", {})
     with pytest.raises(UserError, match="too few"):
         ray_training.outcome({"message": "too few", "hint": "take more"})
     with pytest.raises(UserError, match="not in"):

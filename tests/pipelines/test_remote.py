@@ -12,7 +12,8 @@ from PIL import Image
 
 import cli
 from tests.pipelines.bars import QUICK, ROOT
-from vae_tf import artifacts
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.runs import find_run
 from vae_tf.store import Store
 
 
@@ -51,8 +52,8 @@ def test_a_run_goes_on_where_another_machine_left_it(places, capsys):
     assert not list(machine.rglob("vae.keras")), "a list needs no weights"
     assert cli.main(["embed"]) == 0
     shutil.rmtree(machine)
-    embedded = artifacts.find_run(None).stage("embed")
-    assert artifacts.load_arrays(embedded.folder / "latents.npz")["mean"].shape == (12, 2)
+    embedded = find_run(None).stage("embed")
+    assert load_arrays(embedded.folder / "latents.npz")["mean"].shape == (12, 2)
     assert cli.main(["show"]) == 0
     assert f"in {bucket}/runs/00001-faces-mlp-z2" in capsys.readouterr().out
 

@@ -4,8 +4,11 @@ import pytest
 
 import cli
 from pipelines import runs
-from vae_tf import artifacts
+from vae_tf.artifacts.hashes import hash_of
+from vae_tf.artifacts.json_files import read_json, write_json
+from vae_tf.artifacts.runs import new_run
 from vae_tf.config import Config, DataConfig
+from vae_tf.places import cache_root
 
 FACES, OTHERS = "a" * 16, "b" * 16
 
@@ -20,16 +23,14 @@ def root(tmp_path, monkeypatch):
 def make_run(name, fingerprint, parent=None):
     """A run with its list of pictures and their cache, but no model."""
     config = Config(data=DataConfig(source="/home/anna/faces"))
-    run = artifacts.new_run(name, {"config": config.to_json(), "parent": parent, "machine": {}})
+    run = new_run(name, {"config": config.to_json(), "parent": parent, "machine": {}})
     with run.writing(
         "data", {"fingerprint": fingerprint, "config": config.data.model_dump(mode="json")}
     ) as stage:
-        artifacts.write_json(
-            stage.folder / "index.json", {"paths": ["a", "b"], "class_names": [], "group_names": []}
-        )
-        artifacts.write_json(stage.folder / "facts.json", {"notes": ["Only 2 pictures."], "source_notes": []})
+        write_json(stage.folder / "index.json", {"paths": ["a", "b"], "class_names": [], "group_names": []})
+        write_json(stage.folder / "facts.json", {"notes": ["Only 2 pictures."], "source_notes": []})
         stage.results.update(num_pictures=2, num_skipped=1)
-    cache = artifacts.cache_root() / fingerprint
+    cache = cache_root() / fingerprint
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "pixels.raw").write_bytes(b"faces")
     return run
@@ -117,7 +118,7 @@ def test_show_toml_makes_the_same_configuration(root, capsys, tmp_path):
 def test_a_run_without_a_report_cannot_be_opened(root, capsys, monkeypatch):
     run = make_run("one", FACES)
     (run.folder / "train").mkdir()
-    artifacts.write_json(run.folder / "train" / "stage.json", {})
+    write_json(run.folder / "train" / "stage.json", {})
     assert cli.main(["open", "1"]) == 2
     assert "has no report" in capsys.readouterr().err
     run.report.mkdir()
@@ -134,9 +135,9 @@ def test_a_run_names_nothing_that_is_deleted_but_its_pictures(root, capsys, fing
     outside.mkdir()
     (outside / "file").write_text("mine")
     path = run.folder / "data" / "stage.json"
-    record = artifacts.read_json(path)
+    record = read_json(path)
     record["inputs"]["fingerprint"] = fingerprint
-    artifacts.write_json(path, {**record, "hash": artifacts.hash_of([record["inputs"], record["results"]])})
+    write_json(path, {**record, "hash": hash_of([record["inputs"], record["results"]])})
     assert cli.main(["delete", "1", "--yes"]) == 2
     assert "is no fingerprint of pictures" in capsys.readouterr().err
     assert (outside / "file").exists() and run.folder.exists() and (root / "cache" / FACES).exists()

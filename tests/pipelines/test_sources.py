@@ -10,7 +10,8 @@ from PIL import Image
 
 import cli
 from tests.pipelines.bars import QUICK, write_pictures
-from vae_tf import artifacts
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.runs import all_runs, find_run
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def elsewhere(trained):
     folder.mkdir()
     for name in "abcd":
         Image.fromarray(generator.integers(0, 255, (20, 24, 3), dtype=np.uint8)).save(folder / f"{name}.png")
-    arrays = artifacts.load_arrays(run.folder / "embed" / "latents.npz")
+    arrays = load_arrays(run.folder / "embed" / "latents.npz")
     trained_on = arrays["path"][arrays["split"] == 0][0]
     shutil.copy(root / "bars" / str(trained_on), folder / "copy.png")
     with open(root / "facts.csv", "w") as file:
@@ -54,7 +55,7 @@ def test_another_source_is_embedded_by_the_same_model(embedded, elsewhere):
 
     run, said = embedded
     stage = next(stage for stage in run.stages("embed") if stage.name != "embed")
-    arrays = artifacts.load_arrays(stage.folder / "latents.npz")
+    arrays = load_arrays(stage.folder / "latents.npz")
     assert arrays["path"].tolist() == ["a.png", "b.png", "c.png", "copy.png", "d.png"]
     splits = dict(zip(arrays["path"].tolist(), arrays["split_names"][arrays["split"]].tolist(), strict=True))
     assert splits.pop("copy.png") == "train" and set(splits.values()) == {"test"}
@@ -84,7 +85,7 @@ def test_later_stages_find_it_by_its_short_name(embedded, capsys):
         == 0
     )
     stage = run.stages("interpolation")[-1]
-    frames = artifacts.load_arrays(stage.folder / "frames.npz")
+    frames = load_arrays(stage.folder / "frames.npz")
     assert stage.name.startswith("interpolation-") and frames["pair0_linear"].shape[0] == 3
     assert cli.main(["interpolation-grid", run.name, "nowhere"]) == 2
     assert "no folder or file 'nowhere'" in capsys.readouterr().err
@@ -138,7 +139,7 @@ def test_dry_run_looks_at_the_data_and_writes_no_run(tmp_path, own_runs, capsys)
         "up/again.png = up/p00.png",
     ):
         assert words in said, words
-    assert artifacts.all_runs() == []
+    assert all_runs() == []
     page = (own_runs / "dry-run" / "data.html").read_text()
     assert "up/flat.png" in page and "broken.png" in page and str(tmp_path) not in page
 
@@ -149,7 +150,7 @@ def test_a_configuration_file_stands_for_options_and_what_is_typed_wins(tmp_path
     settings = "[set]\nencoder.widths = [16]\ndecoder.widths = [16]\n"
     (tmp_path / "run.toml").write_text(options + settings)
     assert cli.main(["train", "--config", str(tmp_path / "run.toml"), "--epochs", "1"]) == 0
-    (run,) = artifacts.all_runs()
+    (run,) = all_runs()
     config = run.record["config"]
     assert (config["model"]["latent"], config["training"]["seed"], config["training"]["epochs"]) == (3, 5, 1)
     assert config["model"]["settings"]["encoder.widths"] == [16]
@@ -160,7 +161,7 @@ def test_a_configuration_file_stands_for_options_and_what_is_typed_wins(tmp_path
 def test_a_test_set_of_its_own_and_one_class(tmp_path, own_runs):
     main, test = write_pictures(tmp_path / "bars", people=8), write_pictures(tmp_path / "homework", people=3)
     assert cli.main(["train", str(main), *QUICK, "--epochs", "1", "--test", str(test), "--only", "up"]) == 0
-    (run,) = artifacts.all_runs()
+    (run,) = all_runs()
     with open(run.folder / "data" / "pictures.csv") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -211,7 +212,7 @@ def test_what_cannot_work_is_said_in_one_line(tmp_path, own_runs, capsys, make, 
     assert cli.main(["train", str(folder), *QUICK, *options]) == 2
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error and len(error.splitlines()) <= 4
-    assert artifacts.all_runs() == []
+    assert all_runs() == []
 
 
 def test_labels_that_name_no_picture_are_refused(tmp_path, own_runs, capsys):
@@ -226,8 +227,8 @@ def test_a_run_is_found_by_its_whole_name_where_another_begins_alike(in_runs, ow
     from tests.pipelines.test_runs import make_run
 
     first, second = make_run("faces", "aaa"), make_run("faces-two", "aaa")
-    assert artifacts.find_run("faces", trained=False) == first
-    assert artifacts.find_run("faces-two", trained=False) == second
+    assert find_run("faces", trained=False) == first
+    assert find_run("faces-two", trained=False) == second
 
 
 def test_pictures_without_a_class_are_shown_and_counted(tmp_path, own_runs, capsys):

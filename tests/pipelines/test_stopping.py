@@ -33,9 +33,9 @@ def test_a_command_that_is_asked_to_end_says_so_by_its_exit_code(monkeypatch, ca
 
 
 def test_what_is_half_done_goes(monkeypatch, own_runs):
-    from vae_tf import artifacts
+    from vae_tf.artifacts.runs import new_run
 
-    run = artifacts.new_run("faces", {})
+    run = new_run("faces", {})
 
     def work():
         with run.writing("embed", {}) as stage:

@@ -8,7 +8,9 @@ import pytest
 
 import cli
 import pipelines.maps
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.runs import all_runs, find_run
 from vae_tf.vocabulary import Vocabulary
 
 SUBJECTS, VERBS = ("the cat", "a dog", "the king", "she"), ("sees", "likes", "finds")
@@ -47,7 +49,7 @@ def text_run(tmp_path_factory):
         for command in (["embed"], ["cluster-report", "--permutations", "19"], ["interpolation-grid"], ["export"],
                         ["evaluate", "--samples", "3", "--pictures", "10"]):  # fmt: skip
             assert cli.main(command) == 0, command
-    (run,) = artifacts.all_runs(root / "runs")
+    (run,) = all_runs(root / "runs")
     return run, root
 
 
@@ -102,10 +104,8 @@ def test_scores_are_the_models_own(text_run):
     import vae_tf.models  # noqa: F401
 
     scores = run.stage("evaluate").record["results"]["scores"]["test"]
-    index = artifacts.read_json(run.folder / "data" / "index.json")
-    tokens = artifacts.load_arrays(run.folder / "data" / "tokens.npz")["tokens"][
-        np.array(index["parts"]) == 2
-    ]
+    index = read_json(run.folder / "data" / "index.json")
+    tokens = load_arrays(run.folder / "data" / "tokens.npz")["tokens"][np.array(index["parts"]) == 2]
     model = keras.models.load_model(run.folder / "train" / "vae.keras")
     model.compile()
     noise = model.noise_for(tokens, int(np.flatnonzero(np.array(index["parts"]) == 2)[0]), "validation")
@@ -117,11 +117,11 @@ def test_scores_are_the_models_own(text_run):
 
 def test_latents_and_classes(text_run):
     run, _ = text_run
-    arrays = artifacts.load_arrays(run.folder / "embed" / "latents.npz")
+    arrays = load_arrays(run.folder / "embed" / "latents.npz")
     assert arrays["mean"].shape == (200, 2) and set(arrays["class_names"]) == {"calm", "loud"}
     loud = arrays["class_names"][arrays["label"]] == "loud"
     assert all(path.endswith("!") == is_loud for path, is_loud in zip(arrays["path"], loud, strict=True))
-    statistics = artifacts.read_json(run.folder / "classes" / "scores.json")["statistics"]
+    statistics = read_json(run.folder / "classes" / "scores.json")["statistics"]
     assert {row["space"] for row in statistics} == {"VAE latents", "word counts"}
 
 
@@ -140,11 +140,11 @@ def test_export_is_whole_and_checked(text_run):
 
 def test_typed_sentences_and_the_run_s_own(in_text_runs, capsys):
     run = in_text_runs
-    known = artifacts.read_json(run.folder / "data" / "index.json")["paths"][3]
+    known = read_json(run.folder / "data" / "index.json")["paths"][3]
     command = ["interpolation-grid", "--from", known, "--to", "My wombat sings!", "--steps", "4"]
     assert cli.main(command) == 0
     newest = run.stages("interpolation")[-1]
-    (path,) = artifacts.read_json(newest.folder / "paths.json")["pairs"]
+    (path,) = read_json(newest.folder / "paths.json")["pairs"]
     assert path["a"]["text"] == known and path["a"]["split"] in ("train", "validation", "test")
     assert path["b"]["split"] == "typed" and path["b"]["unknown"] == ["my", "wombat", "sings"]
     assert len(path["linear"]) == len(path["spherical"]) == 4
@@ -167,7 +167,7 @@ def test_another_file_is_embedded_in_the_run_s_vocabulary(in_text_runs, tmp_path
     (tmp_path / "other.txt").write_text("she sees the wombat.\nthe king finds a dog again!\n" * 2)
     assert cli.main(["embed", in_text_runs.name, str(tmp_path / "other.txt")]) == 0
     listed = in_text_runs.stages("data")[-1]
-    assert artifacts.load_arrays(listed.folder / "tokens.npz")["tokens"].shape[0] == 4
+    assert load_arrays(listed.folder / "tokens.npz")["tokens"].shape[0] == 4
     assert (in_text_runs.folder / f"report-other.txt-{listed.hash[:6]}" / "index.html").exists() or list(
         in_text_runs.folder.glob("report-other*/index.html")
     )
@@ -180,7 +180,7 @@ def test_runs_on_sentences_are_compared(text_run, tmp_path, monkeypatch, capsys)
         shutil.copytree(run.folder, tmp_path / f"{number:05d}-copy", symlinks=True)
     assert cli.main(["compare", "1", "2"]) == 0
     said, text = capsys.readouterr().out, (tmp_path / "comparison-1-2" / "compare.html").read_text()
-    stage = artifacts.find_run("1").stage("evaluate")
+    stage = find_run("1").stage("evaluate")
     scores, each = stage.record["results"]["scores"]["test"], np.load(stage.folder / "scores.npz")
     assert len(each["test_each_elbo"]) == len(each["test_scored"]) == scores["num"]
     assert each["test_each_elbo"].mean() == pytest.approx(scores["elbo"], rel=1e-5)
@@ -200,7 +200,7 @@ def test_exact_resume(in_text_runs, tmp_path):
     assert cli.main(["train", str(source), *short, "--name", "short"]) == 0
     assert cli.main(["train", "--extend", "short", "--epochs", "1", "--name", "long"]) == 0
     states = [
-        artifacts.load_arrays(artifacts.find_run(name).folder / "train" / "checkpoints" / "last.npz")
+        load_arrays(find_run(name).folder / "train" / "checkpoints" / "last.npz")
         for name in (in_text_runs.name, "long")
     ]
     assert states[0].keys() == states[1].keys()
@@ -231,7 +231,7 @@ def test_exact_resume(in_text_runs, tmp_path):
 )
 def test_what_cannot_work_is_refused_in_one_line(in_text_runs, tmp_path, capsys, command, message):
     source = write_sentences(tmp_path / "TEXT")
-    before = len(artifacts.all_runs())
+    before = len(all_runs())
     assert cli.main([str(source) if word == "TEXT" else word for word in command]) == 2
     first = capsys.readouterr().err.splitlines()[0]
-    assert message in first and len(artifacts.all_runs()) == before
+    assert message in first and len(all_runs()) == before

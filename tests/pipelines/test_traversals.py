@@ -6,16 +6,15 @@ import pytest
 import cli
 from pipelines.methods import METHODS
 from reports.page import PAGES
-from vae_tf import artifacts
+from vae_tf.artifacts.json_files import read_json
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def stage(trained):
     found = trained[0].stage("traversals")
-    return artifacts.read_json(found.folder / "scores.json"), artifacts.load_arrays(
-        found.folder / "traversals.npz"
-    )
+    return read_json(found.folder / "scores.json"), load_arrays(found.folder / "traversals.npz")
 
 
 def test_walks_are_decoded_from_codes_with_one_number_moved(trained, stage):
@@ -24,7 +23,7 @@ def test_walks_are_decoded_from_codes_with_one_number_moved(trained, stage):
     import vae_tf.model  # noqa: F401
 
     run, scores, arrays = trained[0], *stage
-    latents = artifacts.load_arrays(run.folder / "embed" / "latents.npz")
+    latents = load_arrays(run.folder / "embed" / "latents.npz")
     train = latents["split"] == 0
     mean, deviation = latents["mean"][train], latents["standard_deviation"][train]
     np.testing.assert_allclose(scores["centre"], mean.mean(axis=0), rtol=1e-5, atol=1e-6)
@@ -42,7 +41,7 @@ def test_walks_are_decoded_from_codes_with_one_number_moved(trained, stage):
 
 def test_dimensions_are_ordered_by_what_they_tell(trained, stage):
     scores, _ = stage
-    latents = artifacts.load_arrays(trained[0].folder / "embed" / "latents.npz")
+    latents = load_arrays(trained[0].folder / "embed" / "latents.npz")
     assert scores["ordered_by"] == "information"
     assert scores["order"] == np.argsort(-latents["information"], kind="stable").tolist()
     assert scores["in_use"] == [j for j in scores["order"] if latents["information"][j] > 0.1]
@@ -50,7 +49,7 @@ def test_dimensions_are_ordered_by_what_they_tell(trained, stage):
 
 def test_the_step_is_of_pictures_trained_on_and_moves_unseen_ones(trained, stage):
     scores, arrays = stage
-    latents = artifacts.load_arrays(trained[0].folder / "embed" / "latents.npz")
+    latents = load_arrays(trained[0].folder / "embed" / "latents.npz")
     moves = scores["arithmetic"]["steps"]
     assert [(m["a"], m["b"]) for m in moves] == [("down", "up"), ("up", "down")]
     for i, move in enumerate(moves):

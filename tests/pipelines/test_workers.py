@@ -14,7 +14,8 @@ import pytest
 
 from pipelines import workers
 from tests.pipelines.bars import ROOT
-from vae_tf import artifacts
+from vae_tf.artifacts.npz_files import load_arrays
+from vae_tf.artifacts.runs import all_runs
 from vae_tf.errors import UserError
 from vae_tf.training.loop import read_metrics
 
@@ -186,16 +187,13 @@ def test_a_killed_worker_changes_nothing_in_the_end(tmp_path):
         output, _ = launcher.communicate(timeout=500)
         assert launcher.returncode == 0, output
         assert ("all start again" in output) == (name == "killed")
-    (undisturbed,), (killed,) = (artifacts.all_runs(tmp_path / name) for name in ("undisturbed", "killed"))
+    (undisturbed,), (killed,) = (all_runs(tmp_path / name) for name in ("undisturbed", "killed"))
     lines = [read_metrics(run.folder / "train" / "metrics.jsonl") for run in (undisturbed, killed)]
     assert [line["epoch"] for line in lines[1]] == list(range(1, 41))
     # Two workers' sums are of two numbers, whose order changes nothing: equal to the last bit.
     for a, b in zip(*lines, strict=True):
         assert a["val_loss"] == b["val_loss"]
-    states = [
-        artifacts.load_arrays(run.folder / "train" / "checkpoints" / "last.npz")
-        for run in (undisturbed, killed)
-    ]
+    states = [load_arrays(run.folder / "train" / "checkpoints" / "last.npz") for run in (undisturbed, killed)]
     for name in states[0].keys() - {"facts"}:
         np.testing.assert_array_equal(states[0][name], states[1][name], err_msg=name)
     distribution = killed.record["machine"]["distribution"]

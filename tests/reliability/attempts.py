@@ -8,22 +8,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 MOST_SECONDS, MOST_BYTES = 10.0, 1.5e9
 Results = list[dict[str, Any]]
 
 
-def read_all(kind: str, folder: Path, limit: float = 1500) -> Results:
+def read_all(kind: str, folder: Path) -> Results:
     """What `reading` says of each thing in the folder; it must come to its end, and say nothing else."""
     said, errors = folder.with_name("said.jsonl"), folder.with_name("errors.txt")
     command = [sys.executable, "-m", "tests.reliability.reading", kind, str(folder)]
     with open(said, "w") as out, open(errors, "w") as err:
-        try:
-            process = subprocess.run(command, cwd=ROOT, stdout=out, stderr=err, timeout=limit)
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"hangs after {said.read_text().splitlines()[-1:]}")
+        process = subprocess.run(command, cwd=ROOT, stdout=out, stderr=err)
     lines = [json.loads(line) for line in said.read_text().splitlines()]
     assert process.returncode == 0, f"{process.returncode}, {lines[-1:]}, {errors.read_text()[-3000:]}"
     results = [line for line in lines[1:] if "position" in line]

@@ -232,9 +232,9 @@ def made_on_purpose() -> Iterator[tuple[str, bytes]]:
 
 def bombs_that_fit() -> Iterator[tuple[str, bytes]]:
     """Small files of pictures just below the largest that is read, of the kinds that cost most."""
-    from vae_tf.data.pictures import LARGEST_NUM_PIXELS
+    from vae_tf.data.pictures import LARGEST_NUM_PIXELS, LARGEST_NUM_PIXELS_COPIED, LARGEST_NUM_SCANS
 
-    side = int(LARGEST_NUM_PIXELS**0.5)
+    side, copied = int(LARGEST_NUM_PIXELS**0.5), int(LARGEST_NUM_PIXELS_COPIED**0.5)
     yield "colour.png", png(side, side, whole=True)
     yield "transparent.png", png(side, side, colour=6, whole=True)
     yield (
@@ -252,10 +252,58 @@ def bombs_that_fit() -> Iterator[tuple[str, bytes]]:
     yield "progressive.jpg", encoded(black, "JPEG", progressive=True, subsampling=0)
     yield "deflated.tif", encoded(black, "TIFF", compression="tiff_adobe_deflate")
     yield "black.gif", encoded(black.convert("P"), "GIF")
-    yield "scans.jpg", many_scans(1000, side)
-    del black
+    yield "scans.jpg", many_scans(LARGEST_NUM_SCANS - 12, side)
     yield "floats.tif", encoded(Image.new("F", (side, side)), "TIFF", compression="tiff_adobe_deflate")
     yield "cmyk.jpg", encoded(Image.new("CMYK", (side, side)), "JPEG", progressive=True, subsampling=0)
+    if "heic" in originals():
+        yield "colour.heic", encoded(black, "HEIF", quality=10, chroma=444)
+    black = Image.new("RGB", (copied, copied))
+    yield "lossy.webp", encoded(black, "WEBP", method=0)
+    yield "transparent.webp", encoded(black.convert("RGBA"), "WEBP", lossless=True, method=0, quality=0)
+    yield "colour.avif", encoded(black, "AVIF", speed=10, subsampling="4:4:4")
+    yield "transparent.avif", encoded(black.convert("RGBA"), "AVIF", speed=10)
+
+
+def animations_that_fit() -> Iterator[tuple[str, bytes]]:
+    """Small files of three frames just below the largest that are read."""
+    from vae_tf.data.pictures import LARGEST_NUM_PIXELS, LARGEST_NUM_PIXELS_COPIED
+
+    side, copied = int(LARGEST_NUM_PIXELS**0.5), int(LARGEST_NUM_PIXELS_COPIED**0.5)
+    for disposal in range(4):
+        yield f"disposal {disposal}.gif", animated_gif(copied, 3, disposal)
+        yield f"disposal {disposal}.png", animated_png(copied, 3, disposal % 3, blend=disposal // 2)
+    black = Image.new("RGB", (copied, copied))
+    white = Image.new("RGB", (copied, copied), "white")
+    options = {"save_all": True, "append_images": [white, black]}
+    yield "frames.webp", encoded(black, "WEBP", lossless=True, method=0, quality=0, **options)
+    yield "frames.avif", encoded(black, "AVIF", speed=10, **options)
+    black = Image.new("RGB", (side, side))
+    pages = {"save_all": True, "append_images": [black, black]}
+    yield "pages.tif", encoded(black, "TIFF", compression="tiff_adobe_deflate", **pages)
+
+
+def animated_gif(side: int, count: int, disposal: int) -> bytes:
+    """A GIF of one black frame `count` times, black being transparent."""
+    data = encoded(Image.new("P", (side, side)), "GIF")
+    start = data.index(b",")
+    control = b"!\xf9\x04" + bytes([disposal << 2 | 1, 0, 0, 0, 0])
+    return data[:start] + (control + data[start:-1]) * count + b";"
+
+
+def animated_png(side: int, count: int, disposal: int, blend: int) -> bytes:
+    """An APNG of one transparent frame `count` times."""
+
+    def control(number: int) -> bytes:
+        place = struct.pack(">IIIIHHBB", side, side, 0, 0, 1, 10, disposal, blend)
+        return chunk(b"fcTL", struct.pack(">I", number) + place)
+
+    first = png(side, side, chunk(b"acTL", struct.pack(">II", count, 0)), control(0), colour=6, whole=True)
+    start, end = first.index(b"IDAT") + 4, first.rindex(b"IEND") - 8
+    further = b"".join(
+        control(2 * i + 1) + chunk(b"fdAT", struct.pack(">I", 2 * i + 2) + first[start:end])
+        for i in range(count - 1)
+    )
+    return first[:-12] + further + first[-12:]
 
 
 ODD_NAMES = [

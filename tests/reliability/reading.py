@@ -3,9 +3,11 @@
     python -m tests.reliability.reading pictures|frames|arrays|tables|texts FOLDER
 
 A process of its own, as a decoder that hangs or crashes can only be seen from outside. One line of JSON for each: its
-position, seconds, the bytes by which the process grew at most, and the reason where it was refused.
+position, seconds of computing, the bytes by which the process grew at most, and the reason where it was refused. What
+takes minutes by the clock, computing or waiting, ends the process.
 """
 
+import faulthandler
 import functools
 import json
 import sys
@@ -25,6 +27,8 @@ from vae_tf.errors import UserError
 
 SHAPE = Shape(32, 32, 3, "crop")
 NAMES = [f"{kind}/{number:03d}.png" for kind in "ab" for number in range(20)]
+# What computes for 10 s may take several times as long where others compute beside it.
+LONGEST_WAIT = 180
 Attempt = Callable[[], str | None]
 
 
@@ -100,17 +104,20 @@ def forget_highest() -> None:
 
 def main(kind: str, folder: str) -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    faulthandler.dump_traceback_later(LONGEST_WAIT, exit=True)
     started = time.process_time()
     attempts = KINDS[kind](Path(folder))
     print(json.dumps({"listed": len(attempts), "seconds": time.process_time() - started}), flush=True)
     for position, attempt in enumerate(attempts):
         print(json.dumps({"begun": position}), flush=True)
+        faulthandler.dump_traceback_later(LONGEST_WAIT, exit=True)
         forget_highest()
         before, started = memory("VmRSS"), time.process_time()
         reason = attempt()
         seconds, grew = time.process_time() - started, memory("VmHWM") - before
         told = {"position": position, "reason": reason, "seconds": seconds, "bytes": grew}
         print(json.dumps(told), flush=True)
+        faulthandler.cancel_dump_traceback_later()
 
 
 if __name__ == "__main__":

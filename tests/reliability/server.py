@@ -164,7 +164,10 @@ def import_everything() -> None:
     import umap
 
     import cli
-    import pipelines.chain
+    import pipelines.chain.exports
+    import pipelines.chain.latents
+    import pipelines.chain.training
+    import pipelines.chain.whole
     import pipelines.classes
     import pipelines.clusters
     import pipelines.embed

@@ -17,6 +17,8 @@ from tests.reliability.attempts import check, each, figures, read_all
 from tests.reliability.bad_files import damaged
 from tests.reliability.tries import tries
 
+pytestmark = pytest.mark.timeout(3600)
+
 X = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
 Y = np.arange(12) % 3
 

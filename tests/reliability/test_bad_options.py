@@ -16,6 +16,8 @@ from vae_tf.config import Config, parse_config
 from vae_tf.errors import UserError
 from vae_tf.options import to_toml
 
+pytestmark = pytest.mark.timeout(3600)
+
 WHOLE = to_toml(
     parse_config(
         {

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from tests.reliability.attempts import ROOT, check, each, figures, read_all
 from tests.reliability.bad_files import (
+    animations_that_fit,
     bombs_that_fit,
     damaged,
     made_on_purpose,
@@ -23,6 +25,8 @@ from tests.reliability.bad_files import (
 from tests.reliability.tries import tries
 from vae_tf.data.cache import Shape, open_cache
 from vae_tf.data.sources.folder import FolderSource
+
+pytestmark = pytest.mark.timeout(3600)
 
 SHAPE = Shape(32, 32, 3, "crop")
 
@@ -73,15 +77,20 @@ def test_files_made_on_purpose(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_largest_pictures_that_are_read_stay_within_the_limits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "made"), [("pictures", bombs_that_fit), ("frames", animations_that_fit)])
+def test_the_largest_pictures_that_are_read_stay_within_the_limits(
+    tmp_path: Path, kind: str, made: Callable[[], Iterator[tuple[str, bytes]]]
+) -> None:
     folder = tmp_path / "large"
     folder.mkdir()
-    for name, data in bombs_that_fit():
+    for name, data in made():
         (folder / name).write_bytes(data)
-    results = read_all("pictures", folder)
-    names = sorted(path.name for path in folder.iterdir())
+    results = read_all(kind, folder)
+    source = FolderSource(folder, frames="first" if kind == "pictures" else "all")
+    names = [entry.path for entry in source.entries]
     print(f"\n{each(results, names)}")
     check(results, names)
+    assert [name for name, result in zip(names, results, strict=True) if result["reason"]] == []
 
 
 def write_good(folder: Path) -> None:

@@ -2,12 +2,16 @@
 
 import csv
 import gzip
+import io
+import itertools
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -17,7 +21,9 @@ from tests.reliability.bad_files import damaged
 from tests.reliability.odd_pictures import QUICK, noise
 from tests.reliability.reading import NAMES
 from tests.reliability.tries import tries
-from vae_tf import artifacts
+from vae_tf.artifacts.runs import all_runs
+
+pytestmark = pytest.mark.timeout(3600)
 
 ROWS = [(name, "happy" if i % 3 else "sad", str(i // 2), str(0.5 * i)) for i, name in enumerate(NAMES)]
 PLAIN = "file,label,person,age\n" + "".join(f"{','.join(row)}\n" for row in ROWS)
@@ -57,7 +63,8 @@ def made_on_purpose() -> Iterator[tuple[str, bytes]]:
     yield "blank.csv", b"\n\r\n  \n\t\n"
     yield "one cell.csv", b"file"
     yield "carriage returns.csv", PLAIN.replace("\n", "\r").encode()
-    yield "a cell of 10 MB.csv", with_label("x" * 10_000_000)
+    yield "cells of 10 MB.csv", with_label("x" * 10_000_000)
+    yield "cells of 6 MB.csv", with_label("x" * 6_000_000)
     yield "a name of 10 MB.csv", PLAIN.replace("label", "l" * 10_000_000).encode()
     yield "a quote never closed.csv", PLAIN.replace("happy", '"happy', 1).encode() + PLAIN.encode() * 3000
     yield "quotes.csv", b'"' * 1_000_000
@@ -89,6 +96,9 @@ def made_on_purpose() -> Iterator[tuple[str, bytes]]:
     yield "regular expressions.csv", written([("(a+)+$", "x") for _ in NAMES])
     yield "deep paths.csv", written([("../" * 2000 + name, "x") for name in NAMES])
     yield "bomb.csv.gz", gzip.compress(bytes(2**31 - 1), 9)
+    yield "bomb of cells.csv.gz", gzip.compress(b"file,label\n" + b",\n" * 60_000_000, 1)
+    yield "bomb of cells.parquet", constant_parquet(100_000_000)
+    yield "bomb of a text.parquet", repeated_parquet("a" * 10**6, 100_000)
     yield "cut.csv.gz", gzip.compress(PLAIN.encode())[:-20]
     yield (
         "damaged.csv.gz",
@@ -99,6 +109,25 @@ def made_on_purpose() -> Iterator[tuple[str, bytes]]:
     yield "empty.parquet", b""
     yield "only its magic.parquet", b"PAR1" * 8
     yield "semicolons.tsv", PLAIN.replace(",", ";").encode()
+
+
+def constant_parquet(num_rows: int) -> bytes:
+    """A million rows at a time of one value, which takes some bytes."""
+    stream = io.BytesIO()
+    rows = pa.table({"file": pa.repeat("a", 10**6), "label": pa.repeat("b", 10**6)})
+    with pq.ParquetWriter(stream, rows.schema) as writer:
+        for _ in range(num_rows // 10**6):
+            writer.write_table(rows)
+    return stream.getvalue()
+
+
+def repeated_parquet(text: str, num_rows: int) -> bytes:
+    """A text that is there once, and a number of rows that are said to hold it."""
+    rows = pa.DictionaryArray.from_arrays(pa.array(np.zeros(num_rows, np.int32)), pa.array([text]))
+    stream = io.BytesIO()
+    table = pa.table({"file": pa.repeat("a", num_rows), "label": rows}).replace_schema_metadata()
+    pq.write_table(table, stream, dictionary_pagesize_limit=2**30, store_schema=False)
+    return stream.getvalue()
 
 
 @pytest.fixture
@@ -149,13 +178,16 @@ def test_formulas_and_odd_names_stay_text_in_what_is_written(
         csv.writer(file).writerows([["file", "label", "person"], *rows])
     arguments = ["train", str(tmp_path / "pictures"), *QUICK, "--labels", str(tmp_path / "l.csv")]
     assert cli.main(arguments) == 0 and cli.main(["embed"]) == 0
-    (run,) = artifacts.all_runs()
-    tables = list(run.folder.rglob("*.csv"))
-    cells = [cell for path in tables for row in csv.reader(path.open(newline="")) for cell in row]
-    assert len([cell for cell in cells if cell.startswith("'=cmd")]) == 6
+    (run,) = all_runs()
+    cells = {
+        path.name: [cell for row in csv.reader(path.open(newline="")) for cell in row]
+        for path in run.folder.rglob("*.csv")
+    }
+    for name in ("pictures.csv", "latents.csv"):
+        assert len([cell for cell in cells[name] if cell.startswith("'=cmd")]) == 6
     wild = [
         cell
-        for cell in cells
+        for cell in itertools.chain(*cells.values())
         if cell[:1] in ("=", "+", "@", "\t", "\r") or (cell[:1] == "-" and not is_number(cell))
     ]
     assert wild == []

@@ -12,6 +12,8 @@ from tests.reliability.bad_files import damaged
 from tests.reliability.numbers_in_files import faults
 from tests.reliability.tries import tries
 
+pytestmark = pytest.mark.timeout(3600)
+
 LINES = [
     f"the {word} sat on the {place} number {i}"
     for i in range(12)

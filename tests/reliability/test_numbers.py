@@ -14,12 +14,14 @@ import cli
 from tests.reliability.numbers_in_files import faults
 from tests.reliability.odd_pictures import CASES, QUICK, constants, folder_of, noise
 from tests.reliability.tries import tries
-from vae_tf import artifacts
+from vae_tf.artifacts.runs import all_runs
 from vae_tf.config import DataConfig
 from vae_tf.data.cache import choose_shape, open_cache
 from vae_tf.data.sources.arrays import open_arrays
 from vae_tf.errors import UserError
 from vae_tf.pixels import WHITE
+
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +74,7 @@ def test_odd_pictures_through_every_command(name: str, tmp_path: Path, own_runs:
         outcomes["export"] = str(cli.main(["export"]))
         said(capsys)
     assert faults(own_runs) == []
-    for run in artifacts.all_runs():
+    for run in all_runs():
         assert run.is_trained == (code == 0)
     told = {command: outcome for command, outcome in outcomes.items() if outcome != "succeeds"}
     print(f"\n{name}: train ends with {code} {case.said!r}; {told}")

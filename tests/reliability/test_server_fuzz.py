@@ -93,7 +93,7 @@ class Audited:
 def make_run(folder):
     """A run with an export and pages, beside which lies what nobody may read."""
     from vae_tf import recipes
-    from vae_tf.artifacts import new_run
+    from vae_tf.artifacts.runs import new_run
     from vae_tf.serving.decoding import Decoding
     from vae_tf.serving.export import write_saved_model
     from vae_tf.serving.pictures import PictureExport

@@ -19,8 +19,10 @@ from tests.golden.test_golden import whole
 from tests.malicious import CONFIG, Parts, all_files, write
 from tests.reliability.tries import tries
 from tests.reliability.watch import watched
-from vae_tf import artifacts, model_file
-from vae_tf.artifacts import SCHEMA_VERSION, hash_of
+from vae_tf import model_file
+from vae_tf.artifacts.hashes import hash_of
+from vae_tf.artifacts.layout import SCHEMA_VERSION
+from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -169,7 +171,7 @@ def test_flipped_arrays(runs: Path, tmp_path: Path, tell: Any) -> None:
         path.write_bytes(flipped(generator.choice(files), generator))
         with watched() as noted:
             try:
-                artifacts.load_arrays(path)
+                load_arrays(path)
                 counted["loaded"] += 1
             except UserError as error:
                 assert "\n" not in error.message

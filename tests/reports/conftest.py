@@ -47,7 +47,7 @@ def faceless(tmp_path_factory: pytest.TempPathFactory, drawn_once: None) -> Path
     return write_report(tmp_path_factory.mktemp("faceless"), PageForm(pictures=False))
 
 
-@pytest.fixture(params=["report", "mailed"])
+@pytest.fixture(params=["report", pytest.param("mailed", marks=pytest.mark.slow)])
 def pages(request: pytest.FixtureRequest) -> Path:
     """The report with files beside it, and the one without: both do the same in a browser."""
     folder: Path = request.getfixturevalue(request.param)

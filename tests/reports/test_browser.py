@@ -19,6 +19,7 @@ from tests.reports.synthetic import clusters_record, map_record
 
 pytestmark = pytest.mark.browser
 FILES = [file for file, *_ in PAGES.values()]
+NARROW = (390, "light")
 
 
 def drawn(tab: Any) -> int:
@@ -53,9 +54,17 @@ def expected_color(path: str) -> Any:
     return COLORS[CLASSES.index(path.rpartition("/")[0])].astype(int)
 
 
-@pytest.mark.parametrize("visit", [(390, "light"), (390, "dark"), (1440, "light")], indirect=True)
+# A form of the report changes where pictures are, not how wide a page or which colours it has.
+@pytest.mark.parametrize(
+    ("kind", "visit"),
+    [
+        pytest.param(kind, view, marks=[] if kind == "report" or view == NARROW else [pytest.mark.slow])
+        for kind in ("report", "mailed", "faceless")
+        for view in (NARROW, (390, "dark"), (1440, "light"))
+    ],
+    indirect=["visit"],
+)
 @pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("kind", ["report", "mailed", "faceless"])
 def test_pages_fit_and_all_pictures_load(
     visit: Visit, kind: str, file: str, request: pytest.FixtureRequest
 ) -> None:

@@ -62,6 +62,7 @@ def test_openvino_gives_the_models_outputs(exported, loaded, asked, name):
         np.testing.assert_allclose(answer, own, rtol=0, atol=1e-5 * max(1.0, np.abs(own).max()))
 
 
+@pytest.mark.slow
 def test_openvino_reads_the_folder_itself(exported, asked):
     given, wanted = asked
     compiled = openvino.compile_model(

@@ -98,7 +98,7 @@ def three_epochs(tmp_path_factory):
     ("precision", "jit_compile"),
     [
         ("float32", False),
-        ("mixed_bfloat16", False),
+        pytest.param("mixed_bfloat16", False, marks=pytest.mark.slow),
         pytest.param("float32", True, marks=pytest.mark.slow),
     ],
 )
@@ -114,7 +114,7 @@ def test_another_seed_has_other_weights(pictures, tmp_path, three_epochs):
     assert not np.array_equal(three_epochs(pictures)[0].trainable_weights[0], other[0].trainable_weights[0])
 
 
-@pytest.mark.parametrize("stop_at", [1, pytest.param(2, marks=pytest.mark.slow), 5])
+@pytest.mark.parametrize("stop_at", [1, *(pytest.param(at, marks=pytest.mark.slow) for at in (2, 5))])
 def test_interrupted_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypatch, three_epochs, stop_at):
     # Two executions of two steps make an epoch: odd stops lie within one.
     monkeypatch.setattr(plan_module, "LARGEST_NUM_STEPS_PER_EXECUTION", 2)
@@ -144,7 +144,7 @@ def test_discriminators_resume_too(pictures, tmp_path, monkeypatch, recipe):
     assert not np.array_equal(fresh.extra_variables()[0], resumed[0].extra_variables()[0])
 
 
-@pytest.mark.parametrize("kill_at", [1, pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("kill_at", [1, *(pytest.param(at, marks=pytest.mark.slow) for at in (2, 3))])
 def test_killed_and_resumed_equals_undisturbed(pictures, tmp_path, monkeypatch, three_epochs, kill_at):
     *undisturbed, undisturbed_folder = three_epochs(pictures)
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_SAVES", 0.0)

@@ -293,7 +293,7 @@ def check_classes(labels: NDArray[np.int64], class_names: list[str]) -> None:
     """Raises: UserError: Every picture is a class of its own, as with a folder for each picture."""
     if 2 < len(class_names) == len(labels):
         raise UserError(
-            f"{len(labels)} pictures in {len(class_names)} classes: every picture is a class of its own.",
+            f"{len(labels):,} pictures in {len(class_names):,} classes: every picture is a class of its own.",
             "Put them into one folder, or into a folder for each class, or name classes: --labels FILE.csv.",
         )
 

@@ -14,14 +14,17 @@ from vae_tf.pixels import WHITE, to_unit
 
 # Of cameras the largest have 102 million. What is decoded takes up to 13 bytes for each, see tests/reliability.
 LARGEST_NUM_PIXELS = 110_000_000
+# Decoders of some formats, and those of animations, hold the picture several times over.
+LARGEST_NUM_PIXELS_COPIED = 55_000_000
+COPYING_FORMATS = ("WEBP", "AVIF")
 # What is larger is decoded in bands of so many pixels, and by one thread at a time: copies of it are what takes memory.
 NUM_PIXELS_AT_ONCE = 2**24
 # A PNG is a list of chunks, each of which costs time however short; large pictures have some ten thousands.
 LARGEST_NUM_CHUNKS = 100_000
-# A header may claim billions.
-LARGEST_NUM_FRAMES = 10_000
+# A header may claim billions, and a frame of a large canvas takes a few bytes: of one file's, so many pixels in all.
+LARGEST_NUM_FRAMES, LARGEST_NUM_PIXELS_OF_FRAMES = 10_000, 2**32
 # Every scan of a JPEG goes over all of it, and takes a few bytes of the file; encoders write up to a dozen.
-LARGEST_NUM_SCANS = 100
+LARGEST_NUM_SCANS = 64
 ORIENTATION_TAG, PHOTOMETRIC_TAG, PLANES_TAG, BITS_TAG, HEIGHT_TAG = 0x0112, 0x0106, 0x011C, 0x0102, 0x0101
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I", "F")
 
@@ -105,7 +108,7 @@ def picture_shape(source: Path | bytes, frame: int | None = None) -> tuple[int, 
             grey = grey and image.format != "GIF"
         elif frame is not None:
             image.seek(frame)
-            check_size(image.size)
+            check_size(image)
             grey = image.mode in GREY_MODES
         width, height = image.size
         # Pillow swaps the sides of a TIFF by itself.
@@ -120,10 +123,13 @@ def picture_depth(source: Path | bytes) -> str:
         return depth(image)
 
 
-def count_frames(source: Path | bytes) -> int:
-    """Frames in the file, up to `LARGEST_NUM_FRAMES`, mostly without decoding them."""
+def count_frames(source: Path | bytes) -> tuple[int, int]:
+    """Frames in the file, mostly without decoding them: those that are taken, and all."""
     with plain_reasons(source), open_image(source) as image:
-        return min(getattr(image, "n_frames", 1), LARGEST_NUM_FRAMES)
+        total = getattr(image, "n_frames", 1)
+        width, height = image.size
+        most = max(1, LARGEST_NUM_PIXELS_OF_FRAMES // (width * height))
+        return min(total, most, LARGEST_NUM_FRAMES), total
 
 
 def has_frames(source: Path | bytes) -> bool:
@@ -188,7 +194,7 @@ def open_image(source: Path | bytes) -> Any:
         if start[4:8] != b"ftyp" or start[8:12] not in HEIF_BRANDS:
             raise
         image = open_heif(source)
-    check_size(image.size)
+    check_size(image)
     return image
 
 
@@ -238,11 +244,13 @@ def depth(image: Any) -> str:
 def frame_values(image: Any, frame: int | None = None) -> NDArray[Any]:
     """Values [H, W, 1 or 3] of one frame of an opened picture, in its own depth; raises what Pillow raises."""
     if frame is not None:
+        is_animation = image.format in ONE_CANVAS
+        check_size(image, is_animation)
         try:
             image.seek(frame)
         except EOFError:
             raise UnusablePicture(f"the file ends before frame {frame + 1}") from None
-        check_size(image.size)
+        check_size(image, is_animation)
     check_scans(image)
     check_rows(image)
     if misread(image):
@@ -252,11 +260,10 @@ def frame_values(image: Any, frame: int | None = None) -> NDArray[Any]:
     # A TIFF may store white as 0; Pillow minds it for 8 bits only.
     inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC_TAG) == 0
     image.load()
-    image = upright(image)
     if dtype == "uint8":
-        return to_pixels(image)
+        return upright(to_pixels(image), orientation(image))
     values = np.asarray(image)[..., None].astype(dtype, copy=False)
-    return 65535 - values if inverted and dtype == "uint16" else values
+    return upright(65535 - values if inverted and dtype == "uint16" else values, orientation(image))
 
 
 def check_scans(image: Any) -> None:
@@ -294,15 +301,13 @@ def orientation(image: Any) -> int:
         return 1
 
 
-def upright(image: Any) -> Any:
-    from PIL import Image
-
-    # Pillow's own `exif_transpose` writes the block anew as well, and a broken one would cost the picture.
-    turn = Image.Transpose
-    turns = {2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM, 5: turn.TRANSPOSE}
-    turns |= {6: turn.ROTATE_270, 7: turn.TRANSVERSE, 8: turn.ROTATE_90}
-    method = turns.get(orientation(image))
-    return image if method is None else image.transpose(method)
+def upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """A view of values [H, W, …] as its EXIF orientation says; Pillow would copy them, and write the block anew."""
+    if orientation in (5, 6, 7, 8):
+        values = values.swapaxes(0, 1)
+    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else None)
+    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else None)
+    return values[rows, columns]
 
 
 def to_pixels(image: Any) -> NDArray[np.uint8]:
@@ -334,10 +339,14 @@ def band_pixels(image: Any) -> NDArray[np.uint8]:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def check_size(size: tuple[int, int]) -> None:
-    width, height = size
-    if width < 1 or height < 1 or width * height > LARGEST_NUM_PIXELS:
-        raise UnusablePicture(f"{width}×{height} pixels (at most {LARGEST_NUM_PIXELS:,} can be read)")
+def check_size(image: Any, is_animation: bool = False) -> None:
+    """Raises: UnusablePicture: More pixels than can be decoded in little memory, or none."""
+    width, height = image.size
+    copied = is_animation or image.format in COPYING_FORMATS
+    most = LARGEST_NUM_PIXELS_COPIED if copied else LARGEST_NUM_PIXELS
+    if width < 1 or height < 1 or width * height > most:
+        kind = "an animation of " if is_animation else f"{image.format} of " if copied else ""
+        raise UnusablePicture(f"{kind}{width}×{height} pixels (at most {most:,} can be read)")
 
 
 def reason(source: Path | bytes, error: Exception) -> str:

@@ -112,14 +112,15 @@ def deal_units(
     labels: NDArray[np.int64], units: list[NDArray[np.int64]], shares: tuple[float, ...], seed: int
 ) -> tuple[NDArray[np.int8], list[str]]:
     """The part of each picture [N], equal within each unit, and what had to differ from the shares."""
-    counts = np.stack([np.bincount(labels[unit] + 1, minlength=labels.max() + 2) for unit in units])
+    members, unit_of = np.concatenate(units), np.repeat(np.arange(len(units)), [len(unit) for unit in units])
+    counts = np.zeros((len(units), labels.max() + 2), dtype=np.int64)
+    np.add.at(counts, (unit_of, labels[members] + 1), 1)
     targets = class_targets(labels, shares)
     unit_part = deal(counts, targets, seed)
     unit_part, moved = fill_small_parts(unit_part, counts, targets, seed)
     unit_part = exchange(unit_part, counts > 0, seed)
     part = np.zeros(len(labels), dtype=np.int8)
-    for unit, chosen in zip(units, unit_part, strict=True):
-        part[unit] = chosen
+    part[members] = unit_part[unit_of]
     return part, notes_about_shares(part, shares, units, moved)
 
 
@@ -143,7 +144,7 @@ def join_copies(groups: NDArray[np.int64], copies: NDArray[np.int64]) -> NDArray
 
 def make_units(groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Positions of each group's pictures; a picture without a group is a unit of its own."""
-    alone = [np.array([i]) for i in np.flatnonzero(groups < 0)]
+    alone = list(np.flatnonzero(groups < 0)[:, None])
     keys, inverse = np.unique(groups[groups >= 0], return_inverse=True)
     members = np.flatnonzero(groups >= 0)
     order = np.argsort(inverse, kind="stable")
@@ -168,32 +169,53 @@ def deal(counts: NDArray[np.int64], targets: NDArray[np.float64], seed: int) -> 
     """
     order = random.generator(seed, "split").permutation(len(counts))
     order = order[np.argsort(-counts[order].sum(1), kind="stable")]
+    fit = Fit(counts, targets)
     unit_part = np.zeros(len(counts), dtype=np.int64)
-    dealt = np.zeros_like(targets)
-    for unit in order:
-        chosen = int(np.argmin(np.round(added_misfit(dealt, counts[unit], targets), 9)))
+    wanted = np.flatnonzero(targets.sum(1) > 0).tolist()
+    for unit in order.tolist():
+        _, chosen = min((round(fit.added_misfit(unit, part), 9), part) for part in wanted)
         unit_part[unit] = chosen
-        dealt[chosen] += counts[unit]
+        fit.move(unit, chosen)
     return unit_part
 
 
-def added_misfit(
-    dealt: NDArray[np.float64], counts: NDArray[np.int64], targets: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """How much `counts` more pictures would raise each part's χ² distance from its targets [parts].
+class Fit:
+    """What each part holds beside what it should; plain numbers, as most units are of one picture and arrays are dear.
 
-    The part's whole size counts as well, √classes times: without it many small classes would each be rounded the
-    same way and the parts would miss their shares; with more, single classes would miss theirs.
+    Args:
+        counts: Pictures of each class in each unit [units, classes].
+        targets: Wanted pictures [parts, classes].
     """
-    present = np.flatnonzero(counts)
-    more = np.append(counts[present], counts.sum())
-    have = np.column_stack([dealt[:, present], dealt.sum(1)])
-    want = np.column_stack([targets[:, present], targets.sum(1)])
-    weight = np.append(np.ones(len(present)), np.sqrt(np.count_nonzero(targets.any(0))))
-    used = want[:, -1] > 0
-    misfit = np.full(len(targets), np.inf)
-    misfit[used] = (more * (2 * (have[used] - want[used]) + more) / want[used]) @ weight
-    return misfit
+
+    def __init__(self, counts: NDArray[np.int64], targets: NDArray[np.float64]) -> None:
+        # The size of a unit and of a part comes last.
+        counts = np.column_stack([counts, counts.sum(1)])
+        units, columns = np.nonzero(counts)
+        self._units: list[list[tuple[int, int]]] = [[] for _ in counts]
+        for unit, column, value in zip(
+            units.tolist(), columns.tolist(), counts[units, columns].tolist(), strict=True
+        ):
+            self._units[unit].append((column, value))
+        self._want: list[list[float]] = np.column_stack([targets, targets.sum(1)]).tolist()
+        self._have = [[0] * len(want) for want in self._want]
+        self._weights = [1.0] * targets.shape[1] + [float(np.sqrt(np.count_nonzero(targets.any(0))))]
+
+    def added_misfit(self, unit: int, part: int) -> float:
+        """How much one unit more would raise a part's χ² distance from its targets.
+
+        The part's whole size counts as well, √classes times: without it many small classes would each be rounded the
+        same way and the parts would miss their shares; with more, single classes would miss theirs.
+        """
+        have, want, weights = self._have[part], self._want[part], self._weights
+        return sum(
+            weights[i] * more * (2 * (have[i] - want[i]) + more) / want[i] for i, more in self._units[unit]
+        )
+
+    def move(self, unit: int, part: int, times: int = 1) -> None:
+        """Puts a unit into a part, or out of it (−1 times)."""
+        have = self._have[part]
+        for i, more in self._units[unit]:
+            have[i] += times * more
 
 
 def fill_small_parts(
@@ -214,9 +236,10 @@ def fill_small_parts(
                 if not spare.any():
                     break
                 donors = generator.permutation(np.flatnonzero(spare))
-                dealt = np.zeros_like(targets)
-                np.add.at(dealt, unit_part, counts)
-                costs = [cost_of_moving(counts[i], unit_part[i], index, dealt, targets) for i in donors]
+                fit = Fit(counts, targets)
+                for unit, part in enumerate(unit_part.tolist()):
+                    fit.move(unit, part)
+                costs = [cost_of_moving(fit, i, int(unit_part[i]), index) for i in donors.tolist()]
                 unit_part[donors[int(np.argmin(np.round(costs, 9)))]] = index
                 moved = True
     return unit_part, moved
@@ -241,18 +264,12 @@ def exchange(unit_part: NDArray[np.int64], classes: NDArray[np.bool_], seed: int
     return unit_part
 
 
-def cost_of_moving(
-    counts: NDArray[np.int64],
-    origin: int,
-    index: int,
-    dealt: NDArray[np.float64],
-    targets: NDArray[np.float64],
-) -> float:
-    """By how much the χ² distance from the targets rises when `counts` pictures go from `origin` to `index`."""
-    dealt = dealt.copy()
-    dealt[origin] -= counts
-    misfit = added_misfit(dealt, counts, targets)
-    return float(misfit[index] - misfit[origin])
+def cost_of_moving(fit: Fit, unit: int, origin: int, index: int) -> float:
+    """By how much the χ² distance from the targets rises when a unit goes from `origin` to `index`."""
+    fit.move(unit, origin, -1)
+    cost = fit.added_misfit(unit, index) - fit.added_misfit(unit, origin)
+    fit.move(unit, origin)
+    return cost
 
 
 def notes_about_shares(
@@ -286,7 +303,7 @@ def notes_about_copies(copies: NDArray[np.int64]) -> list[str]:
     count = int(np.sum(copies >= 0)) - len(np.unique(copies[copies >= 0]))
     if not count:
         return []
-    are = "1 picture is an exact copy" if count == 1 else f"{count} pictures are exact copies"
+    are = "1 picture is an exact copy" if count == 1 else f"{count:,} pictures are exact copies"
     return [f"{are} of others; copies are dealt to the same part."]
 
 

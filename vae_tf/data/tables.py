@@ -25,8 +25,9 @@ WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # 007 is a code, and so is what has more digits than a number keeps.
 CODE = re.compile(r"[+-]?(0[0-9]+|[0-9]{19,})")
-# More is no label file, but a few bytes of .gz can claim to become anything.
-LARGEST_TABLE = 2**30
+# Of bytes, of cells and of columns (as many as spreadsheets have): more is no label file, but a few bytes of .gz can
+# claim to become anything.
+LARGEST_TABLE, LARGEST_NUM_CELLS, LARGEST_NUM_COLUMNS = 2**27, 2**24, 2**14
 # Longer cells come of a quote that was never closed, and swallow the rows behind it.
 LONGEST_CELL = 100_000
 
@@ -81,7 +82,9 @@ def read_text(path: Path) -> Table:
     import pandas as pd
 
     text, notes = decode(path)
+    check_num_cells(text.count("\n") + max(text.count(delimiter) for delimiter in DELIMITERS), path)
     delimiter = guess_delimiter(text)
+    check_num_columns(text, delimiter, path)
     try:
         engine = "python" if delimiter == BLANKS else "c"
         stripped = "\n".join(map(str.strip, text.splitlines())) if delimiter == BLANKS else text
@@ -115,15 +118,38 @@ def read_text(path: Path) -> Table:
     return Table(path.name, {names[i]: columns[i] for i in kept}, tuple(notes), delimiter == ";")
 
 
+def check_num_cells(count: int, path: Path) -> None:
+    if count > LARGEST_NUM_CELLS:
+        raise UserError(
+            f"--labels {path} has more than {LARGEST_NUM_CELLS:,} cells.",
+            "Leave out the columns that say nothing of the pictures.",
+        )
+
+
+def check_num_columns(text: str, delimiter: str, path: Path) -> None:
+    """Raises: UserError: A first line that would take minutes to make columns of."""
+    lines = text.split("\n", 50)[:50]
+    count = max(len(line.split()) if delimiter == BLANKS else line.count(delimiter) + 1 for line in lines)
+    if count > LARGEST_NUM_COLUMNS:
+        raise UserError(
+            f"--labels {path} has {count:,} columns; at most {LARGEST_NUM_COLUMNS:,} are read.",
+            "One row for each picture is expected, and a column for each thing that is known of it.",
+        )
+
+
 def check_cells(rows: Any, path: Path) -> None:
     """Raises: UserError: A cell that holds more than anybody writes into one."""
     for number, row in enumerate(rows, 1):
         longest = max((len(cell) for cell in row if isinstance(cell, str)), default=0)
-        if longest > LONGEST_CELL:
-            raise UserError(
-                f"--labels {path}: row {number} has a cell of {longest:,} characters.",
-                f'At most {LONGEST_CELL:,} are read; a quote (") that is never closed swallows all that follows.',
-            )
+        check_length(longest, f"row {number}", path)
+
+
+def check_length(longest: int, row: str, path: Path) -> None:
+    if longest > LONGEST_CELL:
+        raise UserError(
+            f"--labels {path}: {row} has a cell of {longest:,} characters.",
+            f'At most {LONGEST_CELL:,} are read; a quote (") that is never closed swallows all that follows.',
+        )
 
 
 def note_about_short(text: str, delimiter: str, name: str) -> list[str]:
@@ -148,9 +174,9 @@ def decode(path: Path) -> tuple[str, list[str]]:
     """The text of a file that is UTF-8, UTF-16 with its mark, or Windows' western encoding, which a note says."""
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else open(path, "rb") as file:
-            data = b""
+            data = bytearray()
             # In pieces: to ask for so many bytes at once is to take the memory for them.
-            while len(data) <= LARGEST_TABLE and (piece := file.read(2**24)):
+            while len(data) <= LARGEST_TABLE and (piece := file.read(2**20)):
                 data += piece
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"--labels {path} cannot be read ({error}).") from None
@@ -201,22 +227,56 @@ def read_parquet(path: Path) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        fields = list(pq.read_schema(path))
         left_out = [
             field.name
-            for field in file.schema_arrow
+            for field in fields
             if pa.types.is_nested(field.type)
             or pa.types.is_binary(field.type)
             or pa.types.is_large_binary(field.type)
         ]
-        names = [field.name for field in file.schema_arrow if field.name not in left_out]
-        columns = file.read(columns=names).to_pydict()
+        kept = [field for field in fields if field.name not in left_out]
+        names = [field.name for field in kept]
+        # A file names a long text once and says a million times that it is meant: so it is kept.
+        texts = [
+            field.name
+            for field in kept
+            if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        ]
+        file = pq.ParquetFile(path, read_dictionary=texts)
+        check_extent(file.metadata, len(names), path)
+        read = file.read(columns=names)
+        columns = {name: plain_values(read[name]) for name in names}
+    except UserError:
+        raise
     except Exception as error:
         # Anything may be raised about hostile bytes.
         reason = shortened(" ".join(str(error).split()), 300)
         raise UserError(f"--labels {path} is no Parquet file that can be read ({reason}).") from None
     notes = [f"{path.name}: no plain values in the columns {', '.join(left_out)}."] if left_out else []
-    return Table(path.name, {name: [plain(v) for v in columns[name]] for name in names}, tuple(notes))
+    longest = max((len(v) for values in columns.values() for v in values if isinstance(v, str)), default=0)
+    check_length(longest, "a row", path)
+    return Table(path.name, columns, tuple(notes))
+
+
+def check_extent(metadata: Any, num_columns: int, path: Path) -> None:
+    """Raises: UserError: More cells, or more bytes when unpacked, than a label file has."""
+    check_num_cells(metadata.num_rows * num_columns, path)
+    if sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)) > LARGEST_TABLE:
+        raise UserError(f"--labels {path} holds more than {LARGEST_TABLE:,} bytes; no label file does.")
+
+
+def plain_values(column: Any) -> list[Any]:
+    """The values of a column of Parquet; equal texts are one object."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        return [plain(value) for value in column.to_pylist()]
+    found: list[Any] = []
+    for chunk in column.chunks:
+        values = [plain(value) for value in chunk.dictionary.to_pylist()]
+        found += [None if i is None else values[i] for i in chunk.indices.to_pylist()]
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from vae_tf.artifacts import hash_of
+from vae_tf.artifacts.hashes import hash_of
 from vae_tf.errors import UserError
 
 # Vertex AI's worker pools, by the roles that it documents for them.

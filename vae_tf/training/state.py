@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vae_tf import strangers
-from vae_tf.artifacts import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import load_arrays, save_arrays
 
 
 def variables_of(model: Any) -> dict[str, Any]:

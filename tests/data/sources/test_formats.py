@@ -134,10 +134,18 @@ def test_a_header_that_claims_billions_of_frames(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(data[:start] + claimed + crc + data[start + 12 :])
     source = FolderSource(tmp_path, frames="all")
     assert len(source.entries) == pictures.LARGEST_NUM_FRAMES
-    assert "At most the first 10,000 frames" in source.notes[1]
+    assert "Of 1 file the first frames were taken: at most 10,000 of one" in source.notes[1]
     assert source.read(2).shape == (16, 16, 3)
     with pytest.raises(UnusablePicture):
         source.read(9000)
+
+
+def test_frames_of_a_large_canvas_are_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "x.gif", moving(5))
+    monkeypatch.setattr(pictures, "LARGEST_NUM_PIXELS_OF_FRAMES", 3 * 16 * 16)
+    source = FolderSource(tmp_path, frames="all")
+    assert len(source.entries) == 3
+    assert "Of 1 file the first frames were taken" in source.notes[1]
 
 
 def test_counting_files_with_frames_is_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 import cli
-from vae_tf import artifacts, recipes
+from vae_tf import recipes
+from vae_tf.artifacts.stage import finish_stage
 from vae_tf.serving.decoding import Decoding
 from vae_tf.serving.export import write_saved_model
 from vae_tf.serving.pictures import PictureExport
@@ -187,7 +188,7 @@ def test_run_is_served_under_its_name_and_ctrl_c_ends_it(exported, tmp_path):
     run = tmp_path / "00001-faces-conv-z3"
     for stage in ("train", "export"):
         (run / stage).mkdir(parents=True)
-        artifacts.finish_stage(run / stage, stage, {}, 1.0, {})
+        finish_stage(run / stage, stage, {}, 1.0, {})
     (run / "run.json").write_text(json.dumps({"schema_version": 1}))
     shutil.copytree(exported[1] / "faces" / "1", run / "export" / "1")
     process = Process(VAE_TF_RUNS=str(tmp_path))

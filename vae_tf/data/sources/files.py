@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_tf.data import pictures
-from vae_tf.data.pictures import LARGEST_NUM_FRAMES, UnusablePicture
+from vae_tf.data.pictures import LARGEST_NUM_FRAMES, LARGEST_NUM_PIXELS_OF_FRAMES, UnusablePicture
 from vae_tf.data.sources.base import Entry
 from vae_tf.data.sources.reels import Reels
 from vae_tf.errors import UserError
@@ -149,26 +149,30 @@ class PictureFiles(abc.ABC):
                     yield float(finite.min()), float(finite.max())
 
     def _count_frames(self) -> list[int]:
-        def count(file: int) -> int:
+        def count(file: int) -> tuple[int, int]:
             try:
                 return pictures.count_frames(self.encoded(file))
             except UnusablePicture:
                 # Reading it will say why.
-                return 1
+                return 1, 1
 
         several = [file for file, path in enumerate(self._paths) if suffix(path) in FRAME_SUFFIXES]
-        counts = [1] * len(self._paths)
+        counts, num_cut = [1] * len(self._paths), 0
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for file, number in zip(several, pool.map(count, several), strict=True):
-                counts[file] = number
+            for file, (taken, total) in zip(several, pool.map(count, several), strict=True):
+                counts[file] = taken
+                num_cut += taken < total
         found = [number for number in counts if number > 1]
         if found:
             self.notes.append(
                 f"{plural(len(found), 'file holds', 'files hold')} {sum(found):,} frames; "
                 "those of one file are never divided between training and testing."
             )
-        if LARGEST_NUM_FRAMES in found:
-            self.notes.append(f"At most the first {LARGEST_NUM_FRAMES:,} frames of a file were taken.")
+        if num_cut:
+            self.notes.append(
+                f"Of {plural(num_cut, 'file', 'files')} the first frames were taken: at most {LARGEST_NUM_FRAMES:,} "
+                f"of one, and {LARGEST_NUM_PIXELS_OF_FRAMES:,} pixels in all."
+            )
         return counts
 
     def _note_further_frames(self) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.command_line import complete_recipes, complete_runs, read_config_file
+from pipelines.commands.command_line import complete_recipes, complete_runs, read_config_file
 
 DATA, LABELS, MODEL, TRAINING = "Pictures", "Labels, groups and facts", "Model", "Training"
 TEXT = "Sentences"

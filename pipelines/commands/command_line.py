@@ -1,4 +1,4 @@
-"""How commands share options: many parameters written once, and options read from a file."""
+"""What commands have in common: options written once or read from a file, what was typed, what shells complete."""
 
 import functools
 import inspect
@@ -81,7 +81,7 @@ def as_default(path: Path, parameter: Any, value: bool | str | list[str]) -> Any
 
 def complete_runs(incomplete: str) -> list[str]:
     """Names of runs for the shell to offer."""
-    from vae_tf.artifacts import all_runs
+    from vae_tf.artifacts.runs import all_runs
 
     return [run.name for run in reversed(all_runs()) if run.name.startswith(incomplete)]
 
@@ -91,3 +91,30 @@ def complete_recipes(incomplete: str) -> list[str]:
     from vae_tf.recipes import RECIPES
 
     return [name for name in RECIPES if name.startswith(incomplete)]
+
+
+def configuration(options: dict[str, Any]) -> Any:
+    """The typed configuration of what was typed."""
+    from vae_tf.options import to_config
+
+    return to_config({name.rstrip("_"): value for name, value in options.items()})
+
+
+def refuse_other_options(context: typer.Context, allowed: tuple[str, ...]) -> None:
+    """What a run was started with decides how it goes on; an option without effect must not look as if it had one.
+
+    Raises:
+        UserError: An option outside `allowed` was typed.
+    """
+    for name in typed(context) - set(allowed):
+        raise UserError(
+            f"--{name.rstrip('_').replace('_', '-')} cannot be changed in a run that goes on.",
+            f"With --{allowed[0]} come: {', '.join('--' + other for other in allowed[1:])}. "
+            "For another configuration train a new run.",
+        )
+
+
+def typed(context: typer.Context) -> set[str]:
+    """Names of the parameters that were typed."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}

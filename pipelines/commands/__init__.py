@@ -1,0 +1,1 @@
+"""What is typed: each command's arguments, options and help; nothing heavy is imported before one is called."""
