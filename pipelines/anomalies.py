@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipelines.anomaly_roles import ABNORMAL, NORMAL, UNKNOWN, Roles, roles_of
 from pipelines.console import counting
 from pipelines.csv_files import write_csv
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.evaluate import fit_pca
 from pipelines.run_data import Subject, load_model, load_pictures_of, own_pictures
 from vae_tf import random
@@ -17,7 +17,7 @@ from vae_tf.analysis import conformal
 from vae_tf.analysis.anomaly import LatentDistance
 from vae_tf.analysis.ranking import separations
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
@@ -81,7 +81,7 @@ def write_anomalies(
 ) -> None:
     pictures, model = load_pictures_of(subject), load_model(subject.run)
     own = pictures if subject.is_own else load_pictures_of(own_pictures(subject.run))
-    codes = [load_arrays(one.folder / "latents.npz")["mean"] for one in embedded]
+    codes = [latents_of(one)["mean"] for one in embedded]
     scorer = Scorer(model, fit_pca(subject, pictures), LatentDistance.fit(codes[0][roles.trained]), options)
     if options.score not in scorer.names:
         raise UserError(

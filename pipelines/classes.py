@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.evaluate import fit_pca
 from pipelines.run_data import Examples, Subject, load_examples_of
 from reports.words import said_of
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.data.sentences import Sentences
@@ -39,7 +39,7 @@ def write_classes(
     subject: Subject, embedded: Stage, num_permutations: int, seed: int, stage: StageWriter
 ) -> None:
     pictures = load_examples_of(subject)
-    latents = load_arrays(embedded.folder / "latents.npz")["mean"]
+    latents = latents_of(embedded)["mean"]
     try:
         found, arrays = tested(subject, pictures, latents, num_permutations, seed)
     except UserError as error:

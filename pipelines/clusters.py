@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.classes import in_words_of
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.maps import described_maps, map_tasks, write_maps
 from pipelines.run_data import Subject, load_examples_of, load_model
 from pipelines.side_by_side import Task, results_of
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.pixels import to_uint8
@@ -41,7 +41,7 @@ def cluster(subject: Subject, options: ClusterOptions) -> Stage:
 
 
 def write_clusters(subject: Subject, embedded: Stage, options: ClusterOptions, stage: StageWriter) -> None:
-    latents = load_arrays(embedded.folder / "latents.npz")["mean"]
+    latents = latents_of(embedded)["mean"]
     tasks = {**map_tasks(latents, options), **cluster_tasks(latents, subject.index, options.seed)}
     made = results_of(tasks, apart=len(latents) >= APART_FROM)
     maps, arrays = described_maps(made)

@@ -15,6 +15,7 @@ from pipelines.console import console, say
 from pipelines.evaluate import evaluate
 from pipelines.overview_record import read_lines
 from pipelines.run_data import config_of, load_pictures_of, own_pictures
+from vae_tf import strangers
 from vae_tf.artifacts.hashes import hash_of
 from vae_tf.artifacts.json_files import read_json
 from vae_tf.artifacts.npz_files import load_arrays
@@ -42,11 +43,12 @@ def compare(names: list[str]) -> Path:
     runs = list({run.folder.resolve(): run for run in map(find_run, names)}.values())
     of_kind = kind_of(runs)
     rows = [row_of(run) for run in runs]
-    print_table(of_kind.COLUMNS, of_kind.cells(rows, epochs_of))
-    say(f"  {of_kind.answer(rows)}", style="bold")
-    for sentence in of_kind.cautions(rows):
-        say(f"  {sentence}")
-    return write_page(rows, of_kind)
+    with strangers.read_from(runs_root()):
+        print_table(of_kind.COLUMNS, of_kind.cells(rows, epochs_of))
+        say(f"  {of_kind.answer(rows)}", style="bold")
+        for sentence in of_kind.cautions(rows):
+            say(f"  {sentence}")
+        return write_page(rows, of_kind)
 
 
 def kind_of(runs: list[Run]) -> Any:

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.csv_files import write_csv
 from pipelines.run_data import Examples, Subject, load_examples_of, load_model
-from vae_tf.artifacts.npz_files import save_arrays
+from vae_tf import strangers
+from vae_tf.artifacts.npz_files import load_arrays, save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.data.splits import PARTS
@@ -32,6 +34,27 @@ def write_embedding(subject: Subject, stage: StageWriter) -> None:
         num_active=int(embedding.active.sum()),
         kept=dict(model.posterior.kept),
     )
+
+
+def latents_of(stage: Stage) -> dict[str, NDArray[Any]]:
+    """The arrays of a stage `embed`, as `write_latents` describes them.
+
+    Raises:
+        UserError: Arrays of other shapes or types.
+    """
+    path = stage.folder / "latents.npz"
+    arrays = load_arrays(path)
+    with strangers.read_from(path):
+        count, size = stage.record["results"]["num_pictures"], stage.record["results"]["latent"]
+        numbers = dict.fromkeys(
+            ["mean", "standard_deviation", "kl", *stage.record["results"]["kept"]], (count, size)
+        )
+        codes = dict.fromkeys(["split", "label", "group"], (count,))
+        for name, shape in {**numbers, **codes, "information": (size,)}.items():
+            kind = "iu" if name in codes else "f"
+            if arrays[name].shape != shape or arrays[name].dtype.kind not in kind:
+                raise ValueError(f"{name} is {arrays[name].dtype} {arrays[name].shape}, not {shape}")
+    return arrays
 
 
 def write_line(folder: Path, model: Any, embedding: Embedding) -> None:

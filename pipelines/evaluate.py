@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.machine import machine_of
 from pipelines.run_data import (
     Examples,
     Subject,
@@ -73,7 +74,7 @@ def fit_pca(subject: Subject, pictures: Pictures) -> Any:
     from vae_tf.data.augmentation import Augmentation
     from vae_tf.evaluation.pca import PCA
 
-    config, plan = config_of(subject.run), subject.run.record["machine"]["plan"]
+    config, plan = config_of(subject.run), machine_of(subject.run)["plan"]
     trained_on = pictures if subject.is_own else load_pictures_of(own_pictures(subject.run))
     augmentation = Augmentation(**plan["augmentation"]) if plan["augmentation"] else None
     positions = choose(trained_on.index, "train", 4000)

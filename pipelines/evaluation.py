@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.evaluate import choose
 from pipelines.run_data import (
     Examples,
@@ -19,7 +19,7 @@ from pipelines.run_data import (
 )
 from reports.words import said_of
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.sentences import Sentences
@@ -57,7 +57,7 @@ def write_evaluation(
     subject: Subject, embedded: Stage, options: EvaluationOptions, stage: StageWriter
 ) -> None:
     pictures, model = load_examples_of(subject), load_model(subject.run)
-    latents = load_arrays(embedded.folder / "latents.npz")
+    latents = latents_of(embedded)
     scores: dict[str, Any] = {"no_elbo": model.no_elbo, "options": dataclasses.asdict(options)}
     if model.has_elbo:
         scores["unit"] = model.likelihood.unit

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.evaluate import choose
 from pipelines.run_data import Subject, load_model, load_pictures_of
 from pipelines.stage_records import told_by_dimension
 from vae_tf import random
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Pictures
 from vae_tf.errors import UserError
@@ -35,7 +35,7 @@ def explore(subject: Subject) -> Stage:
 def write_network(subject: Subject, embedded: Stage, stage: StageWriter) -> None:
     pictures, model = load_pictures_of(subject), load_model(subject.run)
     network, why = written_down(model)
-    latents = load_arrays(embedded.folder / "latents.npz")
+    latents = latents_of(embedded)
     begin = starts(pictures)
     chosen = np.union1d(pictures_to_compare(len(latents["mean"])), begin)
     average = latents["mean"].mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -1,5 +1,6 @@
 """From what `explore` left to the record of its page."""
 
+from pipelines.embed import latents_of
 from pipelines.export import model_name
 from pipelines.run_data import Subject
 from pipelines.stage_records import newest, split_names, told_by_dimension
@@ -15,7 +16,7 @@ def explore(subject: Subject, facts: RunFacts, pictures: Pictures) -> ExploreRec
     stage, embedded = newest(subject, "explore"), newest(subject, "embed")
     arrays, steps = load_arrays(stage.folder / "network.npz"), read_json(stage.folder / "operations.json")
     why = steps.get("why_served", "")
-    latents = load_arrays(embedded.folder / "latents.npz")
+    latents = latents_of(embedded)
     positions, told = arrays["positions"], told_by_dimension(latents)
     return ExploreRecord(
         run=facts,

@@ -30,17 +30,22 @@ def export(subject: Subject) -> Stage:
     """Writes `export/1/`; where parity fails nothing is left behind.
 
     Raises:
-        UserError: The exported model does not give the run's outputs.
+        UserError: The exported model does not give the run's outputs; or the one that is there reaches beyond itself.
     """
+    from vae_tf.serving.server import graphs
+
     anomalies, predictions = subject.run.newest("anomalies"), subject.newest("predictions")
     inputs = {
         **subject.model_inputs,
         "anomalies": anomalies and anomalies.hash,
         "predictions": predictions and predictions.hash,
     }
-    return subject.compute(
+    stage = subject.compute(
         "export", inputs, lambda stage: write_export(subject, anomalies, predictions, stage)
     )
+    # What is there may have come with the run; from here on it is placed, served and converted.
+    graphs.check(stage.folder / VERSION)
+    return stage
 
 
 def place(stage: Stage, run: Run, directory: str, name: str | None, version: int | None) -> str:
@@ -166,30 +171,32 @@ def rule_of(stage: Stage) -> Any:
     """The score of oddness that the stage `anomalies` ranks by, as a graph needs it."""
     from vae_tf.serving.anomaly import AnomalyRule
 
-    scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "anomalies.npz")
-    options, score = scores["options"], scores["score"]
-    return AnomalyRule(
-        score=score,
-        threshold=scores["scores"][score]["threshold"],
-        calibration=arrays[f"calibration_{score}"],
-        alpha=scores["promise"]["rate"],
-        num_samples=options["num_samples"],
-        seed=options["seed"],
-        centre=arrays.get("rule_centre"),
-        matrix=arrays.get("rule_matrix"),
-    )
+    with stage.reading():
+        scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "anomalies.npz")
+        options, score = scores["options"], scores["score"]
+        return AnomalyRule(
+            score=score,
+            threshold=scores["scores"][score]["threshold"],
+            calibration=arrays[f"calibration_{score}"],
+            alpha=scores["promise"]["rate"],
+            num_samples=options["num_samples"],
+            seed=options["seed"],
+            centre=arrays.get("rule_centre"),
+            matrix=arrays.get("rule_matrix"),
+        )
 
 
 def recorded_scores(stage: Stage, positions: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """What the stage wrote down for the pictures at these positions; None where it did not score them all."""
-    arrays, score = (
-        load_arrays(stage.folder / "anomalies.npz"),
-        read_json(stage.folder / "scores.json")["score"],
-    )
-    order = {int(position): row for row, position in enumerate(arrays["position"])}
-    if not set(positions.tolist()) <= set(order):
-        return None
-    return np.asarray(arrays[f"score_{score}"][[order[position] for position in positions.tolist()]])
+    with stage.reading():
+        arrays, score = (
+            load_arrays(stage.folder / "anomalies.npz"),
+            read_json(stage.folder / "scores.json")["score"],
+        )
+        order = {int(position): row for row, position in enumerate(arrays["position"])}
+        if not set(positions.tolist()) <= set(order):
+            return None
+        return np.asarray(arrays[f"score_{score}"][[order[position] for position in positions.tolist()]])
 
 
 def encoded_files(

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.run_data import Subject, load_model, load_pictures_of
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.data.splits import PARTS
@@ -34,7 +34,7 @@ def write_features(subject: Subject, embedded: Stage, seed: int, stage: StageWri
     from vae_tf.analysis.association import associate
 
     pictures, model = load_pictures_of(subject), load_model(subject.run)
-    latents = load_arrays(embedded.folder / "latents.npz")
+    latents = latents_of(embedded)
     on, index = latents["on"].astype(np.float64), pictures.index
     groups = index.groups if index.group_names else None
     share_on = (on > 0.5).mean(axis=0)

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.embed import latents_of
 from pipelines.interpolation import InterpolationOptions, chosen_pairs, class_ends
 from pipelines.run_data import Subject, load_model
 from pipelines.text_data import load_sentences_of
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.sentences import Sentences
 from vae_tf.data.splits import PARTS
@@ -26,7 +27,7 @@ def write_homotopies(
 ) -> None:
     """Decodes paths between sentences, typed ones too, and between the means of classes."""
     sentences, model = load_sentences_of(subject), load_model(subject.run)
-    means = load_arrays(embedded.folder / "latents.npz")["mean"]
+    means = latents_of(embedded)["mean"]
     if len(means) < 2:
         raise UserError("There is one sentence only.", "A path needs two: name another source.")
     pairs = named_ends(model, sentences, means, options) or [

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.run_data import Subject, load_model, load_pictures_of
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.errors import UserError
@@ -46,7 +46,7 @@ def interpolate(subject: Subject, options: InterpolationOptions) -> Stage:
 
 def write_paths(subject: Subject, embedded: Stage, options: InterpolationOptions, stage: StageWriter) -> None:
     index, model = load_pictures_of(subject).index, load_model(subject.run)
-    means = load_arrays(embedded.folder / "latents.npz")["mean"]
+    means = latents_of(embedded)["mean"]
     if len(index.paths) < 2:
         raise UserError("There is one picture only.", "A path needs two: name another source.")
     pairs = named_pairs(index, options) or chosen_pairs(index, means, options)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.embed import latents_of
 from pipelines.run_data import Examples, Subject
 from reports.map_records import ColorBy, MapRecord, Projection, Reconstructed, Variant, Variants
 from reports.words import percent
@@ -79,7 +80,7 @@ def latent_columns(subject: Subject) -> list[ColorBy]:
     """Each latent's posterior mean, the one that tells most about a picture first."""
     stage = subject.newest("embed")
     assert stage is not None, "maps are made of an embedding"
-    arrays = load_arrays(stage.folder / "latents.npz")
+    arrays = latents_of(stage)
     kl, means = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"]
     has_kl = not np.isnan(kl).any()
     order = np.argsort(-(kl if has_kl else means.std(axis=0)), kind="stable")[:LARGEST_NUM_LATENTS]

@@ -7,6 +7,7 @@ import numpy as np
 from pipelines.classes import newest_headline
 from pipelines.console import seconds
 from pipelines.evaluate import MEASURES, pca_is_better, verdict
+from pipelines.machine import machine_of
 from pipelines.run_data import Subject, config_of, own_pictures, train_folder
 from reports.records import CurveSegment, OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
 from vae_tf import strangers
@@ -128,7 +129,7 @@ def elsewhere(subject: Subject) -> list[tuple[str, str]]:
 
 
 def fact_list(run: Run, results: dict[str, Any], scores: dict[str, Any]) -> list[tuple[str, str]]:
-    config, machine = config_of(run), run.record["machine"]
+    config, machine = config_of(run), machine_of(run)
     plan, precision = machine["plan"], machine["precision"]
     pictures_per_second = results["step"] * plan["batch_size"] / max(results["seconds"], 1e-9)
     facts = [
@@ -152,8 +153,8 @@ def fact_list(run: Run, results: dict[str, Any], scores: dict[str, Any]) -> list
     for part, words in (("test", "unseen"), ("validation", "validation"), ("train", "trained-on")):
         if part in scores and scores[part]["elbo"] is not None:
             facts.append((f"ELBO, {words}", f"{scores[part]['elbo']:,.1f} nats per picture (β = 1)"))
-    if run.record["parent"]:
-        facts.append(("Extends", run.record["parent"]))
+    if run.parent:
+        facts.append(("Extends", run.parent))
     return facts
 
 
@@ -239,9 +240,9 @@ def ancestors(run: Run) -> list[Quality]:
 def chain_of(run: Run) -> list[Run]:
     """The run and those that it extends, the oldest first; a deleted parent ends the chain."""
     chain = [run]
-    while chain[0].record["parent"]:
+    while chain[0].parent:
         # By number: a name may have changed since.
-        number = chain[0].record["parent"][:5]
+        number = chain[0].parent[:5]
         parents = [other for other in all_runs(run.folder.parent) if other.name[:5] == number]
         # A run that would extend itself was not written by us.
         if not parents or parents[0] in chain:
@@ -251,7 +252,7 @@ def chain_of(run: Run) -> list[Run]:
 
 
 def quality_note(run: Run, scores: dict[str, Any]) -> str:
-    augmented = bool(run.record["machine"]["plan"]["augmentation"])
+    augmented = bool(machine_of(run)["plan"]["augmentation"])
     name = scores["model"]
     how = (
         f"with the same augmentation as the {name}" if augmented else f"without augmentation, like the {name}"

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.console import say
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.evaluate import choose, fit_pca
+from pipelines.machine import machine_of
 from pipelines.run_data import Subject, config_of, load_model, load_pictures_of
 from reports.words import plural
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.errors import UserError
@@ -105,7 +105,7 @@ def features_of(
     """Latents, principal components and pixels of the pictures `used`, in their order."""
     images = np.asarray(pictures.images[used])
     return {
-        "latents": load_arrays(embedded.folder / "latents.npz")["mean"][used],
+        "latents": latents_of(embedded)["mean"][used],
         "PCA": fit_pca(subject, pictures).encode(images),
         "pixels": to_unit(images).reshape(len(used), -1),
     }
@@ -139,7 +139,7 @@ def fresh_model(subject: Subject, draw: int) -> Any:
 
     config = config_of(subject.run)
     training = config.training.model_copy(update={"seed": config.training.seed + 1 + draw})
-    machine = subject.run.record["machine"]
+    machine = machine_of(subject.run)
     return build_model(config.model_copy(update={"training": training}), machine, precision="float32")
 
 
@@ -154,7 +154,7 @@ def learn_and_classify(
     from vae_tf.data.augmentation import Augmentation
     from vae_tf.evaluation.finetune import classify, fit_classifier
 
-    plan, index = subject.run.record["machine"]["plan"], subject.index
+    plan, index = machine_of(subject.run)["plan"], subject.index
     augmentation = Augmentation(**plan["augmentation"]) if plan["augmentation"] else None
     images, labels = np.asarray(pictures.images[chosen]), index.labels[chosen]
     model = fit_classifier(vae, images, labels, len(index.class_names), augmentation, draw)

@@ -48,10 +48,17 @@ def write_report(subject: Subject, single_file: bool = False) -> Path:
         facts = run_facts(subject, PageForm(single_file=single_file, pictures=shows_pictures(subject.run)))
         for page in facts.pages:
             writer, record = (TEXT_PAGES if subject.is_text and page in TEXT_PAGES else PAGES)[page]()
-            writer(partial, record(subject, facts, pictures))
+            with strangers.read_from(place_of(subject, page)):
+                writer(partial, record(subject, facts, pictures))
         replace_folder(partial, folder)
         publish(folder)
     return folder / "index.html"
+
+
+def place_of(subject: Subject, page: str) -> Path:
+    """The folder of the stage that a page shows; the run's, where it shows several."""
+    stage = subject.newest(KINDS[page]) if page in KINDS else None
+    return subject.run.folder if stage is None else stage.place
 
 
 @contextmanager

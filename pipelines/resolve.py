@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from pipelines.machine import machine_of
 from pipelines.run_data import Examples, config_of, resolved_data
 from pipelines.text_data import resolved_text
 from vae_tf import recipes, strangers
@@ -70,7 +71,7 @@ def resolve_extension(
     parent: Run, pictures: Examples, epochs: int, distribution: Any
 ) -> tuple[Config, dict[str, Any]]:
     """As `resolve`, of the parent's configuration for `epochs` more, in the parent's precision."""
-    config, before = config_of(parent), parent.record["machine"]
+    config, before = config_of(parent), machine_of(parent)
     training = config.training.model_copy(update={"epochs": epochs})
     longer = config.model_copy(update={"training": training})
     resolved, machine = resolve(longer, pictures, distribution, before["plan"]["epochs"])

@@ -31,7 +31,8 @@ def list_runs() -> None:
         table.add_column(column, overflow="fold")
     for run in runs:
         try:
-            cells = row_of(run)
+            with strangers.read_from(run.folder):
+                cells = row_of(run)
         except FileNotFoundError:
             # Deleted since it was listed.
             continue
@@ -50,7 +51,7 @@ def row_of(run: Run) -> list[str]:
     if others := len(run.stages("data")) - 1:
         shown += f", and {plural(others, 'other source')}" if others > 0 else ""
     model = record["config"]["model"]
-    return [run.name, made(run), model["recipe"], str(model["latent"]), state(run), shown]
+    return [run.name, made(run), str(model["recipe"]), str(model["latent"]), state(run), shown]
 
 
 def made(run: Run) -> str:
@@ -72,16 +73,21 @@ def show(text: str | None, toml: bool) -> None:
     from vae_tf.options import to_toml
 
     run = find_run(text, trained=False)
-    config = to_toml(parse_config(run.record["config"]))
-    if toml:
-        print(config)
-        return
+    with strangers.read_from(run.folder):
+        config = to_toml(parse_config(run.record["config"]))
+        if toml:
+            print(config)
+        else:
+            describe(run, config)
+
+
+def describe(run: Run, config: str) -> None:
     record = run.record
     say(run.name, style="bold")
     say(f"  {state(run)}, made {made(run)}, {bytes_in_words(size_of(run))} in {address_of(run.folder)}")
     say(f"  command: {record['command']}")
-    if record["parent"]:
-        say(f"  goes on from: {record['parent']}")
+    if run.parent:
+        say(f"  goes on from: {run.parent}")
     say("pictures", style="bold")
     describe_pictures(run)
     say("stages", style="bold")
@@ -208,7 +214,7 @@ def delete(names: list[str], yes: bool) -> None:
 
 
 def is_child(run: Run, parent: Run) -> bool:
-    return bool(run.record["parent"]) and run.record["parent"][:5] == parent.name[:5]
+    return run.parent[:5] == parent.name[:5]
 
 
 def unused_caches(going: list[Run]) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.embed import latents_of
 from pipelines.run_data import Examples, Subject
 from reports.records import (
     DimensionStrip,
@@ -45,7 +46,7 @@ def newest(subject: Subject, kind: str) -> Stage:
 
 def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRecord:
     stage = newest(subject, "embed")
-    arrays = load_arrays(stage.folder / "latents.npz")
+    arrays = latents_of(stage)
     kl, spread = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"].std(axis=0)
     has_kl = not np.isnan(kl).any()
     information = None if np.isnan(arrays["information"]).any() else arrays["information"]

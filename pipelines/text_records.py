@@ -7,6 +7,7 @@ import numpy as np
 from pipelines.classes import newest_headline
 from pipelines.console import seconds
 from pipelines.homotopies import TYPED
+from pipelines.machine import machine_of
 from pipelines.overview_record import (
     FEW_STEPS,
     array_or_none,
@@ -87,7 +88,7 @@ def warnings(sentences: Sentences, results: dict[str, Any]) -> list[str]:
 
 def fact_list(subject: Subject, results: dict[str, Any]) -> list[tuple[str, str]]:
     run = subject.run
-    config, machine = config_of(run), run.record["machine"]
+    config, machine = config_of(run), machine_of(run)
     plan, settings = machine["plan"], config.model.settings
     level = config.data.tokens
     facts = [
@@ -106,7 +107,7 @@ def fact_list(subject: Subject, results: dict[str, Any]) -> list[tuple[str, str]
         ("Seed", str(plan["seed"])),
         *((("Changed parts", f"{key} = {value}") for key, value in settings.items())),
     ]
-    return facts + ([("Extends", run.record["parent"])] if run.record["parent"] else [])
+    return facts + ([("Extends", run.parent)] if run.parent else [])
 
 
 def homotopies(subject: Subject, facts: RunFacts, sentences: Sentences) -> HomotopiesRecord:

@@ -11,6 +11,7 @@ from pipelines.checkpoint_uploads import CheckpointUploads
 from pipelines.console import TrainingDisplay, say, seconds, warn
 from pipelines.describe_training import describe_plan, explain_stop
 from pipelines.dry_run import preview
+from pipelines.machine import machine_of
 from pipelines.resolve import check_model, plan_of, resolve, resolve_extension
 from pipelines.run_data import (
     Examples,
@@ -154,10 +155,10 @@ def resume(text: str, tensorboard: bool = False, distribution: Any = None) -> Ru
         check_unfinished(run)
         pictures = load_examples_of(own_pictures(run))
         run.take_checkpoints()
-        if (parent := run.record["parent"]) is not None and not run.partial_train.exists():
-            inherit(run, find_run(parent[:5]))
+        if run.parent and not run.partial_train.exists():
+            inherit(run, find_run(run.parent[:5]))
         say(f"run {run.name} goes on", style="bold")
-        model = build_model(config_of(run), run.record["machine"])
+        model = build_model(config_of(run), machine_of(run))
     return work(run, model, pictures, tensorboard, distribution)
 
 
@@ -219,7 +220,7 @@ def work_alone(run: Run, model: Any, pictures: Examples, tensorboard: bool, dist
     from vae_tf.training import loop, precision
     from vae_tf.training.estimate import Stopwatch
 
-    config, machine = config_of(run), run.record["machine"]
+    config, machine = config_of(run), machine_of(run)
     plan = plan_of(machine)
     if distribution.is_chief and distribution.num_workers > 1:
         # The others may fetch the run from a store.
@@ -284,7 +285,7 @@ def finish(run: Run, pictures: Examples, outcome: Any, started: float, plan: Any
     inputs = {
         "config": run.record["config"],
         "fingerprint": pictures.fingerprint,
-        "parent": run.record["parent"],
+        "parent": run.parent or None,
     }
     best_value = facts["best_value"] if facts["best_value"] < float("inf") else None
     results = {

@@ -55,7 +55,7 @@ def is_still_improving(run: Run) -> bool:
 def children_of(run: Run) -> list[Run]:
     """Runs that extend this one, by its number: names may have changed since."""
     others = [other for other in all_runs(run.folder.parent) if other.is_trained]
-    return [o for o in others if str(o.record["parent"] or "")[:5] == run.name[:5] and o.name != run.name]
+    return [o for o in others if o.parent[:5] == run.name[:5] and o.name != run.name]
 
 
 def address(run: Run) -> str:

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.arithmetic import class_arithmetic
-from pipelines.embed import embed
+from pipelines.embed import embed, latents_of
 from pipelines.features import factors_of
 from pipelines.run_data import Subject, load_model, load_pictures_of, own_pictures
 from vae_tf import random
 from vae_tf.artifacts.json_files import write_json
-from vae_tf.artifacts.npz_files import load_arrays, save_arrays
+from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import Stage, StageWriter
 from vae_tf.data.dataset import Index
 from vae_tf.errors import UserError
@@ -58,7 +58,7 @@ def write_traversals(
     subject: Subject, embedded: Stage, options: TraversalOptions, stage: StageWriter
 ) -> None:
     pictures, model = load_pictures_of(subject), load_model(subject.run)
-    index, latents = pictures.index, load_arrays(embedded.folder / "latents.npz")
+    index, latents = pictures.index, latents_of(embedded)
     trained = trained_codes(subject, latents)
     usage = usage_of(latents)
     switches = bool(model.prior.has_switches)
@@ -93,7 +93,7 @@ def write_traversals(
 def trained_codes(subject: Subject, latents: dict[str, Any]) -> dict[str, NDArray[Any]]:
     """Codes, spreads and class names of the pictures that the model was trained on, whatever the subject is."""
     if not subject.is_own:
-        latents = load_arrays(embed(own_pictures(subject.run)).folder / "latents.npz")
+        latents = latents_of(embed(own_pictures(subject.run)))
     rows = np.flatnonzero(latents["split"] == 0)
     names = np.append(latents["class_names"], "")
     return {

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from reports.anomaly_records import ScoreSpread
-from reports.figures import Figure, Theme, draw_figure
+from reports.figures import Figure, Theme, draw_figure, printable
 from reports.words import count, number
 
 NUM_BINS = 48
@@ -29,9 +29,9 @@ def score_spread(folder: Path | None, spread: ScoreSpread) -> Figure:
             below, above = clipped[values <= spread.threshold], clipped[values > spread.threshold]
             axes.hist([below, above], edges, stacked=True, color=[theme.train, theme.mark], linewidth=0)
             axes.axvline(spread.threshold, color=theme.text, linewidth=1.2, linestyle=(0, (4, 3)))
-            axes.set_title(f"{name}: {count(len(above))} of {count(len(values))} above")
+            axes.set_title(f"{printable(name)}: {count(len(above))} of {count(len(values))} above")
             axes.yaxis.get_major_locator().set_params(integer=True, nbins=3)
-        rows[-1].set_xlabel(spread.name)
+        rows[-1].set_xlabel(printable(spread.name))
 
     alt = f"Histograms of the score; above the threshold of {number(spread.threshold)} lie " + ", ".join(
         f"{count(int(np.sum(values > spread.threshold)))} of {count(len(values))} ({name})"

@@ -40,7 +40,7 @@ def overlaid(folder: Path | None, name: str, record: Overlaid) -> Figure:
             margin = 0.06 * ((max(settled) - min(settled)) or 1.0)
             axes.set_ylim(min(settled) - margin, max(settled) + margin)
         axes.set(xlabel="training step", ylabel="nats, higher is better")
-        axes.set_title(record.title)
+        axes.set_title(printable(record.title))
         figure.legend(loc="outside upper left", ncols=1 if narrow else 3, handlelength=2)
 
     ends = "; ".join(f"{run} ends at {number(values[-1], 4)}" for run, _, values in record.curves)

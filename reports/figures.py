@@ -292,7 +292,7 @@ def bic_curves(folder: Path | None, curves: Sequence[BicCurve]) -> Figure:
                 va="top",
             )
             axes.margins(y=0.25)
-            axes.set_title(f"{curve.method}: BIC (lower is better)")
+            axes.set_title(f"{printable(curve.method)}: BIC (lower is better)")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.set_xlabel("number of clusters k")
 
@@ -360,7 +360,7 @@ def reliability_diagram(folder: Path | None, bins: Sequence[ReliabilityBin]) -> 
 
 
 def printable(text: str) -> str:
-    """A folder's name may hold what an SVG file can't."""
+    """A folder's name, or what a stranger's run says, may hold what an SVG file can't."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 

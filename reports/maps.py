@@ -13,7 +13,7 @@ from reports.images import sheets
 from reports.map_records import ColorBy, MapRecord, Reconstructed, Variants
 from reports.page import write_asset
 from reports.records import Numbers, Pictures
-from reports.words import count, score, split_label, trust
+from reports.words import count, score, split_label, trust, visible
 
 MISSING = 65535  # the code of a point without a value; 255 in columns of 8 bits
 MANY = 20_000  # numbers of so many points keep 8 bits, lest the page outgrow what people send around
@@ -43,9 +43,9 @@ def map_data(
         "variants": _variants(record.variants, total),
         "projections": [
             {
-                "name": projection.name,
+                "name": visible(projection.name),
                 "xy": encode_points(projection.xy),
-                "note": " ".join(filter(None, [_trust_words(projection), projection.note])),
+                "note": " ".join(filter(None, [_trust_words(projection), visible(projection.note)])),
             }
             for projection in record.projections
         ],

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.figures import Figure, Theme, draw_figure
+from reports.figures import Figure, Theme, draw_figure, printable
 from reports.page import write_page
 from reports.records import ProbeRecord
 from reports.words import score
@@ -46,12 +46,12 @@ def accuracy_by_labels(folder: Path | None, record: ProbeRecord) -> Figure:
         colours = seaborn.color_palette("husl", len(record.rows), desat=0.8)
         for (name, row), colour, marker in zip(record.rows, colours, MARKERS, strict=False):
             means = [np.mean(values) for values in row]
-            axes.plot(places, means, color=colour, marker=marker, label=name)
+            axes.plot(places, means, color=colour, marker=marker, label=printable(name))
             if len(places) > 1:
                 low, high = [min(values) for values in row], [max(values) for values in row]
                 axes.fill_between(places, low, high, color=colour, alpha=0.12, linewidth=0)
         axes.axhline(record.chance, color=theme.muted, linestyle="--", linewidth=1, label="chance")
-        axes.set_xticks(places, record.columns)
+        axes.set_xticks(places, list(map(printable, record.columns)))
         axes.set_xlabel("labels of each class")
         axes.set_ylabel("balanced accuracy")
         figure.legend(

@@ -14,6 +14,8 @@ from typing import Any
 from vae_tf.errors import UserError
 
 HINT = "Ask whoever made it for a whole copy, or train anew."
+# A document that is whole may still meet a mistake of ours, and nothing here can tell the two apart.
+OR_DEFECT = "If nobody has changed it, this is a defect; --debug shows where."
 # What records hold, where they hold it; JSON knows no more types than these.
 RUN = {
     "created": float,
@@ -28,11 +30,13 @@ STAGE = {"stage": str, "hash": str, "inputs": dict, "results": dict, "started": 
 MAY_BE_NOTHING = ("parent", "job")
 HASH = re.compile("[0-9a-f]{12}")
 FINGERPRINT = re.compile("[0-9a-f]{16}")
+# What code that expects one form makes of another; StopIteration is the lookup of `next`.
+UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, StopIteration)
 LATEST = 253_402_300_799  # the last second of the year 9999, beyond which no calendar goes
 
 
-def damaged(path: Path, why: str) -> UserError:
-    return UserError(f"{path} is damaged or was changed: {why}.", HINT)
+def damaged(path: Path, why: str, hint: str = HINT) -> UserError:
+    return UserError(f"{path} is damaged or was changed: {why}.", hint)
 
 
 @contextlib.contextmanager
@@ -44,9 +48,9 @@ def read_from(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+    except UNFIT as error:
         what = " ".join(str(error).split())[:200]
-        raise damaged(path, f"{type(error).__name__}: {what}") from None
+        raise damaged(path, f"{type(error).__name__}: {what}", f"{HINT}\n{OR_DEFECT}") from error
 
 
 def check_folder(folder: Path) -> None:

@@ -20,12 +20,13 @@ def export(
 
     subject = own_pictures(run)
     stage = work(subject)
-    results = stage.record["results"]
-    told(stage, f"SavedModel in {stage.folder / '1'}", began)
-    say(
-        f"  loaded in a fresh process without this project or Keras, on {results['checked_on']} "
-        f"({results['files']}): largest difference {results['largest_difference']:.1e}"
-    )
+    with stage.reading():
+        results = stage.record["results"]
+        told(stage, f"SavedModel in {stage.folder / '1'}", began)
+        say(
+            f"  loaded in a fresh process without this project or Keras, on {results['checked_on']} "
+            f"({results['files']}): largest difference {results['largest_difference']:.1e}"
+        )
     served, name = stage.folder.resolve(), name or model_name(run)
     if directory is not None:
         placed = place(stage, run, directory, name, version)
@@ -53,27 +54,29 @@ def export_as(text: str | None, form: str, weights: str, directory: str | None, 
 
     subject = own_pictures(run)
     stage = export_as(subject, form, weights)
-    results = stage.record["results"]
-    told(stage, f"{title} with {weights} weights in {stage.folder / MODEL}", began)
-    tolerance = results["tolerance"]
-    say(
-        f"  asked by {results['engine']} in a fresh process without TensorFlow, on {results['checked_on']}: largest "
-        f"difference {results['largest_difference']:.1e} of its scale (tolerance {tolerance['largest']:g}), "
-        f"mean {results['mean_difference']:.1e} (tolerance {tolerance['mean']:g})"
-    )
-    for name, reason in results["left_out"].items():
-        warn(f"{name} was left out of the {title} files: {reason}.")
-    if results["squared_errors"]:
-        ours, theirs = results["squared_errors"]
-        say(f"  MSE of reconstructions {ours:.5f} → {theirs:.5f} ({theirs / ours - 1:+.2%})")
-    say(
-        f"  {bytes_in_words(results['num_bytes'])} (SavedModel {bytes_in_words(results['saved_model_bytes'])}); "
-        f"{subject.noun}s/s rebuilt on one thread: "
-        + "; ".join(
-            f"{size} at a time {one['format']:,.0f} (SavedModel {one['saved_model']:,.0f})"
-            for size, one in results["speeds"].items()
+    with stage.reading():
+        results = stage.record["results"]
+        told(stage, f"{title} with {weights} weights in {stage.folder / MODEL}", began)
+        tolerance = results["tolerance"]
+        say(
+            f"  asked by {results['engine']} in a fresh process without TensorFlow, on {results['checked_on']}: "
+            f"largest difference {results['largest_difference']:.1e} of its scale "
+            f"(tolerance {tolerance['largest']:g}), mean {results['mean_difference']:.1e} "
+            f"(tolerance {tolerance['mean']:g})"
         )
-    )
+        for one, reason in results["left_out"].items():
+            warn(f"{one} was left out of the {title} files: {reason}.")
+        if results["squared_errors"]:
+            ours, theirs = results["squared_errors"]
+            say(f"  MSE of reconstructions {ours:.5f} → {theirs:.5f} ({theirs / ours - 1:+.2%})")
+        say(
+            f"  {bytes_in_words(results['num_bytes'])} (SavedModel {bytes_in_words(results['saved_model_bytes'])}); "
+            f"{subject.noun}s/s rebuilt on one thread: "
+            + "; ".join(
+                f"{size} at a time {one['format']:,.0f} (SavedModel {one['saved_model']:,.0f})"
+                for size, one in results["speeds"].items()
+            )
+        )
     if directory is not None:
         say(f"  placed as {place(stage, run, directory, name)}")
     show_page(subject, "export.html")

@@ -18,14 +18,15 @@ def embed(text: str | None, other: Any = None) -> None:
 
     subject = own_pictures(run) if other is None else list_source(run, other.data)
     stage = work(subject)
-    results = stage.record["results"]
-    told(
-        stage,
-        f"{results['num_pictures']:,} {subject.noun}s as {results['latent']} numbers each, "
-        f"{results['num_active']} of them in use",
-        began,
-    )
-    say(f"  files: {stage.folder / 'latents.npz'} and latents.csv")
+    with stage.reading():
+        results = stage.record["results"]
+        told(
+            stage,
+            f"{results['num_pictures']:,} {subject.noun}s as {results['latent']} numbers each, "
+            f"{results['num_active']} of them in use",
+            began,
+        )
+        say(f"  files: {stage.folder / 'latents.npz'} and latents.csv")
     if not subject.is_own:
         show_quality(subject)
     show_page(subject, "latents.html")
@@ -47,13 +48,15 @@ def cluster_report(
 
     subject = subject_of(run, source)
     stage = cluster(subject, ClusterOptions(perplexity, neighbors, seed))
-    told(stage, "maps and clusters", began)
-    say(f"  {stage.record['results']['headline']}")
+    with stage.reading():
+        told(stage, "maps and clusters", began)
+        say(f"  {stage.record['results']['headline']}")
     if subject.index.class_names:
         began = time.time()
         stage = compare_classes(subject, permutations, seed)
-        told(stage, "tests of the classes", began)
-        say(f"  {stage.record['results']['headline'] or stage.record['results']['reason']}")
+        with stage.reading():
+            told(stage, "tests of the classes", began)
+            say(f"  {stage.record['results']['headline'] or stage.record['results']['reason']}")
     else:
         say(
             f"  no classes to compare: {'no second column' if subject.is_text else 'no subfolders, so no labels'}"
@@ -74,12 +77,14 @@ def interpolation_grid(
 
     subject = subject_of(run, source)
     stage = interpolate(subject, InterpolationOptions(tuple(start), tuple(to), steps, pairs, seed))
-    results = stage.record["results"]
-    told(
-        stage,
-        f"{plural(results['num_pairs'], 'path')} between {subject.noun}s, {results['num_class_paths']} between classes",
-        began,
-    )
+    with stage.reading():
+        results = stage.record["results"]
+        told(
+            stage,
+            f"{plural(results['num_pairs'], 'path')} between {subject.noun}s, "
+            f"{results['num_class_paths']} between classes",
+            began,
+        )
     say(f"  files: {stage.folder}/{'paths.json' if subject.is_text else '*.png'}")
     show_page(subject, "interpolation.html")
     next_step(
@@ -101,8 +106,9 @@ def traverse(
 
     subject = subject_of(run, source)
     stage = work(subject, TraversalOptions(steps, reach, permutations, seed))
-    told(stage, f"walks along {plural(stage.record['results']['num_shown'], 'latent dimension')}", began)
-    say(f"  {answer_of(read_json(stage.folder / 'scores.json'))}")
+    with stage.reading():
+        told(stage, f"walks along {plural(stage.record['results']['num_shown'], 'latent dimension')}", began)
+        say(f"  {answer_of(read_json(stage.folder / 'scores.json'))}")
     show_page(subject, "traversals.html")
     next_step(f"python cli.py export{about(own_pictures(run))}")
 
@@ -114,9 +120,10 @@ def explore(text: str | None, source: str | None) -> None:
 
     subject = subject_of(run, source)
     stage = work(subject)
-    results = stage.record["results"]
-    told(stage, f"{results['num_weights']:,} weights written down for the page", began)
+    with stage.reading():
+        results = stage.record["results"]
+        told(stage, f"{results['num_weights']:,} weights written down for the page", began)
     show_page(subject, "explore.html")
     if results.get("why_served"):
-        warn(results["why_served"])
+        warn(str(results["why_served"]))
         next_step(f"python cli.py serve {run.name}   (the page asks the server to draw)")

@@ -18,14 +18,16 @@ def evaluate(text: str | None, source: str | None, samples: int, pictures: int, 
 
     subject = subject_of(run, source)
     stage = evaluate_fully(subject, EvaluationOptions(samples, pictures, seed))
-    told(stage, "bounds, latents, samples and factors", began)
-    scores = read_json(stage.folder / "scores.json")
-    for sentence in [answer(scores), *sentences(scores)]:
-        say(f"  {said_of(sentence, subject.noun)}")
+    with stage.reading():
+        told(stage, "bounds, latents, samples and factors", began)
+        scores = read_json(stage.folder / "scores.json")
+        for sentence in [answer(scores), *sentences(scores)]:
+            say(f"  {said_of(sentence, subject.noun)}")
     if (features := describe_features(subject, seed)) is not None:
         from pipelines.features_record import answer_of
 
-        say(f"  {answer_of(features)}")
+        with features.reading():
+            say(f"  {answer_of(features)}")
         show_page(subject, "features.html")
     show_page(subject, "evaluation.html")
 
@@ -41,8 +43,9 @@ def probe(text: str | None, labels: str, finetune: bool, draws: int, seed: int) 
 
     subject = own_pictures(run)
     stage = probe_features(subject, ProbeOptions(numbers, finetune, draws, seed))
-    told(stage, "classifiers on latents, PCA and pixels", began)
-    say(f"  {answer(read_json(stage.folder / 'scores.json'))}")
+    with stage.reading():
+        told(stage, "classifiers on latents, PCA and pixels", began)
+        say(f"  {answer(read_json(stage.folder / 'scores.json'))}")
     show_page(subject, "probe.html")
 
 
@@ -54,10 +57,11 @@ def predict(text: str | None, source: str | None, seed: int) -> None:
 
     subject = subject_of(run, source)
     stage = work(subject, seed)
-    scores = read_json(stage.folder / "scores.json")
-    told(stage, f"classes of {scores['num_pictures']:,} pictures", began)
-    for sentence in [answer(scores), *calibration_sentences(scores)]:
-        say(f"  {sentence}")
+    with stage.reading():
+        scores = read_json(stage.folder / "scores.json")
+        told(stage, f"classes of {scores['num_pictures']:,} pictures", began)
+        for sentence in [answer(scores), *calibration_sentences(scores)]:
+            say(f"  {sentence}")
     say(f"  files: {stage.folder / 'predictions.csv'} and predictions.npz")
     show_page(subject, "predictions.html")
 
@@ -72,11 +76,12 @@ def anomalies(
 
     subject = subject_of(run, source)
     stage = find_anomalies(subject, AnomalyOptions(tuple(normal), alpha, score, samples, seed))
-    scores = read_json(stage.folder / "scores.json")
-    told(stage, f"scores of {plural(scores['num']['tested'], 'picture')}", began)
-    for sentence in [answer(scores), *(f"{name}: {said}" for name, said in fact_sentences(scores))]:
-        say(f"  {sentence}")
-    for note in scores["notes"]:
-        warn(note)
+    with stage.reading():
+        scores = read_json(stage.folder / "scores.json")
+        told(stage, f"scores of {plural(scores['num']['tested'], 'picture')}", began)
+        for sentence in [answer(scores), *(f"{name}: {said}" for name, said in fact_sentences(scores))]:
+            say(f"  {sentence}")
+        for note in scores["notes"]:
+            warn(note)
     say(f"  files: {stage.folder / 'scores.csv'} and anomalies.npz")
     show_page(subject, "anomalies.html")

@@ -37,20 +37,22 @@ def show_quality(subject: Any) -> None:
     from pipelines.evaluate import evaluate, verdict
     from pipelines.text_scores import text_verdict
 
-    scores = evaluate(subject).record["results"]["scores"]
-    if subject.is_text:
-        say(f"  {text_verdict(scores)}")
-        return
-    shown = "test" if "test" in scores else "validation"
-    for part, words in ((shown, "unseen" if shown == "test" else shown), ("train", "trained on")):
-        if part in scores:
-            vae, pca = scores[part]["vae"], scores[part]["pca"]
-            say(
-                f"  {words}: MSE {vae['mse']['value']:.5f}, SSIM {vae['ssim']['value']:.3f}"
-                f"   PCA: MSE {pca['mse']['value']:.5f}, SSIM {pca['ssim']['value']:.3f}"
-                + ("" if scores[part]["elbo"] is None else f"   ELBO {scores[part]['elbo']:,.1f} nats")
-            )
-    say(f"  {verdict(scores)}")
+    stage = evaluate(subject)
+    with stage.reading():
+        scores = stage.record["results"]["scores"]
+        if subject.is_text:
+            say(f"  {text_verdict(scores)}")
+            return
+        shown = "test" if "test" in scores else "validation"
+        for part, words in ((shown, "unseen" if shown == "test" else shown), ("train", "trained on")):
+            if part in scores:
+                vae, pca = scores[part]["vae"], scores[part]["pca"]
+                say(
+                    f"  {words}: MSE {vae['mse']['value']:.5f}, SSIM {vae['ssim']['value']:.3f}"
+                    f"   PCA: MSE {pca['mse']['value']:.5f}, SSIM {pca['ssim']['value']:.3f}"
+                    + ("" if scores[part]["elbo"] is None else f"   ELBO {scores[part]['elbo']:,.1f} nats")
+                )
+        say(f"  {verdict(scores)}")
 
 
 def show_page(subject: Any, page: str, single_file: bool = False) -> None:

@@ -1,5 +1,6 @@
 """Pages against strangers' texts: every attack in every place, in every form, figures drawn in earnest."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from reports.records import PageForm
 from tests.reliability.tries import tries
 from tests.reports.conftest import Visit, browser, drawn_once  # noqa: F401
-from tests.reports.hostile import ATTACKS, problems, write_pages
+from tests.reports.hostile import ATTACKS, Seen, look, problems, write_pages
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 FORMS = {
@@ -19,12 +20,13 @@ FORMS = {
 STUB = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
 
 
-def look_through(folder: Path, turn: int, form: PageForm, tab: Visit) -> tuple[int, list[str]]:
-    """Number of texts that attacked, and what was wrong."""
-    harmless, attacked = write_pages(folder / "a", None, form), write_pages(folder / "b", turn, form)
+def look_through(
+    folder: Path, turn: int, form: PageForm, harmless: list[tuple[Seen, list[str]]], tab: Visit
+) -> tuple[int, list[str]]:
+    """Number of texts that attacked, and what was wrong; `harmless` is what was seen of each page, and its names."""
     wrong, count = [], 0
-    for (plain, names), (page, attacks) in zip(harmless.items(), attacked.items(), strict=True):
-        found = problems(plain, page, [names, attacks], tab.tab)
+    for (seen, names), (page, attacks) in zip(harmless, write_pages(folder, turn, form).items(), strict=True):
+        found = problems(seen, page, [names, attacks], tab.tab)
         wrong += [f"{page.parent.name}/{page.name}, turn {turn}: {one}" for one in found + tab.complaints]
         wrong += [f"{page.name} asks for {url[:80]}" for url in tab.requests if not url.startswith(SAFE)]
         tab.complaints.clear()
@@ -41,15 +43,20 @@ SAFE = ("file:", "data:", "blob:")
 def test_every_text_as_every_attack(kind: str, browser, tmp_path: Path, monkeypatch, capsys) -> None:  # noqa: F811
     monkeypatch.setattr("reports.figures._render", lambda draw, theme, size, narrow: STUB)
     counted, wrong = Counter[str](), list[str]()
+    visit = Visit(browser, 1280, "light")
+    plain = write_pages(tmp_path / "harmless", None, FORMS[kind])
+    harmless = [(look(visit.tab, page), names) for page, names in plain.items()]
+    visit.context.close()
     for turn in range(tries(len(ATTACKS))):
         visit = Visit(browser, 1280, "light")
-        count, found = look_through(tmp_path / str(turn), turn, FORMS[kind], visit)
+        count, found = look_through(tmp_path / str(turn), turn, FORMS[kind], harmless, visit)
         visit.context.close()
+        shutil.rmtree(tmp_path / str(turn))
         counted.update(texts=count, pages=18)
         wrong += found
     with capsys.disabled():
         print(f"\npages, {kind}: {dict(counted)}, {len(wrong)} problems")
-    assert not wrong, wrong[:20]
+    assert not wrong, (Counter(one.split(",")[0] for one in wrong), wrong[:20])
 
 
 @pytest.mark.timeout(3600)

@@ -57,7 +57,8 @@ class Audited:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.reliability.audited", str(log), "serve", *arguments,
              "--rest-port", "0", "--grpc-port", "0"],
-            cwd=ROOT, text=True, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            cwd=ROOT, text=True, errors="backslashreplace", env={**os.environ, **environment}, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.lines = []
         self.reader = threading.Thread(
@@ -76,6 +77,12 @@ class Audited:
         """Every path since it listens."""
         return [json.loads(line) for line in self.log.read_text().splitlines()[self.num_before :]]
 
+    @property
+    def steering(self):
+        """What it wrote of what could move a terminal's cursor."""
+        # Bytes that are no UTF-8 were replaced as they were read.
+        return [line for line in list(self.lines) if not line.rstrip("\n").isprintable() or "\\x" in line]
+
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
@@ -86,19 +93,19 @@ class Audited:
 def make_run(folder):
     """A run with an export and pages, beside which lies what nobody may read."""
     from vae_tf import recipes
+    from vae_tf.artifacts.runs import new_run
     from vae_tf.serving.decoding import Decoding
     from vae_tf.serving.export import write_saved_model
     from vae_tf.serving.pictures import PictureExport
 
-    run = folder / "00001-faces-conv-z3"
-    for stage in ("train", "export"):
-        (run / stage).mkdir(parents=True)
-        record = {"stage": stage, "finished": 1.0, "inputs": {}, "hash": "x"}
-        (run / stage / "stage.json").write_text(json.dumps(record))
-    (run / "run.json").write_text(json.dumps({"schema_version": 1, "note": "SECRET-NOTE"}))
+    made = new_run("faces-conv-z3", {"config": {}, "parent": None, "note": "SECRET-NOTE"}, folder)
+    run = made.folder
     (run / "secret.txt").write_text("SECRET-NOTE")
+    with made.writing("train", {}):
+        pass
     model = recipes.build("conv", PICTURE, 3)
-    write_saved_model(PictureExport(model, "uint8", Decoding(PICTURE, "crop")), run / "export" / "1")
+    with made.writing("export", {}) as stage:
+        write_saved_model(PictureExport(model, "uint8", Decoding(PICTURE, "crop")), stage.folder / "1")
     (run / "report" / "assets").mkdir(parents=True)
     (run / "report" / "index.html").write_text("<h1>Faces</h1>")
     (run / "report" / "out").symlink_to(run)
@@ -144,6 +151,10 @@ def test_nothing_that_strangers_send_fails_the_server(servers):
     seconds = time.monotonic() - began
     after = [server_attacks.resident(server.process.pid) for server in (faces, toy)]
     tell(outcomes, count, seconds, before, after)
+    for name, (server, _) in servers.items():
+        print(
+            f"  {name} wrote {len(server.lines):,} lines, {len(server.steering)} of them with strangers' bytes"
+        )
     for target in targets:
         well = server_attacks.http("GET", b"/ready")
         assert server_attacks.ask(target, "well", well) == "200"
@@ -154,6 +165,7 @@ def test_nothing_that_strangers_send_fails_the_server(servers):
         allowed = (str(folder), str(ROOT), sys.prefix, sys.base_prefix)
         strange = {tuple(each) for each in server.opened() if not each[1].startswith(allowed)}
         assert not strange - {("open", "/etc/mime.types"), ("open", "/etc/hosts")}, strange
+        assert not server.steering, server.steering[:5]
 
 
 def tell(outcomes, count, seconds, before, after):

@@ -148,8 +148,12 @@ def write_pages(folder: Path, turn: int | None, form: PageForm) -> dict[Path, li
     return written
 
 
-def look(tab: Any, page: Path) -> tuple[list[str], str, list[str]]:
-    """What a page is in a browser once its scripts have run and its folds are open: (structure, text, links)."""
+# What a page is in a browser: its structure, what a reader sees, and its links.
+Seen = tuple[list[str], str, list[str]]
+
+
+def look(tab: Any, page: Path) -> Seen:
+    """What a page is once its scripts have run and its folds are open."""
     tab.goto(page.resolve().as_uri())
     tab.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     tab.evaluate("document.querySelector('#list-table button')?.click()")
@@ -163,15 +167,16 @@ def look(tab: Any, page: Path) -> tuple[list[str], str, list[str]]:
     return tab.evaluate(STRUCTURE), tab.evaluate(SHOWN), tab.evaluate(LINKED)
 
 
-def problems(harmless: Path, attacked: Path, names: list[list[str]], tab: Any) -> list[str]:
+def problems(harmless: Seen, attacked: Path, names: list[list[str]], tab: Any) -> list[str]:
     """What is wrong with a page of hostile texts beside the same page of harmless ones; nothing is good.
 
     Args:
-        harmless, attacked: The two pages.
+        harmless: What was seen of the one.
+        attacked: The other.
         names: How their texts are to be shown, in one order.
         tab: Of a browser.
     """
-    plain_structure, plain_text, plain_links = look(tab, harmless)
+    plain_structure, plain_text, plain_links = harmless
     structure, text, links = look(tab, attacked)
     found = []
     if tab.evaluate("window.attacked") is not None:

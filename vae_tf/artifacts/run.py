@@ -50,6 +50,11 @@ class Run:
         return record
 
     @property
+    def parent(self) -> str:
+        """The name of the run that it goes on from; empty where there is none."""
+        return str(self.record.get("parent") or "")
+
+    @property
     def exists(self) -> bool:
         return (self.folder / "run.json").exists()
 

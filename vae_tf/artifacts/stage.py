@@ -1,5 +1,6 @@
 """One stage of a run: finished, or being written."""
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vae_tf import strangers
 from vae_tf.artifacts.hashes import hash_of
 from vae_tf.artifacts.json_files import jsonable, write_json
 from vae_tf.mirror import mirror_of
@@ -34,6 +36,10 @@ class Stage:
     @property
     def hash(self) -> str:
         return str(self.record["hash"])
+
+    def reading(self) -> contextlib.AbstractContextManager[None]:
+        """Around what reads its files and results: what does not fit is told as damage of this stage."""
+        return strangers.read_from(self.place)
 
 
 @dataclasses.dataclass

@@ -31,7 +31,7 @@ class Answer:
     """What an ASGI application answers to one request."""
 
     def __init__(self, app, path, host="127.0.0.1:8501", method="GET"):
-        self.body, self.was_sent = b"", False
+        self.body, self.was_sent, self.headers = b"", False, {}
         scope = {"type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(), "root_path": "",
                  "query_string": b"", "headers": [(b"host", host.encode())]}  # fmt: skip
         asyncio.run(app(scope, self.receive, self.send))
@@ -45,6 +45,7 @@ class Answer:
 
     async def send(self, message):
         self.status_code = message.get("status") or self.status_code
+        self.headers |= {name.decode(): value.decode() for name, value in message.get("headers", [])}
         self.body += message.get("body", b"")
 
     @property
@@ -64,6 +65,16 @@ GIVEN = {
 def test_pages_are_given_out(pages, path, text):
     answer = Answer(application(Nothing(), pages, LOOPBACK), path)
     assert answer.status_code == 200 and answer.text == text
+
+
+def test_pages_that_came_with_a_run_reach_nobody_else(pages):
+    """What they may do here is what ours allow themselves."""
+    from reports.page import policy
+
+    answer = Answer(application(Nothing(), pages, LOOPBACK), "/")
+    ours = policy("'self'", "'self'", "'self' data: blob:", asks_server=True)
+    assert answer.headers["content-security-policy"] == ours
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
