@@ -135,6 +135,16 @@ def test_other_errors_are_defects(monkeypatch, capsys):
     assert "This is a defect" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("stderr", "said"), [(subprocess.PIPE, "error: The disk is full"), (None, None)])
+def test_who_cannot_say_what_was_done_has_not_succeeded(own_runs, stderr, said):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "cli.py", "runs"], cwd=ROOT, stdout=full, stderr=stderr or full, text=True
+        )
+    assert done.returncode == 1
+    assert said is None or done.stderr.startswith(said)
+
+
 def test_the_outermost_missing_folder_is_named(tmp_path):
     (tmp_path / "runs").mkdir()
     assert failures.first_missing(tmp_path / "runs" / "1" / "train" / "a.npz") == tmp_path / "runs" / "1"
