@@ -6,12 +6,15 @@ import subprocess
 import sys
 import textwrap
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 import cli
 from pipelines import failures, stopping
+from pipelines.chain.telling import about
 from tests.pipelines.bars import ROOT
+from vae_tf.artifacts.runs import delete_run, new_run
 
 
 def asked_to_end(number):
@@ -33,8 +36,6 @@ def test_a_command_that_is_asked_to_end_says_so_by_its_exit_code(monkeypatch, ca
 
 
 def test_what_is_half_done_goes(monkeypatch, own_runs):
-    from vae_tf.artifacts.runs import new_run
-
     run = new_run("faces", {})
 
     def work():
@@ -149,3 +150,12 @@ def test_the_outermost_missing_folder_is_named(tmp_path):
     (tmp_path / "runs").mkdir()
     assert failures.first_missing(tmp_path / "runs" / "1" / "train" / "a.npz") == tmp_path / "runs" / "1"
     assert failures.first_missing(tmp_path / "runs" / "a.npz") == tmp_path / "runs" / "a.npz"
+
+
+def test_a_run_that_is_gone_at_the_end_of_a_command_is_missed(own_runs):
+    run = new_run("faces", {})
+    subject = SimpleNamespace(run=run, is_own=True)
+    delete_run(run)
+    with pytest.raises(FileNotFoundError) as missing:
+        about(subject)
+    assert failures.told(missing.value)[0] == f"{run.folder} is not there."
