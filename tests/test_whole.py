@@ -100,7 +100,7 @@ def test_who_is_asked_to_end_leaves_nothing_half_done_wherever_it_is(tmp_path: P
         run = new_run("faces", {}, root, fill=lambda run: run.compute("data", {}, lambda stage: None))
         with run.training_lock():
             run.room("train.partial")
-            artifacts.save_arrays(run.partial_train / "last.npz", mean=np.arange(10))
+            save_arrays(run.partial_train / "last.npz", mean=np.arange(10))
         with run.writing("embed", {"model": "abc"}) as stage:
             (stage.folder / "latents.csv").write_text("a,b")
         """,
@@ -121,7 +121,7 @@ def test_a_run_knows_its_pictures_or_is_not_there(tmp_path: Path) -> None:
         """,
         tmp_path,
     )
-    runs = [run for root in roots for run in artifacts.all_runs(root, any_state=True)]
+    runs = [run for root in roots for run in all_runs(root, any_state=True)]
     assert 0 < len(runs) < len(roots)
     assert {run.stage("data") is not None for run in runs} == {True}
 
