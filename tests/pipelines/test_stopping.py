@@ -13,8 +13,8 @@ import pytest
 import cli
 from pipelines import failures, stopping
 from pipelines.chain.telling import about
-from tests.pipelines.bars import ROOT
-from vae_tf.artifacts.runs import delete_run, new_run
+from tests.pipelines.bars import QUICK, ROOT, write_pictures
+from vae_tf.artifacts.runs import all_runs, delete_run, new_run
 
 
 def asked_to_end(number):
@@ -57,6 +57,22 @@ def test_a_training_notes_the_first_request_and_ends_at_once_at_the_second():
         with pytest.raises(stopping.Requested):
             os.kill(os.getpid(), signal.SIGINT)
         assert noted.exit_code == 143 and said == ["stopping"]
+
+
+@pytest.mark.slow
+def test_a_request_at_the_last_step_is_answered_when_the_training_is_done(own_runs, tmp_path, monkeypatch):
+    from vae_tf.training.loop import Loop
+
+    save = Loop.save
+
+    def asked(self):
+        save(self)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Loop, "save", asked)
+    assert cli.main(["train", str(write_pictures(tmp_path / "bars")), *QUICK]) == 143
+    (run,) = all_runs()
+    assert run.is_trained and run.stage_names() == ["data", "train"] and not run.report.exists()
 
 
 def test_nobody_asked_here_means_another_worker_heard_ctrl_c():
