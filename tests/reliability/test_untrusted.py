@@ -197,6 +197,7 @@ def test_mutated_records(runs: Path, tmp_path: Path, tell: Any, capsys: pytest.C
         ["embed", "1"],
         ["sample", "1", "--num", "2"],
         ["train", "--resume", "2"],
+        ["delete", "1", "--yes"],
     )
     for turn in range(tries(600)):
         path = runs / generator.choice(documents)
