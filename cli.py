@@ -4,6 +4,7 @@
 Nothing heavy is imported here; each command imports what it needs.
 """
 
+import contextlib
 import io
 import os
 import sys
@@ -80,22 +81,37 @@ def explain(error: Exception, debug: bool) -> int:
 
 
 def stopped(code: int, debug: bool) -> int:
-    if debug:
-        import traceback
+    with contextlib.suppress(OSError):
+        if debug:
+            import traceback
 
-        traceback.print_exc()
-    print("Stopped.", file=sys.stderr)
+            traceback.print_exc()
+        print("Stopped.", file=sys.stderr)
     return code
 
 
 def complain(message: str, hint: str, code: int, debug: bool) -> int:
-    if debug:
-        import traceback
+    # Where it is written may be what is full.
+    with contextlib.suppress(OSError):
+        if debug:
+            import traceback
 
-        traceback.print_exc()
-    print(visible(f"error: {message}"), file=sys.stderr)
-    if hint:
-        print(visible("\n".join(f"  {line}" for line in hint.splitlines())), file=sys.stderr)
+            traceback.print_exc()
+        print(visible(f"error: {message}"), file=sys.stderr)
+        if hint:
+            print(visible("\n".join(f"  {line}" for line in hint.splitlines())), file=sys.stderr)
+    return code
+
+
+def flushed(code: int) -> int:
+    """The exit code, which is no success where what was said could not be written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # At its end Python would try again, and make the code 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            code = code or 1
     return code
 
 
@@ -103,4 +119,4 @@ if __name__ == "__main__":
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names of files may hold what is no Unicode, or what the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(main())
+    sys.exit(flushed(main()))

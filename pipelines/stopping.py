@@ -1,12 +1,12 @@
-"""Requests to end: Ctrl-C, and SIGTERM and SIGHUP, which make, systemd, Slurm, Kubernetes and closed terminals send."""
+"""What commands do when they are asked to end: they unwind, or note it and come to a good end first."""
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from vae_tf.signals import handling
+
 CTRL_C = 128 + signal.SIGINT
 
 
@@ -55,20 +55,3 @@ def noting(said: Callable[[], None]) -> Iterator[Noted]:
 
     with handling(handle):
         yield noted
-
-
-@contextmanager
-def handling(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Calls `handler` on requests to end, but for those that whoever started this process ignores (nohup)."""
-    before: dict[int, Any] = {}
-    # Python gives signals to the main thread alone: whoever owns that one answers them.
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.getsignal(number) for number in NUMBERS}
-        before = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
-    for number in before:
-        signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

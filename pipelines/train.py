@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.build_model import build_model
 from pipelines.checkpoint_uploads import CheckpointUploads
-from pipelines.console import TrainingDisplay, say, seconds, warn
+from pipelines.console import TrainingDisplay, next_step, say, seconds, warn
 from pipelines.describe_training import describe_plan, explain_stop
 from pipelines.dry_run import preview
 from pipelines.machine import machine_of
@@ -30,7 +30,7 @@ from pipelines.workers import alone
 from vae_tf import recipes
 from vae_tf.artifacts.hashes import hash_of_file
 from vae_tf.artifacts.run import Run
-from vae_tf.artifacts.runs import all_runs, delete_run, find_run, new_run
+from vae_tf.artifacts.runs import all_runs, find_run, new_run
 from vae_tf.config import Config
 from vae_tf.data.inspection import Inspection
 from vae_tf.data.sentences import SentenceFile, Sentences
@@ -131,18 +131,16 @@ def create_run(
         "versions": versions(),
         **({} if job is None else {"job": job}),
     }
-    run = new_run(label, record)
-    try:
+
+    def list_examples(run: Run) -> None:
         if isinstance(pictures, Sentences):
             save_sentences(run, config.data, pictures)
         else:
             assert inspection is not None, "pictures are inspected first"
             save_pictures(run, config.data, pictures, inspection)
-    except BaseException:
-        # A run that does not know its pictures is of no use.
-        if run.exists and run.stage("data") is None:
-            delete_run(run)
-        raise
+
+    # A run that does not know its pictures could neither be resumed nor shown.
+    run = new_run(label, record, fill=list_examples)
     say(f"run {run.name}", style="bold")
     return run
 
@@ -262,6 +260,11 @@ def work_alone(run: Run, model: Any, pictures: Examples, tensorboard: bool, dist
         return run
     save_best(config, machine, best, folder / "vae.keras")
     finish(run, pictures, outcome, started, plan)
+    if wants_stop():
+        # Asked at the last step, or while the weights were written.
+        warn("Stopped: the training is done, and its pages are not written.")
+        next_step(f"python cli.py report {run.name}")
+        raise TrainingStopped(run, wants_stop.exit_code)
     return run
 
 

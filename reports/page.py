@@ -139,11 +139,11 @@ def _beside(folder: Path, scripts: tuple[str, ...], asks_server: bool) -> dict[s
     }
 
 
-def _inside(scripts: tuple[str, ...]) -> dict[str, Any]:
+def _inside(scripts: tuple[str, ...], asks_server: bool) -> dict[str, Any]:
     """Style and scripts as text of the page; only what has their hashes may apply and run."""
     style, *texts = [(_STATIC / name).read_text(encoding="utf-8") for name in ("report.css", *scripts)]
     return {
-        "policy": policy(" ".join(map(_hash, texts)) or "'none'", _hash(style), "data:"),
+        "policy": policy(" ".join(map(_hash, texts)) or "'none'", _hash(style), "data:", asks_server),
         "style": Markup(style),
         "scripts": list(map(Markup, texts)),
     }
@@ -183,7 +183,11 @@ def write_page(
                 for name, (file, label, about) in PAGES.items()
                 if name in pages
             ],
-            **(_inside(scripts) if run.form.single_file else _beside(folder, scripts, asks_server)),
+            **(
+                _inside(scripts, asks_server)
+                if run.form.single_file
+                else _beside(folder, scripts, asks_server)
+            ),
         )
     )
     path = folder / file

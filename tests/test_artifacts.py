@@ -424,3 +424,13 @@ def test_a_run_that_is_trained_is_neither_deleted_nor_renamed_nor_trained(
         pass
     with run.alone():
         assert not run.is_training
+
+
+def test_a_run_in_a_folder_is_its_own_store(run: Run) -> None:
+    write(run, "clusters", {}, "kept")
+    (run.report / "assets").mkdir(parents=True)
+    (run.partial_train / "checkpoints").mkdir(parents=True)
+    before = everything(run.folder)
+    for step in (run.take_report, run.take_checkpoints, run.give_what_is_missing):
+        step()
+    assert everything(run.folder) == before and run.has_begun

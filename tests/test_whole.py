@@ -1,4 +1,4 @@
-"""What exists is whole: processes killed at each of their writes, one after the other, and full disks."""
+"""What exists is whole: processes killed, or asked to end, at each of their writes, and full disks."""
 
 import json
 import os
@@ -16,11 +16,12 @@ from vae_tf.artifacts.npz_files import load_arrays, save_arrays
 from vae_tf.artifacts.runs import all_runs, new_run
 from vae_tf.errors import UserError
 
-# Forks for each write of `work`, and kills the fork just before it; prints the fork's end.
+# Forks for each write of `work`, and strikes the fork just before it; prints the fork's end.
 PROGRAM = """
 import os, sys
 from pathlib import Path
 import numpy as np
+from pipelines.stopping import Requested, unwinding
 from tests.reliability.blows import strike
 from vae_tf import whole
 from vae_tf.artifacts.npz_files import save_arrays
@@ -36,11 +37,16 @@ for at in range(1, 1000):
     root.mkdir()
     child = os.fork()
     if not child:
+        code = 1
         try:
-            strike([str(root)], at, "kill", lambda number: None)
-            work(root)
+            strike([str(root)], at, "{how}", lambda number: None)
+            with unwinding():
+                work(root)
+            code = 0
+        except Requested as request:
+            code = request.code
         finally:
-            os._exit(0)
+            os._exit(code)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     print(code)
     if not code:
@@ -48,14 +54,14 @@ for at in range(1, 1000):
 """
 
 
-def killed_at_each_write(work: str, tmp_path: Path) -> list[Path]:
+def killed_at_each_write(work: str, tmp_path: Path, how: str = "kill") -> list[Path]:
     """The folders in which processes were killed at their first, second, … write; in the last one none was."""
-    program = PROGRAM.format(work=textwrap.indent(textwrap.dedent(work), "    "))
+    program = PROGRAM.format(work=textwrap.indent(textwrap.dedent(work), "    "), how=how)
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60, capture_output=True, text=True
     )
     codes = [int(line) for line in done.stdout.split()]
-    assert codes[-1] == 0 and set(codes[:-1]) == {-9}, done.stderr
+    assert codes[-1] == 0 and set(codes[:-1]) == {{"kill": -9, "term": 143}[how]}, done.stderr
     return [tmp_path / str(at) for at in range(1, len(codes) + 1)]
 
 
@@ -86,6 +92,38 @@ def test_a_run_and_its_stage_are_whole_or_not_there_wherever_a_process_is_killed
         for run in all_runs(root):
             run.compute("embed", {"model": "other"}, lambda stage: None)
         assert leftovers(root) == []
+
+
+def test_who_is_asked_to_end_leaves_nothing_half_done_wherever_it_is(tmp_path: Path) -> None:
+    roots = killed_at_each_write(
+        """
+        run = new_run("faces", {}, root, fill=lambda run: run.compute("data", {}, lambda stage: None))
+        with run.training_lock():
+            run.room("train.partial")
+            save_arrays(run.partial_train / "last.npz", mean=np.arange(10))
+        with run.writing("embed", {"model": "abc"}) as stage:
+            (stage.folder / "latents.csv").write_text("a,b")
+        """,
+        tmp_path,
+        how="term",
+    )
+    assert len(roots) > 20
+    assert [path for root in roots for path in leftovers(root)] == []
+
+
+def test_a_run_knows_its_pictures_or_is_not_there(tmp_path: Path) -> None:
+    roots = killed_at_each_write(
+        """
+        def fill(run):
+            with run.writing("data", {}) as stage:
+                (stage.folder / "pictures.csv").write_text("a,b")
+        new_run("faces", {}, root, fill=fill)
+        """,
+        tmp_path,
+    )
+    runs = [run for root in roots for run in all_runs(root, any_state=True)]
+    assert 0 < len(runs) < len(roots)
+    assert {run.stage("data") is not None for run in runs} == {True}
 
 
 def test_a_file_is_the_old_or_the_new_one_wherever_its_writer_is_killed(tmp_path: Path) -> None:

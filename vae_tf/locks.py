@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vae_tf.errors import UserError
+from vae_tf.signals import undivided
 from vae_tf.whole import sweep
 
 LOCK = ".lock"
@@ -97,7 +98,7 @@ def acquire(path: Path, shared: bool, patience: float | None) -> tuple[int, bool
             if is_at(descriptor, path):
                 return descriptor, is_sure
         except BaseException:
-            os.close(descriptor)
+            release(descriptor, path)
             raise
         os.close(descriptor)
 
@@ -142,12 +143,13 @@ def is_at(descriptor: int, path: Path) -> bool:
 
 def release(descriptor: int, path: Path) -> None:
     """Lets go of a lock, and removes its file where nobody else holds it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if is_at(descriptor, path):
-            path.unlink()
-    except OSError:
-        # Others hold it, or the folder is gone; either way nothing is left to do.
-        pass
-    finally:
-        os.close(descriptor)
+    with undivided():
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_at(descriptor, path):
+                path.unlink()
+        except OSError:
+            # Others hold it, or the folder is gone; either way nothing is left to do.
+            pass
+        finally:
+            os.close(descriptor)

@@ -27,7 +27,12 @@ def told(stage: Stage, what: str, began: float) -> None:
 
 
 def about(subject: Any) -> str:
-    """What a command needs to be about the same run and pictures; nothing for the newest run's own."""
+    """What a command needs to be about the same run and pictures; nothing for the newest run's own.
+
+    Raises:
+        FileNotFoundError: The run was deleted or renamed meanwhile.
+    """
+    subject.run.check_exists()
     if subject.is_own:
         return "" if find_run(None).name == subject.run.name else f" {subject.run.name}"
     return f" {subject.run.name} {subject.source_name}"

@@ -6,12 +6,15 @@ import subprocess
 import sys
 import textwrap
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 import cli
 from pipelines import failures, stopping
-from tests.pipelines.bars import ROOT
+from pipelines.chain.telling import about
+from tests.pipelines.bars import QUICK, ROOT, write_pictures
+from vae_tf.artifacts.runs import all_runs, delete_run, new_run
 
 
 def asked_to_end(number):
@@ -33,8 +36,6 @@ def test_a_command_that_is_asked_to_end_says_so_by_its_exit_code(monkeypatch, ca
 
 
 def test_what_is_half_done_goes(monkeypatch, own_runs):
-    from vae_tf.artifacts.runs import new_run
-
     run = new_run("faces", {})
 
     def work():
@@ -56,6 +57,22 @@ def test_a_training_notes_the_first_request_and_ends_at_once_at_the_second():
         with pytest.raises(stopping.Requested):
             os.kill(os.getpid(), signal.SIGINT)
         assert noted.exit_code == 143 and said == ["stopping"]
+
+
+@pytest.mark.slow
+def test_a_request_at_the_last_step_is_answered_when_the_training_is_done(own_runs, tmp_path, monkeypatch):
+    from vae_tf.training.loop import Loop
+
+    save = Loop.save
+
+    def asked(self):
+        save(self)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Loop, "save", asked)
+    assert cli.main(["train", str(write_pictures(tmp_path / "bars")), *QUICK]) == 143
+    (run,) = all_runs()
+    assert run.is_trained and run.stage_names() == ["data", "train"] and not run.report.exists()
 
 
 def test_nobody_asked_here_means_another_worker_heard_ctrl_c():
@@ -135,7 +152,26 @@ def test_other_errors_are_defects(monkeypatch, capsys):
     assert "This is a defect" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("stderr", "said"), [(subprocess.PIPE, "error: The disk is full"), (None, None)])
+def test_who_cannot_say_what_was_done_has_not_succeeded(own_runs, stderr, said):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "cli.py", "runs"], cwd=ROOT, stdout=full, stderr=stderr or full, text=True
+        )
+    assert done.returncode == 1
+    assert said is None or done.stderr.startswith(said)
+
+
 def test_the_outermost_missing_folder_is_named(tmp_path):
     (tmp_path / "runs").mkdir()
     assert failures.first_missing(tmp_path / "runs" / "1" / "train" / "a.npz") == tmp_path / "runs" / "1"
     assert failures.first_missing(tmp_path / "runs" / "a.npz") == tmp_path / "runs" / "a.npz"
+
+
+def test_a_run_that_is_gone_at_the_end_of_a_command_is_missed(own_runs):
+    run = new_run("faces", {})
+    subject = SimpleNamespace(run=run, is_own=True)
+    delete_run(run)
+    with pytest.raises(FileNotFoundError) as missing:
+        about(subject)
+    assert failures.told(missing.value)[0] == f"{run.folder} is not there."

@@ -6,31 +6,32 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
-NO_NUMBER = re.compile(r"(?<![\w.-])[-−+]?(nan|inf|infinity|∞|NaN ?%)(?![\w-])", re.IGNORECASE)
+NO_NUMBER = re.compile(r"(?<![\w.-])[-−+]?(nan|inf|infinity|∞|NaN ?%)(?![\w-]|\.\w)", re.IGNORECASE)
 # What a page says of the arrays that it leads to.
 EXPLAINED = "NaN where not known"
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 class Texts(HTMLParser):
-    """What a reader sees of a page, and what its attributes say."""
+    """What a reader sees of a page, what its attributes say, and its data; its program may well name Infinity."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
-        self._inside = ""
+        self._hidden = False
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self._inside = tag if tag in ("script", "style") else ""
+        program = tag == "script" and dict(attributes).get("type") != "application/json"
+        self._hidden = program or tag == "style"
         self.found += [
             value for name, value in attributes if value and name not in ("src", "href", "content")
         ]
 
     def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
+        self._hidden = False
 
     def handle_data(self, data: str) -> None:
-        if self._inside != "style":
+        if not self._hidden:
             self.found.append(data)
 
 

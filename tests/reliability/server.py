@@ -82,10 +82,7 @@ def run(command: dict, counter: mmap.mmap) -> None:
     )
     import cli
 
-    code = cli.main(list(command["arguments"]))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    os._exit(cli.flushed(cli.main(list(command["arguments"]))))
 
 
 def output_of(command: dict) -> str:

@@ -13,10 +13,11 @@ FOUND = {
     "c.json": "{",
     "d.jsonl": '{"loss": 1}\n{"loss": NaN}\n',
     "e.html": "<p>The distance is nan.</p>",
+    "o.html": "<p>from 1 to nan. The rest</p>",
     "f.html": '<img alt="KL = inf">',
     "g.html": "<td>−∞</td>",
     "h.html": "<td>nan %</td>",
-    "i.html": "<script>const distances = [1, NaN]</script>",
+    "i.html": '<script type="application/json">[1, NaN]</script>',
     "j.html": "<p>a\x1bb</p>",
     "k.svg": SVG.format('<path d="M 0 nan"/>'),
     "l.svg": "<svg>",
@@ -25,7 +26,8 @@ FOUND = {
 }
 RIGHT = {
     "a.json": '{"name": "nan"}',
-    "b.html": "<p>Banana, infinite, nanometre; nan-1.png, a_nan</p><style>p { nan: inf }</style>",
+    "b.html": "<p>Banana, infinite, nanometre; nan-1.png, nan.png, a_nan</p><style>p { nan: inf }</style>",
+    "g.html": "<script>let least = Infinity</script>",
     "c.html": "<td>NaN where not known</td>",
     "d.svg": SVG.format('<path d="M 0 1"/>'),
     "e.csv": "name,loss\nbanana,1.5\n",

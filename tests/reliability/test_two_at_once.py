@@ -30,7 +30,7 @@ def at_once(server, root, commands):
 
 @pytest.mark.parametrize("name", ["embed", "report"])
 def test_twenty_processes_that_compute_the_same(chain, server, tmp_path, tally, name):
-    for i in range(tries(2)):
+    for i in range(tries(1)):
         root = chain.start(name, tmp_path / str(i))
         ends = at_once(server, root, [chain.commands[name]] * NUM)
         assert [end["code"] for end in ends] == [0] * NUM, [end["said"] for end in ends if end["code"]]
@@ -84,7 +84,7 @@ def test_twenty_trainings_begin_at_once_on_one_cache(chain, server, tmp_path, ta
 
 
 def test_one_of_twenty_resumes_and_the_others_are_told(chain, server, tmp_path, tally):
-    for i in range(tries(2)):
+    for i in range(tries(1)):
         root = chain.start("train", tmp_path / str(i))
         killed = server(*chain.commands["train"], root=root, how="kill", at=chain.writes["train"] // 3)
         assert killed["code"] == -9

@@ -16,9 +16,11 @@ import pytest
 from PIL import Image
 
 from reports.explore import write_explore
+from reports.records import PageForm
 from tests.reports.conftest import Visit
 from tests.reports.shapes import HOSTILE
 from tests.reports.synthetic import explore_record
+from vae_tf.serving.server.rest import OF_PAGES
 
 pytestmark = pytest.mark.browser
 STATIC = Path("reports/static")
@@ -160,6 +162,11 @@ class Serving(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
+    def end_headers(self) -> None:
+        for name, value in OF_PAGES.items():
+            self.send_header(name, value)
+        super().end_headers()
+
     def answer(self, document: Any, status: int = 200) -> None:
         self.send_response(status)
         self.end_headers()
@@ -201,6 +208,8 @@ class Serving(http.server.SimpleHTTPRequestHandler):
 def server(tmp_path: Path) -> Iterator[str]:
     record = replace(explore_record(), model="shapes", average=np.array([0.5, 0.0]))
     write_explore(tmp_path, record)
+    mailed = replace(record.run, form=PageForm(single_file=True))
+    write_explore(tmp_path / "mailed", replace(record, run=mailed))
     only_served = replace(record, encode=None, decode=None, weights=None, why_served="It has a flow.")
     write_explore(tmp_path / "served", only_served)
     handler = functools.partial(Serving, directory=str(tmp_path))
@@ -238,8 +247,9 @@ def test_what_no_page_can_run_the_server_draws(tab: Any, server: str) -> None:
     assert greys(tab)[0] == round(255 * min(1, max(0, float(explore_record().means[7][0]))))
 
 
-def test_a_file_is_judged_by_the_server(tab: Any, server: str, tmp_path: Path) -> None:
-    tab.goto(f"{server}/explore.html")
+@pytest.mark.parametrize("folder", ["", "mailed/"])
+def test_a_file_is_judged_by_the_server(tab: Any, server: str, tmp_path: Path, folder: str) -> None:
+    tab.goto(f"{server}/{folder}explore.html")
     tab.wait_for_timeout(200)
     Image.new("RGB", (40, 60)).save(tmp_path / "mine.png")
     tab.set_input_files("#file", tmp_path / "mine.png")

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from reports.quality import quality_table
 from reports.records import OverviewRecord, Quality, RunFacts
 from reports.traversal_records import Link, Walk
 from reports.traversals import goes_with
-from reports.words import bytes_in_words, number, p_value, said_p, score
+from reports.words import bytes_in_words, number, p_value, percent, said_p, score
 from tests.reports.shapes import HOSTILE
 from tests.reports.synthetic import export_record, latents_record, overview_record
 
@@ -69,6 +70,24 @@ def test_every_address_in_a_page_exists(report: Path) -> None:
         for address in re.findall(r'(?:src|href|srcset|data-strip|data-moving|data-still)="([^"]+)"', html):
             if not address.startswith(("data:", "#", "../")):
                 assert (report / address).exists(), (file, address)
+
+
+@pytest.mark.parametrize("asks_server", [False, True])
+@pytest.mark.parametrize("single_file", [False, True])
+def test_no_page_may_reach_anything_but_itself(tmp_path: Path, single_file: bool, asks_server: bool) -> None:
+    """Neither another address, nor text of the page that is no script or style of ours."""
+    form = page_module._inside if single_file else partial(page_module._beside, tmp_path)
+    rules = {
+        name: set(places)
+        for name, *places in map(str.split, form(("slider.js",), asks_server)["policy"].split(";"))
+    }
+    assert {"default-src", "script-src", "style-src", "img-src", "base-uri", "form-action"} <= set(rules)
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == {"'none'"}
+    assert rules.get("connect-src") == ({"'self'"} if asks_server else None)
+    own = {"'none'"} if single_file else {"'none'", "'self'"}
+    for name in ("script-src", "style-src"):
+        assert all(place in own or place.startswith("'sha256-") for place in rules[name]), rules
+    assert rules["img-src"] <= {*own, "data:", "blob:"}
 
 
 def test_headings_go_down_one_level_at_a_time(report: Path) -> None:
@@ -150,6 +169,7 @@ def test_other_figures_are_readable() -> None:
     assert [p_value(p) for p in (0.4, 0.0001, 0.0457, None)] == ["0.40", "< 0.001", "0.046", "–"]
     assert [said_p(p) for p in (0.4, 0.0001)] == ["p = 0.40", "p < 0.001"]
     assert [score(s) for s in (0.54, -0.001, -0.1, None)] == ["0.54", "0.00", "−0.10", "–"]
+    assert [percent(0.304), percent(0.0456, 1), percent(-0.02)] == ["30 %", "4.6 %", "−2 %"]
     assert [bytes_in_words(b) for b in (12, 17_200_000)] == ["12 bytes", "17.2 MB"]
 
 

@@ -20,7 +20,7 @@ from vae_tf.artifacts.stage import Stage, StageWriter, finish_stage
 from vae_tf.errors import UserError
 from vae_tf.locks import PATIENCE, Taken, alone_in, holding, is_held, working_in
 from vae_tf.mirror import Mirror, mirror_of
-from vae_tf.whole import new_folder, renamed, replace_folder, sweep, sync_folder
+from vae_tf.whole import PREFIX, new_folder, renamed, replace_folder, sweep, sync_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,8 +140,8 @@ class Run:
 
     @property
     def mirror(self) -> Mirror | None:
-        """The store that the run is kept in; None where it is kept in its folder."""
-        return mirror_of(self.folder.parent)
+        """The store that the run is kept in; None where it is kept in its folder, or is still being made."""
+        return None if self.name.startswith(PREFIX) else mirror_of(self.folder.parent)
 
     @property
     def is_trained(self) -> bool:
@@ -225,7 +225,8 @@ class Run:
                 sync_folder(partial)
                 if self.mirror is not None:
                     self.mirror.refresh_one(self.name, FILES, RECORD)
-                if (target := self._settle(partial, kind, inputs, plain_name)) is not None:
+                target = self._settle(partial, kind, inputs, plain_name)
+                if target is not None and self.mirror is not None:
                     publish(target)
         finally:
             if not self.exists:

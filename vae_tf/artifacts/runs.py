@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,13 @@ from vae_tf.places import runs_root
 from vae_tf.whole import PREFIX, delete_folder, sync
 
 
-def new_run(name: str, record: Mapping[str, Any], root: Path | None = None) -> Run:
-    """Makes `root/NNNNN-name/run.json` with the next free number."""
+def new_run(
+    name: str,
+    record: Mapping[str, Any],
+    root: Path | None = None,
+    fill: Callable[[Run], None] = lambda run: None,
+) -> Run:
+    """Makes `root/NNNNN-name` with the next free number, run.json and what `fill` writes into it, all at once."""
     root = root or runs_root()
     root.mkdir(parents=True, exist_ok=True)
     document = {
@@ -34,11 +39,14 @@ def new_run(name: str, record: Mapping[str, Any], root: Path | None = None) -> R
     }
     with working_in(root), next_number(root) as (number, claim):
         write_json(claim / "run.json", document)
+        fill(Run(claim))
         folder = root / f"{number:05d}-{slug(name)}"
         claim.rename(folder)
         sync(root)
     publish(folder / "run.json")
-    return Run(folder)
+    run = Run(folder)
+    run.give_what_is_missing()
+    return run
 
 
 def command_line(arguments: list[str]) -> str:

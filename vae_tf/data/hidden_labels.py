@@ -39,7 +39,7 @@ def hide_labels(
     num_kept = round(fraction * len(known))
     if num_kept < len(classes):
         raise UserError(
-            f"--labelled-fraction {fraction:g} leaves {num_kept:,} of {len(known):,} labels for {len(classes)} classes.",
+            f"--labelled-fraction {fraction:g} leaves {num_kept} of {len(known):,} labels for {len(classes)} classes.",
             f"Give at least {least_fraction(len(classes), len(known)):g}, which is one for each class on average.",
         )
     hidden = np.zeros(len(labels), dtype=bool)

@@ -36,10 +36,12 @@ STATUS = re.compile(
 MAX_VERSION = 2**63 - 1
 LARGE = 64 * 1024  # bytes; JSON larger than this is read and written in a thread
 METRICS = "/monitoring/prometheus/metrics"
-# Pages may have come with somebody's run, and need not hold the policy that ours do: they reach this server alone.
+# Pages may have come with somebody's run, and need not hold the policy that ours do: they reach this server alone. What
+# stands in them runs, as it does in a report of single files.
 OF_PAGES = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'",
+    "content-security-policy": "default-src 'none'; script-src 'self' 'unsafe-inline'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'",
     "x-content-type-options": "nosniff",
 }
 
