@@ -18,7 +18,7 @@ from vae_tf.artifacts.layout import SCHEMA_VERSION
 from vae_tf.artifacts.npz_files import load_arrays, save_arrays
 from vae_tf.artifacts.run import Run
 from vae_tf.artifacts.runs import all_runs, find_run, new_run, rename_run, run_of_job
-from vae_tf.artifacts.stage import finish_stage
+from vae_tf.artifacts.stage import Stage, finish_stage
 from vae_tf.errors import UserError
 from vae_tf.places import cache_root, runs_root
 from vae_tf.whole import PREFIX, replace_folder
@@ -69,6 +69,61 @@ def test_a_stage_is_whole_with_its_record(run: Run) -> None:
         "run.json",
         *(f"clusters{name}" for name in ("", "/stage.json", "/deep", "/deep/file.txt")),
     }
+
+
+@pytest.fixture
+def stage(run: Run) -> Stage:
+    """A finished stage with files of several kinds."""
+    with run.writing("clusters", {}) as writer:
+        (writer.folder / "1" / "variables").mkdir(parents=True)
+        for name in (
+            "maps.npz",
+            "scores.json",
+            "table.csv",
+            "1/saved_model.pb",
+            "1/variables/variables.index",
+        ):
+            (writer.folder / name).write_bytes(name.encode())
+    found = run.stage("clusters")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", ["maps.npz", "scores.json", "1/saved_model.pb", "1/variables/variables.index"]
+)
+@pytest.mark.parametrize("change", [lambda path: path.write_bytes(b"another"), Path.unlink])
+def test_a_file_that_is_not_the_one_that_was_written_is_named(stage: Stage, name: str, change: Any) -> None:
+    change(stage.place / name)
+    with pytest.raises(UserError) as caught:
+        _ = stage.folder
+    assert str(stage.place / name) in caught.value.message and "made anew" in caught.value.hint
+
+
+def test_tables_may_be_edited_and_files_put_beside(stage: Stage) -> None:
+    (stage.place / "table.csv").write_text("mine")
+    (stage.place / "notes.json").write_text("mine")
+    assert stage.folder == stage.place
+
+
+def test_a_stage_that_kept_no_hashes_is_read(stage: Stage) -> None:
+    record = {name: value for name, value in stage.record.items() if name != "files"}
+    write_json(stage.place / "stage.json", record)
+    (stage.place / "maps.npz").write_bytes(b"another")
+    assert stage.folder == stage.place
+
+
+@pytest.mark.parametrize("files", [["maps.npz"], {"maps.npz": 1}, "maps.npz"])
+def test_hashes_of_another_form_are_refused(stage: Stage, files: Any) -> None:
+    write_json(stage.place / "stage.json", {**stage.record, "files": files})
+    with pytest.raises(UserError, match="names with a hash each"):
+        _ = stage.folder
+
+
+def test_a_name_that_leads_out_of_a_stage_is_not_followed(stage: Stage) -> None:
+    write_json(stage.place / "stage.json", {**stage.record, "files": {"../../../../../../dev/zero": "0"}})
+    with pytest.raises(UserError, match="not the file"):
+        _ = stage.folder
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

@@ -117,6 +117,18 @@ def check_stage(path: Path, record: Any, digest: Any) -> None:
         raise damaged(path, "its hash is not that of what it holds")
 
 
+def files_of(path: Path, record: dict[str, Any]) -> dict[str, str]:
+    """Hashes of a stage's files by their names; none, where it was written by a version that kept none.
+
+    Raises:
+        UserError: Something else stands in their place.
+    """
+    files = record.get("files", {})
+    if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
+        raise damaged(path, "files are names with a hash each")
+    return files
+
+
 def check_types(path: Path, record: Any, expected: dict[str, type]) -> None:
     """Raises: UserError: No object, or a value of another type than expected."""
     if not isinstance(record, dict):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import time
 from collections.abc import Mapping
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from vae_tf import strangers
-from vae_tf.artifacts.hashes import hash_of
-from vae_tf.artifacts.json_files import jsonable, write_json
+from vae_tf.artifacts.hashes import hash_of, hash_of_file
+from vae_tf.artifacts.json_files import jsonable, read_json, write_json
 from vae_tf.mirror import mirror_of
 from vae_tf.versions import versions
+
+# What people open, and may save again, while nothing is computed from it; and models, whose hash is among the results.
+NOT_HASHED = (".csv", ".png", ".svg", ".txt", ".config", ".keras")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +28,14 @@ class Stage:
 
     @property
     def folder(self) -> Path:
-        """Its folder; that of a run in a store is fetched when it is first asked for."""
+        """Its folder; that of a run in a store is fetched when it is first asked for.
+
+        Raises:
+            UserError: A file in it is not the one that the stage wrote.
+        """
         if not self.place.exists() and (mirror := mirror_of(self.place.parent.parent)) is not None:
             mirror.take(self.place.parent.name, self.name)
+        check_files(self.place, self.hash)
         return self.place
 
     @property
@@ -40,6 +49,33 @@ class Stage:
     def reading(self) -> contextlib.AbstractContextManager[None]:
         """Around what reads its files and results: what does not fit is told as damage of this stage."""
         return strangers.read_from(self.place)
+
+
+@functools.lru_cache(maxsize=256)
+def check_files(place: Path, hash: str) -> None:
+    """Looks once a process whether a stage's files are those that it wrote.
+
+    Raises:
+        UserError: One is missing, or is another one.
+    """
+    path = place / "stage.json"
+    recorded = strangers.files_of(path, read_json(path))
+    found = {name: file for name, file in files_in(place).items() if name in recorded}
+    wrong = [name for name in recorded if name not in found or hash_of_file(found[name]) != recorded[name]]
+    if wrong:
+        mending = (
+            strangers.HINT if place.name in ("data", "train") else f"Remove {place}, and it is made anew."
+        )
+        raise strangers.damaged(place / min(wrong), "it is not the file that was written", mending)
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    """The files of a stage that its hashes are about, by their names in it."""
+    return {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix not in NOT_HASHED and path != folder / "stage.json"
+    }
 
 
 @dataclasses.dataclass
@@ -62,6 +98,7 @@ def finish_stage(
         "hash": hash_of([inputs, results]),
         "inputs": inputs,
         "results": results,
+        "files": {name: hash_of_file(path) for name, path in files_in(folder).items()},
         "started": started,
         "finished": time.time(),
         "versions": versions(),
