@@ -94,7 +94,7 @@ def rebuild(model: Any, pictures: Pictures, seed: int) -> dict[str, NDArray[Any]
         decoded = reconstruct(model, originals)
         errors.append(squared_errors(originals, decoded))
         shown = to_uint8(decoded[kept[(kept >= start) & (kept < start + _BATCH)] - start])
-        thumbnails.append(shrunk(shown, width, height) if len(shown) else shown[:, :height, :width])
+        thumbnails.append(shrunk(shown, width, height))
     return {
         "mse": np.concatenate(errors).astype(np.float32),
         "positions": kept,

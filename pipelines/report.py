@@ -48,7 +48,7 @@ def write_report(subject: Subject, single_file: bool = False) -> Path:
         facts = run_facts(subject, PageForm(single_file=single_file, pictures=shows_pictures(subject.run)))
         for page in facts.pages:
             writer, record = (TEXT_PAGES if subject.is_text and page in TEXT_PAGES else PAGES)[page]()
-            with strangers.read_from(place_of(subject, page)):
+            with strangers.telling(place_of(subject, page)):
                 writer(partial, record(subject, facts, pictures))
         replace_folder(partial, folder)
         publish(folder)

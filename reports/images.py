@@ -42,9 +42,13 @@ def resized(pictures: Pictures, side: int) -> Pictures:
 
 
 def shrunk(pictures: Pictures, width: int, height: int) -> Pictures:
-    """Pictures of exactly this size, every pixel the mean of those that it stands for."""
-    small = [np.asarray(to_image(one).resize((width, height), Image.Resampling.BOX)) for one in pictures]
-    return np.stack(small).reshape(len(pictures), height, width, pictures.shape[-1])
+    """Pictures of exactly this size, every pixel the mean of those that it stands for; none give none."""
+    small = np.empty((len(pictures), height, width, pictures.shape[-1]), np.uint8)
+    for one, place in zip(pictures, small, strict=True):
+        place[:] = np.asarray(to_image(one).resize((width, height), Image.Resampling.BOX)).reshape(
+            place.shape
+        )
+    return small
 
 
 def png(picture: Pictures) -> bytes:

@@ -53,6 +53,25 @@ def read_from(path: Path) -> Iterator[None]:
         raise damaged(path, f"{type(error).__name__}: {what}", f"{HINT}\n{OR_DEFECT}") from error
 
 
+@contextlib.contextmanager
+def telling(place: Path) -> Iterator[None]:
+    """Around what shows a stage: what it does not expect becomes one line that names the stage.
+
+    Who asked for a page of a run of their own has met a mistake of ours, who opened a stranger's a changed run.
+
+    Raises:
+        UserError: As said.
+    """
+    try:
+        yield
+    except UNFIT as error:
+        what = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"What {place} holds cannot be shown ({type(error).__name__}: {what}).",
+            "This is a defect, unless somebody changed the run; --debug shows where.",
+        ) from error
+
+
 def check_folder(folder: Path) -> None:
     """Looks at every name in a run, following no link.
 

@@ -139,8 +139,8 @@ def test_a_page_of_scores_that_make_no_sense_ends_in_a_line(
         monkeypatch.setattr(cli, "app", lambda *arguments, read=read, **options: read())
         assert cli.main([]) == 2
         said = capsys.readouterr().err
-        assert f"{stage.place} is damaged or was changed: {type(error).__name__}" in said
-        assert "If nobody has changed it, this is a defect; --debug shows where." in said
+        assert f"{stage.place} holds cannot be shown ({type(error).__name__}" in said
+        assert "This is a defect, unless somebody changed the run; --debug shows where." in said
 
 
 def test_an_export_that_came_with_a_run_is_looked_through(
@@ -172,7 +172,10 @@ def test_the_name_that_was_typed_is_the_one_placed(
         "tolerance": {"largest": 1, "mean": 1}, "left_out": {"score": "why"}, "squared_errors": None, "num_bytes": 1,
         "saved_model_bytes": 1, "speeds": {},
     }  # fmt: skip
-    stage = Stage(run.folder / "export-onnx", {"finished": 0.0, "results": results})
+    with run.writing("export-onnx", {}) as writer:
+        writer.results.update(results)
+    stage = run.stage("export-onnx")
+    assert stage is not None
     monkeypatch.setattr(exports, "started_with", lambda text: run)
     monkeypatch.setattr(exports, "show_page", lambda *arguments: None)
     monkeypatch.setattr("vae_tf.serving.formats.check", lambda *names: type("Title", (), {"title": "ONNX"}))

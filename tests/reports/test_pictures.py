@@ -54,6 +54,12 @@ def test_small_pictures_grow_by_whole_pixels_and_large_ones_shrink() -> None:
     assert resized(np.zeros((1, 64, 64, 3), np.uint8), 128).shape == (1, 64, 64, 3)
 
 
+@pytest.mark.parametrize("side", [16, 160])
+def test_of_no_pictures_there_are_no_tiles(side: int) -> None:
+    """No picture of a class may be misplaced."""
+    assert tiles(np.empty((0, side, side, 3), np.uint8)) == []
+
+
 def test_a_grid_is_read_like_a_page_and_survives_png() -> None:
     pictures = flat(np.arange(15).reshape(5, 3) * 10, 4, 6)
     sheet = grid(pictures, columns=3, gap=1)

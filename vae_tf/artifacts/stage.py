@@ -47,8 +47,8 @@ class Stage:
         return str(self.record["hash"])
 
     def reading(self) -> contextlib.AbstractContextManager[None]:
-        """Around what reads its files and results: what does not fit is told as damage of this stage."""
-        return strangers.read_from(self.place)
+        """Around what shows its files and results: what does not fit is told with the name of this stage."""
+        return strangers.telling(self.place)
 
 
 @functools.lru_cache(maxsize=256)
