@@ -384,7 +384,7 @@ def test_mmd_against_loops_over_pairs(kernel):
     close(objective(terms, 0), reconstruction(t) + 0.5 * t.kl + 11.0 * discrepancy)
 
 
-@pytest.mark.parametrize("kernel", ["imq", "rbf"])
+@pytest.mark.parametrize("kernel", [pytest.param("imq", marks=pytest.mark.slow), "rbf"])
 def test_mmd_is_unbiased_and_sees_what_differs(kernel):
     objective = build("mmd", kernel=kernel)
     draws = np.random.default_rng(2).normal(size=(2000, 2, 16, 3)).astype(np.float32)

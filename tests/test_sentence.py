@@ -140,6 +140,7 @@ def test_a_beam_as_wide_as_all_sentences_finds_the_best():
         assert beam_search(model, code[None], NUM_TOKENS**2)[1][0] == pytest.approx(best, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_entropy_of_independent_words_is_reached():
     """Lengths uniform on 1 … 4, words on five: −log p is log 4 + length·log 5, and no model can do better."""
     generator = np.random.default_rng(0)

@@ -1,6 +1,6 @@
 """How time and memory grow with the number of pictures, their size and the number of latents.
 
-    python -m benchmarks.speed.growth                     # about 10 minutes
+    python -m benchmarks.speed.growth                     # about 20 minutes
 
 Runs the commands themselves, `train` (one epoch), `embed` and `cluster-report`, on made pictures, over two orders of
 magnitude. Seconds are those of the stages as the run records them, memory is the largest that a command held. The
@@ -86,6 +86,7 @@ def exponent(sizes: tuple[int, ...], values: list[float]) -> float:
 
 def main() -> None:
     found: dict[str, Any] = {}
+    RESULTS.mkdir(exist_ok=True)
     for what, sizes in SERIES.items():
         rows = [measure({**USUAL, what: size}) for size in sizes]
         found[what] = {"sizes": sizes, "rows": rows}
@@ -97,9 +98,9 @@ def main() -> None:
                 f"exponent {exponent(sizes, seconds):.2f}; MB {[round(m) for m in megabytes]}",
                 flush=True,
             )
-    RESULTS.mkdir(exist_ok=True)
-    document = {"machine": describe_machine(), "usual": USUAL, "series": found}
-    (RESULTS / "growth.json").write_text(json.dumps(document, indent=1) + "\n")
+        # After each, so that whoever stops it keeps what was measured.
+        document = {"machine": describe_machine(), "usual": USUAL, "series": found}
+        (RESULTS / "growth.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,22 @@ def examples(name):
     return pictures, "pictures", pictures / np.float32(255)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+# Each differs from one of the others by a number or by a part that test_parts has.
+ALIKE = (
+    "printed-half",
+    "printed-no-half",
+    "printed-mean-pixels",
+    "printed-mean-kl",
+    "beta",
+    "capacity",
+    "free-bits",
+)
+ALIKE += ("dreg", "binarised", "isotropic", "normal-prior", "denoising-ae")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in RECIPES]
+)
 def test_recipe(name, tmp_path):
     pictures, argument, exported = examples(name)
     model = build(

@@ -226,6 +226,7 @@ def test_dry_run_writes_no_run(tmp_path, own_runs, capsys):
     assert all_runs() == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_state_and_resume_finishes_the_plan(tmp_path, own_runs, capsys):
     folder = write_pictures(tmp_path / "bars")
     command = [sys.executable, "cli.py", "train", str(folder), *QUICK, "--epochs", "100000"]

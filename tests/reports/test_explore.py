@@ -53,7 +53,9 @@ MODELS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if "deviation" in name else [pytest.mark.slow]) for name in MODELS]
+)
 def test_the_page_computes_what_keras_computes(visit: Visit, name: str) -> None:
     from vae_tf import recipes
     from vae_tf.serving.operations import operations_of
