@@ -153,7 +153,7 @@ def test_an_extension_that_is_killed_as_it_begins_is_still_an_extension(chain, s
     assert undisturbed["code"] == 0, undisturbed["said"]
     from tests.reliability.intact import weights_of
 
-    for at in range(1, tries(24) + 1):
+    for at in range(1, tries(48) + 1):
         root = tmp_path / str(at)
         shutil.copytree(chain.done, root)
         end = server(*command, root=root, how="kill", at=at)
