@@ -39,6 +39,10 @@ def damaged(path: Path, why: str, hint: str = HINT) -> UserError:
     return UserError(f"{path} is damaged or was changed: {why}.", hint)
 
 
+def in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
 @contextlib.contextmanager
 def read_from(path: Path) -> Iterator[None]:
     """What a document of another form than expected raises inside becomes one line that names the file.
@@ -49,8 +53,7 @@ def read_from(path: Path) -> Iterator[None]:
     try:
         yield
     except UNFIT as error:
-        what = " ".join(str(error).split())[:200]
-        raise damaged(path, f"{type(error).__name__}: {what}", f"{HINT}\n{OR_DEFECT}") from error
+        raise damaged(path, in_words(error), f"{HINT}\n{OR_DEFECT}") from error
 
 
 @contextlib.contextmanager
@@ -65,9 +68,8 @@ def telling(place: Path) -> Iterator[None]:
     try:
         yield
     except UNFIT as error:
-        what = " ".join(str(error).split())[:200]
         raise UserError(
-            f"What {place} holds cannot be shown ({type(error).__name__}: {what}).",
+            f"What {place} holds cannot be shown ({in_words(error)}).",
             "This is a defect, unless somebody changed the run; --debug shows where.",
         ) from error
 

@@ -60,8 +60,10 @@ def check_files(place: Path, hash: str) -> None:
     """
     path = place / "stage.json"
     recorded = strangers.files_of(path, read_json(path))
-    found = {name: file for name, file in files_in(place).items() if name in recorded}
-    wrong = [name for name in recorded if name not in found or hash_of_file(found[name]) != recorded[name]]
+    found = files_in(place)
+    wrong = [
+        name for name, digest in recorded.items() if name not in found or hash_of_file(found[name]) != digest
+    ]
     if wrong:
         mending = (
             strangers.HINT if place.name in ("data", "train") else f"Remove {place}, and it is made anew."

@@ -74,12 +74,15 @@ def test_pages_that_came_with_a_run_reach_nobody_else(pages):
     """What they may do here is what ours allow themselves, and what stands in them may run."""
     from reports.page import policy
 
-    answer = Answer(application(Nothing(), pages, LOOPBACK), "/")
+    (pages / "404.html").write_text("<h1>Nothing here</h1>")
     inside = "'self' 'unsafe-inline'"
-    assert answer.headers["content-security-policy"] == policy(
-        inside, inside, "'self' data: blob:", asks_server=True
-    )
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    for path, status in (("/", 200), ("/none", 404)):
+        answer = Answer(application(Nothing(), pages, LOOPBACK), path)
+        assert answer.status_code == status and "<h1>" in answer.text
+        assert answer.headers["content-security-policy"] == policy(
+            inside, inside, "'self' data: blob:", asks_server=True
+        )
+        assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def routes_of(api: "RestApi", pages: Path | None) -> list[BaseRoute]:
 class Pages(StaticFiles):
     """Files that a browser takes for no more than what they are."""
 
-    def file_response(self, *arguments: Any, **options: Any) -> Response:
-        response = super().file_response(*arguments, **options)
+    async def get_response(self, path: str, scope: Any) -> Response:
+        response = await super().get_response(path, scope)
         response.headers.update(OF_PAGES)
         return response
 
