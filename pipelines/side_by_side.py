@@ -17,9 +17,11 @@ def results_of(tasks: Mapping[str, Task], apart: bool) -> dict[str, Any]:
     """
     if not apart:
         return {name: function(*given, **options) for name, (function, given, options) in tasks.items()}
-    from joblib import Parallel
+    from joblib import Parallel, cpu_count, parallel_config
 
-    # Arrays go to the workers by value: maps of files, joblib's way for large ones, can be read only, which some of
-    # scikit-learn's loops refuse.
-    found = Parallel(n_jobs=-1, max_nbytes=None)(tasks.values())
+    # joblib starts as many processes as it is allowed, however few tasks there are. Arrays go to them by value: maps of
+    # files, its way for large ones, can be read only, which some of scikit-learn's loops refuse.
+    num_processes = min(len(tasks), cpu_count())
+    with parallel_config("loky", n_jobs=num_processes, max_nbytes=None, inner_max_num_threads=1):
+        found = Parallel()(tasks.values())
     return dict(zip(tasks, found, strict=True))

@@ -1,6 +1,7 @@
 """Tasks give the same apart as one after the other, and their mistakes arrive."""
 
 import operator
+import os
 
 import numpy as np
 import pytest
@@ -31,3 +32,17 @@ def test_each_result_has_the_name_of_its_task(apart):
 def test_a_mistake_is_told_as_it_was(apart):
     with pytest.raises(UserError, match=r"k-means with 61 clusters needs 1 ≤ k ≤ N = 60\."):
         results_of({"wrong": delayed(k_means)(POINTS, 61), "right": delayed(k_means)(POINTS, 2)}, apart)
+
+
+def test_there_are_no_more_processes_than_tasks_and_each_has_one_thread(monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "7")
+    found = results_of({f"task {i}": delayed(where)() for i in range(3)}, apart=True)
+    assert os.getpid() not in {process for process, _ in found.values()}
+    assert {threads for _, threads in found.values()} == {"1"}
+    from joblib.externals.loky import get_reusable_executor
+
+    assert len(get_reusable_executor(reuse=True)._processes) == 3
+
+
+def where() -> tuple[int, str | None]:
+    return os.getpid(), os.environ.get("OMP_NUM_THREADS")
