@@ -3,6 +3,7 @@
 import operator
 import os
 
+import joblib
 import numpy as np
 import pytest
 from joblib import delayed
@@ -35,7 +36,7 @@ def test_a_mistake_is_told_as_it_was(apart):
 
 
 def test_there_are_no_more_processes_than_tasks_and_each_has_one_thread(monkeypatch):
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "7")
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 7)
     found = results_of({f"task {i}": delayed(where)() for i in range(3)}, apart=True)
     assert os.getpid() not in {process for process, _ in found.values()}
     assert {threads for _, threads in found.values()} == {"1"}
