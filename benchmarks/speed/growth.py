@@ -9,6 +9,7 @@ exponent is that of the last step, log(t₂/t₁)/log(n₂/n₁): at small sizes
 
 import json
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -32,13 +33,14 @@ SERIES = {
 STAGES = {"train": "train", "embed": "embed", "clusters": "cluster-report"}
 
 
-def pictures(count: int, side: int) -> np.ndarray:
+def write_pictures(path: str, count: int, side: int) -> None:
     """uint8 [count, side, side, 3] of eight kinds, each a smooth pattern with noise."""
     generator = np.random.default_rng(0)
     coarse = generator.random((8, 4, 4, 3))
     grown = np.kron(coarse, np.ones((1, -(-side // 4), -(-side // 4), 1)))[:, :side, :side]
     kinds = grown[np.arange(count) % 8] * 255
-    return np.clip(kinds + generator.normal(0, 20, kinds.shape), 0, 255).astype(np.uint8)
+    images = np.clip(kinds + generator.normal(0, 20, kinds.shape), 0, 255).astype(np.uint8)
+    np.savez(path, images=images, labels=np.arange(count) % 8)
 
 
 def run(command: list[str], folder: Path) -> float:
@@ -61,10 +63,14 @@ def measure(sizes: dict[str, int]) -> dict[str, dict[str, float]]:
     """{stage: {"seconds", "megabytes"}} of a run of such sizes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        images = pictures(sizes["pictures"], sizes["side"])
-        np.savez(folder / "made.npz", images=images, labels=np.arange(len(images)) % 8)
-        size = str(sizes["side"])
-        train = ["train", str(folder / "made.npz"), "--epochs", "1", "--size", size, "--latent"]
+        size, source = str(sizes["side"]), str(folder / "made.npz")
+        # Apart, since what this process holds at most counts as its children's.
+        maker = multiprocessing.get_context("spawn").Process(
+            target=write_pictures, args=(source, sizes["pictures"], sizes["side"])
+        )
+        maker.start()
+        maker.join()
+        train = ["train", source, "--epochs", "1", "--size", size, "--latent"]
         held = {"train": run([*train, str(sizes["latent"])], folder)}
         for stage, command in list(STAGES.items())[1:]:
             held[stage] = run([command], folder)
