@@ -1,5 +1,8 @@
 """Independent computations at the same time, each in a process of its own."""
 
+import os
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +25,18 @@ def results_of(tasks: Mapping[str, Task], apart: bool) -> dict[str, Any]:
     # joblib starts as many processes as it is allowed, however few tasks there are. Arrays go to them by value: maps of
     # files, its way for large ones, can be read only, which some of scikit-learn's loops refuse.
     num_processes = min(len(tasks), cpu_count())
-    with parallel_config("loky", n_jobs=num_processes, max_nbytes=None, inner_max_num_threads=1):
+    ending = {"initializer": end_with, "initargs": (os.getpid(),)}
+    with parallel_config("loky", n_jobs=num_processes, max_nbytes=None, inner_max_num_threads=1, **ending):
         found = Parallel()(tasks.values())
     return dict(zip(tasks, found, strict=True))
+
+
+def end_with(parent: int) -> None:
+    """In a task's process: ends it once `parent` is gone, which, killed, can tell nobody."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -2,6 +2,10 @@
 
 import operator
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -12,6 +16,7 @@ from pipelines.side_by_side import results_of
 from vae_tf.analysis.clustering import k_means
 from vae_tf.errors import UserError
 
+ROOT = Path(__file__).parents[2]
 POINTS = np.random.default_rng(0).normal(size=(60, 3)) + 9 * (np.arange(60)[:, None] % 2)
 
 
@@ -47,3 +52,33 @@ def test_there_are_no_more_processes_than_tasks_and_each_has_one_thread(monkeypa
 
 def where() -> tuple[int, str | None]:
     return os.getpid(), os.environ.get("OMP_NUM_THREADS")
+
+
+def test_who_is_killed_leaves_nobody_computing():
+    code = "import time; from joblib import delayed; from pipelines.side_by_side import results_of;"
+    code += "results_of({'long': delayed(time.sleep)(600), 'other': delayed(time.sleep)(600)}, apart=True)"
+    killed = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    try:
+        sleepers = wait_for(lambda: [child for child in children_of(killed.pid) if is_sleeping(child)])
+    finally:
+        killed.kill()
+        killed.wait()
+    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in sleepers))
+
+
+def children_of(process: int) -> list[int]:
+    text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def is_sleeping(process: int) -> bool:
+    return b"popen_loky" in Path(f"/proc/{process}/cmdline").read_bytes()
+
+
+def wait_for(look, seconds=60):
+    """What `look` finds, as soon as it finds something."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found
