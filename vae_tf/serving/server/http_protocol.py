@@ -15,9 +15,25 @@ from vae_tf.serving.server.limits import Limits
 LINGER = (
     5.0  # seconds in which the rest of a refused body is read and thrown away, so that the answer arrives
 )
-
-
 CHUNK = 8  # bytes of a body for each byte of framing that is allowed for
+
+
+class LenientTransport:
+    """A transport that takes what comes after its end, and drops it.
+
+    uvicorn tells only the last of several requests in a row that the client has gone; answers to those before it were
+    written to a closed transport, of which uvloop makes an exception.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+
+    def write(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
 
 
 class TimedProtocol(HttpToolsProtocol):
@@ -50,7 +66,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.loop.call_later(LINGER, self.transport.abort)
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(LenientTransport(transport))
         if len(self.connections) > self.limits.connections:
             self.refuse(503, f"More than {self.limits.connections:,} connections.")
         else:
