@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = $(VENV)/bin
 RUN = $(BIN)/python
 
-.PHONY: demo bench bench-gpu test test-slow style quality lock audit sbom licences clean
+.PHONY: demo bench bench-gpu test test-slow coverage style quality lock audit sbom licences clean
 
 # The stamps make an environment once, and again when the requirements change.
 $(VENV)/installed: requirements.txt constraints.txt
@@ -23,6 +23,9 @@ test: $(VENV)/installed-dev
 
 test-slow: $(VENV)/installed-dev
 	$(RUN) -m pytest -n auto --maxprocesses 4 -m "slow or not slow"
+
+coverage: $(VENV)/installed-dev
+	$(RUN) -m pytest -n auto --maxprocesses 4 --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 # PyTorch and pythae are for the comparison alone. Where `torch` would bring CUDA along, choose its CPU wheel first.
 $(VENV)/installed-bench: $(VENV)/installed-dev benchmarks/requirements.txt

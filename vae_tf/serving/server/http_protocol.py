@@ -66,7 +66,8 @@ class TimedProtocol(HttpToolsProtocol):
         self.loop.call_later(LINGER, self.transport.abort)
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(LenientTransport(transport))
+        lenient: Any = LenientTransport(transport)
+        super().connection_made(lenient)
         if len(self.connections) > self.limits.connections:
             self.refuse(503, f"More than {self.limits.connections:,} connections.")
         else:
