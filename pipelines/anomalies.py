@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.anomaly_roles import ABNORMAL, NORMAL, UNKNOWN, Roles, roles_of
+from pipelines.baseline import fit_pca
 from pipelines.console import counting
 from pipelines.csv_files import write_csv
 from pipelines.embed import embed, latents_of
-from pipelines.evaluate import fit_pca
 from pipelines.run_data import Subject, load_model, load_pictures_of, own_pictures
 from vae_tf import random
 from vae_tf.analysis import conformal

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.baseline import fit_pca
 from pipelines.embed import embed, latents_of
-from pipelines.evaluate import fit_pca
 from pipelines.run_data import Examples, Subject, load_examples_of
 from reports.words import said_of
 from vae_tf.artifacts.json_files import write_json

@@ -43,7 +43,10 @@ def cluster(subject: Subject, options: ClusterOptions) -> Stage:
 
 def write_clusters(subject: Subject, embedded: Stage, options: ClusterOptions, stage: StageWriter) -> None:
     latents = latents_of(embedded)["mean"]
-    tasks = {**map_tasks(latents, options), **cluster_tasks(latents, subject.index, options.seed)}
+    tasks = {
+        **map_tasks(latents, **dataclasses.asdict(options)),
+        **cluster_tasks(latents, subject.index, options.seed),
+    }
     made = results_of(tasks, apart=len(latents) >= APART_FROM)
     maps, arrays = described_maps(made)
     arrays["k_means"], arrays["gaussian_mixture"] = made["k-means"].assignments, made["mixture"].assignments

@@ -13,8 +13,8 @@ from pipelines.classes import newest_headline
 from pipelines.comparison import Row
 from pipelines.console import console, say
 from pipelines.evaluate import evaluate
-from pipelines.overview_record import read_lines
 from pipelines.run_data import config_of, load_pictures_of, own_pictures
+from pipelines.training_curves import read_lines
 from vae_tf import strangers
 from vae_tf.artifacts.hashes import hash_of
 from vae_tf.artifacts.json_files import read_json

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.embed import embed, latents_of
-from pipelines.evaluate import choose
 from pipelines.run_data import (
     Examples,
     Subject,
@@ -17,6 +16,7 @@ from pipelines.run_data import (
     load_pictures_of,
     own_pictures,
 )
+from pipelines.scored_examples import choose
 from reports.words import said_of
 from vae_tf.artifacts.json_files import write_json
 from vae_tf.artifacts.npz_files import save_arrays

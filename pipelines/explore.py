@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.embed import embed, latents_of
-from pipelines.evaluate import choose
 from pipelines.run_data import Subject, load_model, load_pictures_of
+from pipelines.scored_examples import choose
 from pipelines.stage_records import told_by_dimension
 from vae_tf import random
 from vae_tf.artifacts.json_files import write_json

@@ -1,7 +1,7 @@
 """What the map of a cluster page shows: maps, each picture's neighbours, and what the model rebuilds of it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.data.dataset import Pictures
 from vae_tf.pixels import to_uint8
 
-if TYPE_CHECKING:
-    from pipelines.clusters import ClusterOptions
-
 METHODS: tuple[Literal["tsne", "umap", "pca"], ...] = ("tsne", "umap", "pca")
 NUM_NEIGHBORS = 8
 # Bytes of thumbnails of reconstructions that a page carries at most: 1,000 colour pictures of 128×128.
@@ -24,8 +21,10 @@ LARGEST_REBUILT = 50_000_000
 _BATCH = 512
 
 
-def map_tasks(latents: NDArray[np.float32], options: "ClusterOptions") -> dict[str, Task]:
-    """Maps, neighbours, and the maps at other settings, the longest first."""
+def map_tasks(
+    latents: NDArray[np.float32], perplexity: float | None, num_neighbors: int | None, seed: int
+) -> dict[str, Task]:
+    """Maps, neighbours, and the maps at other settings, the longest first; None: see `project`."""
     from joblib import delayed
 
     from vae_tf.analysis.neighbors import nearest_neighbors
@@ -33,14 +32,14 @@ def map_tasks(latents: NDArray[np.float32], options: "ClusterOptions") -> dict[s
     from vae_tf.analysis.steadiness import variants
 
     def drawn(method: str) -> Task:
-        sizes = {"perplexity": options.perplexity, "num_neighbors": options.num_neighbors}
-        made: Task = delayed(project)(latents, method, options.seed, **sizes)
+        sizes = {"perplexity": perplexity, "num_neighbors": num_neighbors}
+        made: Task = delayed(project)(latents, method, seed, **sizes)
         return made
 
     return {
         "tsne": drawn("tsne"),
         "neighbors": delayed(nearest_neighbors)(latents, NUM_NEIGHBORS),
-        "variants": delayed(variants)(latents, options.seed),
+        "variants": delayed(variants)(latents, seed),
         "umap": drawn("umap"),
         "pca": drawn("pca"),
     }

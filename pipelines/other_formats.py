@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.console import held_stderr
-from pipelines.evaluate import choose
 from pipelines.export import VERSION, checked, export, model_name, picture_model, recorded_scores
 from pipelines.run_data import Subject, load_examples_of, load_model
+from pipelines.scored_examples import choose
 from vae_tf.artifacts.json_files import write_json
 from vae_tf.artifacts.run import Run
 from vae_tf.artifacts.stage import Stage, StageWriter

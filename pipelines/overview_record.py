@@ -5,18 +5,17 @@ from typing import Any
 import numpy as np
 
 from pipelines.classes import newest_headline
-from pipelines.console import seconds
-from pipelines.evaluate import MEASURES, pca_is_better, verdict
+from pipelines.evaluate import pca_is_better, verdict
 from pipelines.machine import machine_of
-from pipelines.run_data import Subject, config_of, own_pictures, train_folder
-from reports.records import CurveSegment, OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
-from vae_tf import strangers
+from pipelines.picture_scores import MEASURES
+from pipelines.run_data import Subject, own_pictures
+from pipelines.training_curves import chain_of, curves, hidden_series
+from pipelines.training_record import fact_list, is_still_improving
+from reports.records import OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
 from vae_tf.artifacts.npz_files import load_arrays
 from vae_tf.artifacts.run import Run
-from vae_tf.artifacts.runs import all_runs
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
-from vae_tf.recipes import find_recipe
 
 FEW_STEPS = 500
 WITHOUT_CLASS = "without a class"
@@ -71,8 +70,6 @@ def array_or_none(values: list[float] | None) -> Any:
 
 def warnings(subject: Subject, pictures: Pictures, results: dict[str, Any], is_beaten: bool) -> list[str]:
     """What a reader must know before believing a figure; `is_beaten`: PCA rebuilds unseen pictures better."""
-    from pipelines.training_record import is_still_improving
-
     found = list(pictures.notes)
     if pictures.skipped:
         files = "1 file" if len(pictures.skipped) == 1 else f"{len(pictures.skipped)} files"
@@ -126,36 +123,6 @@ def elsewhere(subject: Subject) -> list[tuple[str, str]]:
         for other in others
         if (other.report / "index.html").exists()
     ]
-
-
-def fact_list(run: Run, results: dict[str, Any], scores: dict[str, Any]) -> list[tuple[str, str]]:
-    config, machine = config_of(run), machine_of(run)
-    plan, precision = machine["plan"], machine["precision"]
-    pictures_per_second = results["step"] * plan["batch_size"] / max(results["seconds"], 1e-9)
-    facts = [
-        ("Recipe", config.model.recipe),
-        ("Latent dimensions", str(config.model.latent)),
-        ("Likelihood", config.model.likelihood or find_recipe(config.model.recipe).likelihood),
-        *([] if config.model.beta is None else [("β", f"{config.model.beta:g}")]),
-        ("Precision", f"{precision['reason']}{', XLA' if precision['jit_compile'] else ''}"),
-        ("Device", precision["device"]),
-        ("Epochs", f"{results['epoch']}, the best was {results['best_epoch']}"),
-        ("Steps", f"{results['step']:,} of {plan['batch_size']} pictures"),
-        (
-            "Training time",
-            f"{seconds(results['seconds'])}, {pictures_per_second:,.0f} pictures/s with validation",
-        ),
-        ("Learning rate", f"{plan['learning_rate']:g}, {plan['schedule']}"),
-        ("Augmentation", plan["notes"][0]),
-        ("Seed", str(plan["seed"])),
-    ]
-    facts += [("Changed parts", f"{key} = {value}") for key, value in config.model.settings.items()]
-    for part, words in (("test", "unseen"), ("validation", "validation"), ("train", "trained-on")):
-        if part in scores and scores[part]["elbo"] is not None:
-            facts.append((f"ELBO, {words}", f"{scores[part]['elbo']:,.1f} nats per picture (β = 1)"))
-    if run.parent:
-        facts.append(("Extends", run.parent))
-    return facts
 
 
 def split_counts(index: Index) -> list[SplitCount]:
@@ -237,20 +204,6 @@ def ancestors(run: Run) -> list[Quality]:
     return cells
 
 
-def chain_of(run: Run) -> list[Run]:
-    """The run and those that it extends, the oldest first; a deleted parent ends the chain."""
-    chain = [run]
-    while chain[0].parent:
-        # By number: a name may have changed since.
-        number = chain[0].parent[:5]
-        parents = [other for other in all_runs(run.folder.parent) if other.name[:5] == number]
-        # A run that would extend itself was not written by us.
-        if not parents or parents[0] in chain:
-            break
-        chain.insert(0, parents[0])
-    return chain
-
-
 def quality_note(run: Run, scores: dict[str, Any]) -> str:
     augmented = bool(machine_of(run)["plan"]["augmentation"])
     name = scores["model"]
@@ -262,57 +215,3 @@ def quality_note(run: Run, scores: dict[str, Any]) -> str:
         "Errors are means of squared differences of pixels in [0, 1]; intervals (95 %) come from resampling "
         "groups, or pictures where there are none."
     )
-
-
-def hidden_series(scores: dict[str, Any]) -> set[str]:
-    """Curves that would mean nothing: of a KL that the codes have not, of an ELBO that the loss is not."""
-    has_elbo = any(scores[part]["elbo"] is not None for part in PARTS if part in scores)
-    return (set() if has_elbo else {"validation_elbo"}) | (set() if scores["kl_per_dimension"] else {"kl"})
-
-
-def curves(run: Run, hidden: set[str], all_parts: bool = False) -> list[CurveSegment]:
-    """One segment per run of the chain of parents, the oldest first; `all_parts`: validation's parts, too."""
-    chain = chain_of(run)
-    lines = [read_lines(link) for link in chain]
-    segments, done = [], 0
-    for link, records in zip(chain, lines, strict=True):
-        new = [record for record in records if record["epoch"] > done]
-        if new:
-            done = new[-1]["epoch"]
-            segments.append(segment(link.name, new, hidden, all_parts))
-    return segments
-
-
-def read_lines(run: Run) -> list[dict[str, Any]]:
-    import json
-
-    path = train_folder(run) / "metrics.jsonl"
-    with strangers.read_from(path):
-        lines: list[dict[str, Any]] = [
-            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
-        ]
-        if not all(type(line["epoch"]) is int for line in lines):
-            raise TypeError("an epoch is no whole number")
-        return lines
-
-
-def segment(
-    name: str, records: list[dict[str, Any]], hidden: set[str], all_parts: bool = False
-) -> CurveSegment:
-    nothing = float("nan")
-    series = {
-        "loss": [record.get("loss", nothing) for record in records],
-        "reconstruction": [record.get("reconstruction", nothing) for record in records],
-        "kl": [record.get("kl", nothing) for record in records],
-        "validation_objective": [record.get("val_loss", nothing) for record in records],
-        "validation_elbo": [record.get("val_elbo", nothing) for record in records],
-    }
-    if all_parts:
-        series["validation_reconstruction"] = [r.get("val_reconstruction", nothing) for r in records]
-        series["validation_kl"] = [r.get("val_kl", nothing) for r in records]
-    shown = {
-        key: values
-        for key, values in series.items()
-        if key.removeprefix("validation_") not in hidden and key not in hidden
-    }
-    return CurveSegment(run=name, epochs=[record["epoch"] for record in records], series=shown)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.baseline import fit_pca
 from pipelines.console import say
 from pipelines.embed import embed, latents_of
-from pipelines.evaluate import choose, fit_pca
 from pipelines.machine import machine_of
 from pipelines.run_data import Subject, config_of, load_model, load_pictures_of
+from pipelines.scored_examples import choose
 from reports.words import plural
 from vae_tf.artifacts.json_files import write_json
 from vae_tf.artifacts.stage import Stage, StageWriter

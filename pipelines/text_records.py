@@ -11,15 +11,14 @@ from pipelines.machine import machine_of
 from pipelines.overview_record import (
     FEW_STEPS,
     array_or_none,
-    curves,
     elsewhere,
-    hidden_series,
     next_command,
     split_counts,
 )
 from pipelines.run_data import Subject, config_of, own_pictures
 from pipelines.stage_records import newest
 from pipelines.text_scores import text_verdict
+from pipelines.training_curves import curves, hidden_series
 from reports.records import RunFacts
 from reports.text_records import HomotopiesRecord, Homotopy, Rebuilt, TextOverviewRecord, TextScore
 from vae_tf.artifacts.json_files import read_json

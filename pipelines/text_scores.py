@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluate import LARGEST_NUM_SCORED, NO_USE, choose, elbo_of_each, use_of_dimensions
 from pipelines.run_data import Subject, config_of, load_model
+from pipelines.scored_examples import LARGEST_NUM_SCORED, NO_USE, choose, elbo_of_each, use_of_dimensions
 from pipelines.text_data import load_sentences_of
 from vae_tf import random
 from vae_tf.artifacts.json_files import write_json

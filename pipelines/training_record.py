@@ -4,13 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.overview_record import chain_of, curves, fact_list, hidden_series, read_lines
-from pipelines.run_data import Examples, Subject
+from pipelines.console import seconds
+from pipelines.machine import machine_of
+from pipelines.run_data import Examples, Subject, config_of
+from pipelines.training_curves import chain_of, curves, hidden_series, read_lines
 from reports.records import RunFacts
 from reports.training_records import Choice, TrainingRecord
 from reports.words import number, percent, plural
 from vae_tf.artifacts.run import Run
 from vae_tf.artifacts.runs import all_runs
+from vae_tf.recipes import find_recipe
 from vae_tf.training.plan import CLIP_NORM
 
 # Of all that validation gained after the first tenth of the epochs: less in the last fifth is as good as nothing.
@@ -45,6 +48,36 @@ def training(subject: Subject, facts: RunFacts, pictures: Examples) -> TrainingR
         children=[(other.name, address(other)) for other in children_of(run)],
         facts=[] if subject.is_text else fact_list(run, train.record["results"], scores),
     )
+
+
+def fact_list(run: Run, results: dict[str, Any], scores: dict[str, Any]) -> list[tuple[str, str]]:
+    config, machine = config_of(run), machine_of(run)
+    plan, precision = machine["plan"], machine["precision"]
+    pictures_per_second = results["step"] * plan["batch_size"] / max(results["seconds"], 1e-9)
+    facts = [
+        ("Recipe", config.model.recipe),
+        ("Latent dimensions", str(config.model.latent)),
+        ("Likelihood", config.model.likelihood or find_recipe(config.model.recipe).likelihood),
+        *([] if config.model.beta is None else [("β", f"{config.model.beta:g}")]),
+        ("Precision", f"{precision['reason']}{', XLA' if precision['jit_compile'] else ''}"),
+        ("Device", precision["device"]),
+        ("Epochs", f"{results['epoch']}, the best was {results['best_epoch']}"),
+        ("Steps", f"{results['step']:,} of {plan['batch_size']} pictures"),
+        (
+            "Training time",
+            f"{seconds(results['seconds'])}, {pictures_per_second:,.0f} pictures/s with validation",
+        ),
+        ("Learning rate", f"{plan['learning_rate']:g}, {plan['schedule']}"),
+        ("Augmentation", plan["notes"][0]),
+        ("Seed", str(plan["seed"])),
+    ]
+    facts += [("Changed parts", f"{key} = {value}") for key, value in config.model.settings.items()]
+    for part, words in (("test", "unseen"), ("validation", "validation"), ("train", "trained-on")):
+        if part in scores and scores[part]["elbo"] is not None:
+            facts.append((f"ELBO, {words}", f"{scores[part]['elbo']:,.1f} nats per picture (β = 1)"))
+    if run.parent:
+        facts.append(("Extends", run.parent))
+    return facts
 
 
 def is_still_improving(run: Run) -> bool:

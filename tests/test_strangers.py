@@ -220,7 +220,7 @@ def test_nothing_is_unpickled_or_unpacked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_a_run_that_extends_itself_ends_the_chain(tmp_path: Path, depth: int) -> None:
-    from pipelines.overview_record import chain_of
+    from pipelines.training_curves import chain_of
 
     root = tmp_path / "runs"
     made = [new_run("a", {"parent": f"{(i + 1) % depth + 1:05d}-a"}, root) for i in range(depth)]

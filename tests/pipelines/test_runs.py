@@ -73,7 +73,7 @@ def test_a_run_in_training_is_not_deleted(root, capsys):
 
 
 def test_a_renamed_parent_is_still_found(root):
-    from pipelines.overview_record import chain_of
+    from pipelines.training_curves import chain_of
 
     parent = make_run("one", FACES)
     child = make_run("two", FACES, parent=parent.name)
