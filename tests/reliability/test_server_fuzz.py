@@ -121,8 +121,9 @@ def servers(tmp_path_factory):
     faces = Audited(logs / "faces", VAE_TF_RUNS=str(runs))
     toy = Audited(logs / "toy", str(toys))
     yield {"faces": (faces, runs), "toy": (toy, toys)}
+    # Both first: one that is left would keep the test from ending.
+    assert [server.end() for server in (faces, toy)] == [143, 143]
     for server in (faces, toy):
-        assert server.end() == 143
         before, found, after = "".join(server.lines).partition("Traceback")
         # Said before the shortened words of pytest, which would leave out what it was.
         print(before[-500:] + found + after[:8000] if found else "  no traceback")
