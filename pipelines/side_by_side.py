@@ -8,6 +8,8 @@ from typing import Any
 
 # As `joblib.delayed` makes them: a function that can be imported, and arguments that pickle.
 Task = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+# Each holds some 0.4 GB before it computes anything (scikit-learn, umap), and few tasks are long.
+LARGEST_NUM_PROCESSES = 4
 
 
 def results_of(tasks: Mapping[str, Task], apart: bool) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def results_of(tasks: Mapping[str, Task], apart: bool) -> dict[str, Any]:
 
     # joblib starts as many processes as it is allowed, however few tasks there are. Arrays go to them by value: maps of
     # files, its way for large ones, can be read only, which some of scikit-learn's loops refuse.
-    num_processes = min(len(tasks), cpu_count())
+    num_processes = min(len(tasks), cpu_count(), LARGEST_NUM_PROCESSES)
     ending = {"initializer": end_with, "initargs": (os.getpid(),)}
     with parallel_config("loky", n_jobs=num_processes, max_nbytes=None, inner_max_num_threads=1, **ending):
         found = Parallel()(tasks.values())

@@ -40,14 +40,15 @@ def test_a_mistake_is_told_as_it_was(apart):
         results_of({"wrong": delayed(k_means)(POINTS, 61), "right": delayed(k_means)(POINTS, 2)}, apart)
 
 
-def test_there_are_no_more_processes_than_tasks_and_each_has_one_thread(monkeypatch):
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 7)
-    found = results_of({f"task {i}": delayed(where)() for i in range(3)}, apart=True)
+@pytest.mark.parametrize(("num_tasks", "num_processes"), [(3, 3), (7, 4)])
+def test_there_are_few_processes_and_each_has_one_thread(monkeypatch, num_tasks, num_processes):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 64)
+    found = results_of({f"task {i}": delayed(where)() for i in range(num_tasks)}, apart=True)
     assert os.getpid() not in {process for process, _ in found.values()}
     assert {threads for _, threads in found.values()} == {"1"}
     from joblib.externals.loky import get_reusable_executor
 
-    assert len(get_reusable_executor(reuse=True)._processes) == 3
+    assert len(get_reusable_executor(reuse=True)._processes) == num_processes
 
 
 def where() -> tuple[int, str | None]:
