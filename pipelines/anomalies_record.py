@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from pipelines.anomaly_roles import ABNORMAL, NORMAL, UNKNOWN
 from pipelines.run_data import Subject, config_of
-from pipelines.stage_records import newest
 from reports.anomaly_records import AnomaliesRecord, AnomalyScore, Count, OddPictures, ScoreSpread
 from reports.records import Estimate, RunFacts
 from reports.words import count, number, percent, plural
@@ -34,7 +33,7 @@ GROUPS = {
 
 
 def anomalies(subject: Subject, facts: RunFacts, pictures: Pictures) -> AnomaliesRecord:
-    stage = newest(subject, "anomalies")
+    stage = subject.computed("anomalies")
     scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "anomalies.npz")
     main = scores["score"]
     return AnomaliesRecord(

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.classes import LATENTS
 from pipelines.run_data import Examples, Subject
-from pipelines.stage_records import looked_at, newest, split_names
+from pipelines.stage_records import looked_at, split_names
 from reports.class_records import ClassesRecord, ClassPictures, DimensionRow, Judged, Question, Score
 from reports.records import Confusion, RunFacts
 from reports.words import number, percent, plural, said_of
@@ -35,7 +35,7 @@ TITLES = {
 
 
 def classes(subject: Subject, facts: RunFacts, pictures: Examples) -> ClassesRecord:
-    stage = newest(subject, "classes")
+    stage = subject.computed("classes")
     scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "out_of_fold.npz")
     if scores["reason"]:
         return ClassesRecord(run=facts, answer=scores["reason"])

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.map_record import map_record
 from pipelines.run_data import Examples, Subject
-from pipelines.stage_records import looked_at, newest, split_names
+from pipelines.stage_records import looked_at, split_names
 from reports.cluster_records import (
     AgreementRow,
     BicCurve,
@@ -27,7 +27,7 @@ NOTE = (
 
 
 def clusters(subject: Subject, facts: RunFacts, pictures: Examples) -> ClustersRecord:
-    stage = newest(subject, "clusters")
+    stage = subject.computed("clusters")
     scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "maps.npz")
     known = any(row["classes"] or row["groups"] for row in scores["agreements"])
     return ClustersRecord(

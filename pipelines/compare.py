@@ -13,7 +13,7 @@ from pipelines.classes import newest_headline
 from pipelines.comparison import Row
 from pipelines.console import console, say
 from pipelines.evaluate import evaluate
-from pipelines.run_data import config_of, load_pictures_of, own_pictures
+from pipelines.run_data import config_of, load_pictures_of, own_pictures, train_stage
 from pipelines.training_curves import read_lines
 from vae_tf import strangers
 from vae_tf.artifacts.hashes import hash_of
@@ -99,9 +99,7 @@ def unit_of(run: Run) -> str:
 
 
 def epochs_of(row: Row) -> int:
-    train = row.run.stage("train")
-    assert train is not None, "find_run gives trained runs only"
-    return int(train.record["results"]["epoch"])
+    return int(train_stage(row.run).record["results"]["epoch"])
 
 
 def print_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 
 from pipelines.overview_record import quality_cells, quality_note
 from pipelines.run_data import Examples, Subject
-from pipelines.stage_records import newest
 from reports.evaluation_records import BoundRow, BoundsOfPart, EvaluationRecord, Sampler
 from reports.records import RunFacts
 from reports.words import said_of
@@ -30,10 +29,10 @@ MEANINGS = (
 
 
 def evaluation(subject: Subject, facts: RunFacts, pictures: Examples) -> EvaluationRecord:
-    stage = newest(subject, "evaluation")
+    stage = subject.computed("evaluation")
     scores = read_json(stage.folder / "scores.json")
     arrays = load_arrays(stage.folder / "samples.npz")
-    reconstruction = newest(subject, "evaluate").record["results"]["scores"]
+    reconstruction = subject.computed("evaluate").record["results"]["scores"]
     factors = scores["factors"] or {}
     return EvaluationRecord(
         run=facts,

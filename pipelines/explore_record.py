@@ -3,7 +3,7 @@
 from pipelines.embed import latents_of
 from pipelines.export import model_name
 from pipelines.run_data import Subject
-from pipelines.stage_records import newest, split_names, told_by_dimension
+from pipelines.stage_records import split_names, told_by_dimension
 from reports.explore import ExploreRecord
 from reports.records import RunFacts
 from vae_tf.artifacts.json_files import read_json
@@ -13,7 +13,7 @@ from vae_tf.pixels import to_uint8
 
 
 def explore(subject: Subject, facts: RunFacts, pictures: Pictures) -> ExploreRecord:
-    stage, embedded = newest(subject, "explore"), newest(subject, "embed")
+    stage, embedded = subject.computed("explore"), subject.computed("embed")
     arrays, steps = load_arrays(stage.folder / "network.npz"), read_json(stage.folder / "operations.json")
     why = steps.get("why_served", "")
     latents = latents_of(embedded)

@@ -10,8 +10,7 @@ from vae_tf.serving.formats import FORMATS
 
 
 def export(subject: Subject, facts: RunFacts, examples: Examples) -> ExportRecord:
-    stage = subject.newest("export")
-    assert stage is not None, "the page is written of what was exported"
+    stage = subject.computed("export")
     results = stage.record["results"]
     return ExportRecord(
         run=facts,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.run_data import Subject
-from pipelines.stage_records import newest, split_names
+from pipelines.stage_records import split_names
 from reports.feature_records import Associations, FeaturesRecord, Switched
 from reports.records import RunFacts
 from reports.words import percent
@@ -18,7 +18,7 @@ SIGNIFICANT = 0.05
 
 
 def features(subject: Subject, facts: RunFacts, pictures: Pictures) -> FeaturesRecord:
-    stage = newest(subject, "features")
+    stage = subject.computed("features")
     scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "features.npz")
     index = pictures.index
     return FeaturesRecord(

@@ -78,9 +78,7 @@ def map_variants(folder: Path) -> Variants:
 
 def latent_columns(subject: Subject) -> list[ColorBy]:
     """Each latent's posterior mean, the one that tells most about a picture first."""
-    stage = subject.newest("embed")
-    assert stage is not None, "maps are made of an embedding"
-    arrays = latents_of(stage)
+    arrays = latents_of(subject.computed("embed"))
     kl, means = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"]
     has_kl = not np.isnan(kl).any()
     order = np.argsort(-(kl if has_kl else means.std(axis=0)), kind="stable")[:LARGEST_NUM_LATENTS]

@@ -8,7 +8,7 @@ from pipelines.classes import newest_headline
 from pipelines.evaluate import pca_is_better, verdict
 from pipelines.machine import machine_of
 from pipelines.picture_scores import MEASURES
-from pipelines.run_data import Subject, own_pictures
+from pipelines.run_data import Subject, own_pictures, train_stage
 from pipelines.training_curves import chain_of, curves, hidden_series
 from pipelines.training_record import fact_list, is_still_improving
 from reports.records import OverviewRecord, Quality, Reconstructions, RunFacts, SplitCount
@@ -29,12 +29,10 @@ NEXT = (
 
 
 def overview(subject: Subject, facts: RunFacts, pictures: Pictures) -> OverviewRecord:
-    run, stage = subject.run, subject.newest("evaluate")
-    assert stage is not None, "the report evaluates first"
+    run, stage = subject.run, subject.computed("evaluate")
     scores = stage.record["results"]["scores"]
     arrays = load_arrays(stage.folder / "pictures.npz")
-    train = run.stage("train")
-    assert train is not None, "find_run gives trained runs only"
+    train = train_stage(run)
     return OverviewRecord(
         run=facts,
         answer=verdict(scores) or "No pictures were kept apart, so nothing can be said about unseen ones.",

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from pipelines.predictions import KNOWN
 from pipelines.run_data import Subject
-from pipelines.stage_records import newest
 from reports.prediction_records import (
     AccuracyRow,
     ClassGrid,
@@ -29,7 +28,7 @@ CHECKED = ("unseen", "hidden", "validation", "labelled")
 
 
 def predictions(subject: Subject, facts: RunFacts, pictures: Pictures) -> PredictionsRecord:
-    stage = newest(subject, "predictions")
+    stage = subject.computed("predictions")
     scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "predictions.npz")
     names = [str(name) for name in arrays["class_names"]]
     checked = scores["accuracy"]

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from pipelines.run_data import Subject
-from pipelines.stage_records import newest
 from reports.records import ProbeRecord, RunFacts
 from reports.words import percent
 from vae_tf.artifacts.json_files import read_json
@@ -17,7 +16,7 @@ CLASSIFIERS = {"linear": "a linear classifier", "5-NN": "voting of neighbours"}
 
 
 def probe(subject: Subject, facts: RunFacts, pictures: Pictures) -> ProbeRecord:
-    found = read_json(newest(subject, "probe").folder / "scores.json")
+    found = read_json(subject.computed("probe").folder / "scores.json")
     rows = by_method(found)
     return ProbeRecord(
         run=facts,

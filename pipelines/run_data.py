@@ -104,6 +104,18 @@ class Subject:
         stages = [s for s in self.run.stages(kind) if s.record["inputs"].get("data") == self.data.hash]
         return stages[-1] if stages else None
 
+    def computed(self, kind: str) -> Stage:
+        """The newest stage of a kind that has been computed, as pages show it.
+
+        Raises:
+            FileNotFoundError: The run was deleted since.
+        """
+        stage = self.newest(kind)
+        if stage is None:
+            self.run.check_exists()
+        assert stage is not None, f"{kind} is shown only where it has been computed"
+        return stage
+
 
 def own_pictures(run: Run) -> Subject:
     """The run with the pictures that it was made from.

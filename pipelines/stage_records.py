@@ -21,7 +21,6 @@ from reports.records import (
 from reports.words import plural
 from vae_tf.artifacts.json_files import read_json
 from vae_tf.artifacts.npz_files import load_arrays
-from vae_tf.artifacts.stage import Stage
 from vae_tf.data.dataset import Index, Pictures
 from vae_tf.data.splits import PARTS
 
@@ -38,14 +37,8 @@ SPHERICAL = (
 )
 
 
-def newest(subject: Subject, kind: str) -> Stage:
-    stage = subject.newest(kind)
-    assert stage is not None, f"the report shows {kind} only where it has run"
-    return stage
-
-
 def latents(subject: Subject, facts: RunFacts, pictures: Examples) -> LatentsRecord:
-    stage = newest(subject, "embed")
+    stage = subject.computed("embed")
     arrays = latents_of(stage)
     kl, spread = arrays["kl"].mean(axis=0, dtype=np.float64), arrays["mean"].std(axis=0)
     has_kl = not np.isnan(kl).any()
@@ -130,7 +123,7 @@ def split_names(index: Index, positions: Any) -> list[str]:
 
 
 def interpolation(subject: Subject, facts: RunFacts, pictures: Pictures) -> InterpolationRecord:
-    stage = newest(subject, "interpolation")
+    stage = subject.computed("interpolation")
     arrays, paths = load_arrays(stage.folder / "frames.npz"), read_json(stage.folder / "paths.json")
     index, corners = pictures.index, paths["corners"]
     return InterpolationRecord(

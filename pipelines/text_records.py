@@ -15,8 +15,7 @@ from pipelines.overview_record import (
     next_command,
     split_counts,
 )
-from pipelines.run_data import Subject, config_of, own_pictures
-from pipelines.stage_records import newest
+from pipelines.run_data import Subject, config_of, own_pictures, train_stage
 from pipelines.text_scores import text_verdict
 from pipelines.training_curves import curves, hidden_series
 from reports.records import RunFacts
@@ -27,9 +26,8 @@ from vae_tf.vocabulary import SPECIAL
 
 
 def text_overview(subject: Subject, facts: RunFacts, sentences: Sentences) -> TextOverviewRecord:
-    run, stage = subject.run, newest(subject, "evaluate")
-    train = run.stage("train")
-    assert train is not None, "find_run gives trained runs only"
+    run, stage = subject.run, subject.computed("evaluate")
+    train = train_stage(run)
     results, scores = train.record["results"], stage.record["results"]["scores"]
     shown = read_json(stage.folder / "sentences.json")
     kl = scores["kl_per_dimension"]
@@ -110,7 +108,7 @@ def fact_list(subject: Subject, results: dict[str, Any]) -> list[tuple[str, str]
 
 
 def homotopies(subject: Subject, facts: RunFacts, sentences: Sentences) -> HomotopiesRecord:
-    paths = read_json(newest(subject, "interpolation").folder / "paths.json")
+    paths = read_json(subject.computed("interpolation").folder / "paths.json")
     pairs = [homotopy(path) for path in paths["pairs"]]
     return HomotopiesRecord(
         run=facts,

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.console import seconds
 from pipelines.machine import machine_of
-from pipelines.run_data import Examples, Subject, config_of
+from pipelines.run_data import Examples, Subject, config_of, train_stage
 from pipelines.training_curves import chain_of, curves, hidden_series, read_lines
 from reports.records import RunFacts
 from reports.training_records import Choice, TrainingRecord
@@ -23,9 +23,8 @@ STILL_IMPROVING = "It was still improving when it ended"
 
 
 def training(subject: Subject, facts: RunFacts, pictures: Examples) -> TrainingRecord:
-    run, evaluated = subject.run, subject.newest("evaluate")
-    train = run.stage("train")
-    assert train is not None and evaluated is not None, "the report evaluates trained runs first"
+    run, evaluated = subject.run, subject.computed("evaluate")
+    train = train_stage(run)
     lines, scores = read_lines(run), evaluated.record["results"]["scores"]
     answer, notes = verdict(lines, facts.noun)
     kl = [line for line in lines if "val_kl_per_dimension" in line]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.run_data import Subject
-from pipelines.stage_records import newest, split_names
+from pipelines.stage_records import split_names
 from reports.records import RunFacts
 from reports.traversal_records import ClassMove, Link, TraversalsRecord, Walk
 from reports.words import percent, plural, said_p, split_label
@@ -23,7 +23,7 @@ ORDER = {
 
 
 def traversals(subject: Subject, facts: RunFacts, pictures: Pictures) -> TraversalsRecord:
-    stage = newest(subject, "traversals")
+    stage = subject.computed("traversals")
     scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "traversals.npz")
     index = pictures.index
     return TraversalsRecord(

@@ -205,6 +205,8 @@ class Run:
         with self.writing(kind, inputs, plain_name) as writer:
             work(writer)
         made = self.finished(kind, inputs)
+        if made is None:
+            self.check_exists()
         assert made is not None, "a stage that was written is found by its inputs"
         return made
 
