@@ -1,5 +1,6 @@
 """The run directory: what exists is whole, what was computed is found again, and runs are found by any handle."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -489,3 +490,23 @@ def test_a_run_in_a_folder_is_its_own_store(run: Run) -> None:
     for step in (run.take_report, run.take_checkpoints, run.give_what_is_missing):
         step()
     assert everything(run.folder) == before and run.has_begun
+
+
+def test_json_holds_what_numpy_dataclasses_and_paths_hold_and_nothing_else(tmp_path: Path) -> None:
+    @dataclasses.dataclass
+    class Point:
+        x: Any
+
+    document = {
+        "point": Point(np.float32(0.5)),
+        "numbers": np.arange(3),
+        "path": Path("a") / "b",
+        "none": np.nan,
+    }
+    write_json(tmp_path / "file.json", document)
+    expected = {"point": {"x": 0.5}, "numbers": [0, 1, 2], "path": "a/b", "none": None}
+    assert read_json(tmp_path / "file.json") == expected
+    for wrong in (Point, {1, 2}, object()):
+        with pytest.raises(TypeError, match="does not go into JSON"):
+            write_json(tmp_path / "wrong.json", {"wrong": wrong})
+    assert not (tmp_path / "wrong.json").exists()

@@ -488,3 +488,39 @@ def test_large_pictures_are_read_by_one_thread_at_a_time(monkeypatch: pytest.Mon
     for thread in threads:
         thread.join(10)
     assert most == 1 and read_picture(large).shape == (12, 17, 3)
+
+
+def png(*between: bytes) -> bytes:
+    """A PNG of one black pixel, with further chunks before its pixels."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(b"\0\0"))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(between) + body + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_png_of_very_many_chunks_is_refused_and_a_long_one_of_few_is_read(
+    tmp_path: Path, is_file: bool
+) -> None:
+    def given_as(data: bytes) -> Path | bytes:
+        (tmp_path / "picture.png").write_bytes(data)
+        return tmp_path / "picture.png" if is_file else data
+
+    with pytest.raises(UnusablePicture, match="a PNG of more than 100,000 chunks"):
+        read_picture(given_as(png(chunk(b"teSt", b"") * pictures.LARGEST_NUM_CHUNKS)))
+    long = png(chunk(b"teSt", bytes(13 * pictures.LARGEST_NUM_CHUNKS)))
+    assert read_picture(given_as(long)).tolist() == [[[0]]]
+
+
+@pytest.mark.parametrize("mode", ["LAB", "HSV"])
+def test_colours_that_are_not_read_are_named(mode: str) -> None:
+    with pytest.raises(UnusablePicture, match=f"stored as {mode}"):
+        pictures.to_pixels(Image.new(mode, (2, 2)))
+
+
+def test_what_kept_a_file_from_being_read_is_said_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "picture.png"
+    file.write_bytes(png())
+    assert pictures.reason(file, PermissionError(13, "Permission denied")) == "no permission to read it"
+    assert pictures.reason(file, IsADirectoryError(21, "Is a directory")) == "a folder, not a file"
+    assert pictures.reason(file, MemoryError()) == "needs more memory than there is"
+    assert pictures.reason(file, ValueError("  odd\n number ")) == "damaged (odd number)"
