@@ -40,8 +40,14 @@ def test_sentences_become_the_same_tokens(vocabulary, in_graph):
     np.testing.assert_array_equal(in_graph[0](tf.constant(SENTENCES)), vocabulary.encode(SENTENCES, 12))
 
 
+def is_known(character):
+    """Whether TensorFlow 2.21 knows it: Unicode 15.1, which Python 3.13 has, added 622 ideographs and 5 signs."""
+    code = ord(character)
+    return not (0x2EBF0 <= code <= 0x2EE5D or 0x2FFC <= code <= 0x2FFF or code == 0x31EF)
+
+
 @settings(max_examples=300, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn"]), max_size=30))
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn"]).filter(is_known), max_size=30))
 def test_any_text_becomes_the_same_tokens(vocabulary, in_graph, sentence):
     # Characters that this Python does not know yet (Cn) may be letters to the graph.
     np.testing.assert_array_equal(in_graph[0](tf.constant([sentence])), vocabulary.encode([sentence], 12))
