@@ -77,7 +77,7 @@ def explain(error: Exception, debug: bool) -> int:
         f"{type(error).__name__}: {error}",
         "This is a defect; --debug shows where.",
     )
-    return complain(message, hint, 1, debug)
+    return complain(message, hint, failures.exit_code(error), debug)
 
 
 def stopped(code: int, debug: bool) -> int:

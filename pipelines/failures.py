@@ -4,6 +4,7 @@ import errno
 import os
 from pathlib import Path
 
+from vae_tf.errors import shortened
 from vae_tf.places import cache_root, runs_root
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -35,9 +36,16 @@ def told(error: Exception) -> tuple[str, str] | None:
             f"{first_missing(Path(name))} is not there.",
             "Was it deleted, moved or renamed while this command was at work? Nothing half done is left of it.",
         )
+    if code == errno.ENAMETOOLONG:
+        return f"{shortened(name)} is longer than a path can be.", "Is it the path that was meant?"
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error}", "Is the disk in order?"
     return None
+
+
+def exit_code(error: Exception) -> int:
+    """2 for what somebody named wrongly, 1 for what happened to a command."""
+    return 2 if code_of(error) == errno.ENAMETOOLONG else 1
 
 
 def code_of(error: Exception) -> int | None:

@@ -358,7 +358,7 @@ UNUSABLE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "half a PNG": ("a.png", lambda: encoded("png")[:2000], "truncated"),
     "half a JPEG": ("a.jpg", lambda: encoded("jpeg")[:2000], "truncated"),
     "JPEG header": ("a.jpg", lambda: encoded("jpeg")[:100], "damaged"),
-    "half a PGM": ("a.pgm", lambda: b"P5 16 16 255\n" + bytes(20), "truncated"),
+    "half a PGM": ("a.pgm", lambda: b"P5 16 16 255\n" + bytes(20), "damaged"),
     "zero width": ("a.pgm", lambda: b"P5 0 16 255\n" + bytes(20), "not a picture"),
     "bomb PNG": ("a.png", lambda: huge_png(60_000, 60_000), f"at most {LARGEST_NUM_PIXELS:,}"),
     "bomb PGM": ("a.pgm", lambda: b"P5 99999 99999 255\n0", f"at most {LARGEST_NUM_PIXELS:,}"),

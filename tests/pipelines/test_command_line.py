@@ -52,3 +52,10 @@ def test_recipes_are_listed_with_paper_and_expectation(capsys):
     assert cli.main(["recipes"]) == 0
     words = set(capsys.readouterr().out.split())
     assert set(RECIPES) <= words
+
+
+@pytest.mark.parametrize("named", [["x" * 5000], [".", "--labels", "x" * 5000]])
+def test_a_path_longer_than_any_is_a_users_mistake(named, capsys):
+    assert cli.main(["train", *named, "--dry-run"]) == 2
+    error = capsys.readouterr().err
+    assert "xxx … xxx" in error and len(error) < 500 and "defect" not in error
