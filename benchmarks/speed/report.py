@@ -5,6 +5,7 @@ A table stands between `<!-- NAME -->` and `<!-- end -->` in the page, and is wr
 
 import contextlib
 import json
+import math
 import re
 import statistics
 from collections.abc import Callable, Iterator
@@ -120,7 +121,7 @@ def growth() -> str | None:
                     f"{stage}, {what} {' → '.join(f'{s:,}' for s in sizes)}",
                     " → ".join(f"{s:.1f}" for s in seconds),
                     f"{exponent(sizes, seconds):.2f}",
-                    " → ".join(f"{m:,.0f}" for m in megabytes),
+                    " → ".join("–" if m is None else f"{m:,.0f}" for m in megabytes),
                 ]
             )
     plot = "![Seconds and memory against sizes](images/performance-growth.svg)"
@@ -212,7 +213,8 @@ def draw_growth(path: Path) -> None:
         for column, (what, series) in enumerate(document["series"].items()):
             for stage in series["rows"][0]:
                 for row, name in enumerate(("seconds", "megabytes")):
-                    values = [found[stage][name] for found in series["rows"]]
+                    # What was not measured leaves a gap.
+                    values = [found[stage][name] or math.nan for found in series["rows"]]
                     axes[row, column].loglog(series["sizes"], values, marker="o", label=stage)
             axes[1, column].set_xlabel(f"number of {what}s" if what == "latent" else what)
         axes[0, 0].set_ylabel("seconds")
