@@ -211,15 +211,30 @@ def draw_growth(path: Path) -> None:
         return
     with drawing(path, 2, len(document["series"]), (13, 6.5)) as axes:
         for column, (what, series) in enumerate(document["series"].items()):
-            for stage in series["rows"][0]:
-                for row, name in enumerate(("seconds", "megabytes")):
+            for row, name in enumerate(("seconds", "megabytes")):
+                axis = axes[row, column]
+                for stage in series["rows"][0]:
                     # What was not measured leaves a gap.
                     values = [found[stage][name] or math.nan for found in series["rows"]]
-                    axes[row, column].loglog(series["sizes"], values, marker="o", label=stage)
-            axes[1, column].set_xlabel(f"number of {what}s" if what == "latent" else what)
-        axes[0, 0].set_ylabel("seconds")
-        axes[1, 0].set_ylabel("MB held at most")
+                    axis.loglog(series["sizes"], values, marker="o", label=stage)
+                if all(math.isnan(line.get_ydata()[0]) for line in axis.lines):
+                    axis.set_axis_off()
+                    continue
+                label_plainly(axis, series["sizes"])
+                axis.set_xlabel(f"number of {what}s" if what == "latent" else what)
+                axis.set_ylabel("seconds" if name == "seconds" else "MB held at most")
         axes[0, 0].legend()
+
+
+def label_plainly(axis: Any, sizes: list[int]) -> None:
+    """Numbers, not powers of ten, at the sizes that were measured and at 1, 2, 5, 10, …"""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 TABLES: dict[str, Callable[[], str | None]] = {
