@@ -21,6 +21,8 @@ def features(subject: Subject, facts: RunFacts, pictures: Pictures) -> FeaturesR
     stage = subject.computed("features")
     scores, arrays = read_json(stage.folder / "scores.json"), load_arrays(stage.folder / "features.npz")
     index = pictures.index
+    if not np.isin(arrays["num_on"], np.arange(len(arrays["share_on"]) + 1)).all():
+        raise ValueError("no picture has so many features on")
     return FeaturesRecord(
         run=facts,
         answer=answer_of(stage),

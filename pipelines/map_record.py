@@ -125,7 +125,7 @@ def color_columns(index: Index, arrays: dict[str, Any], errors: NDArray[np.float
             )
         )
     for key, name in CLUSTER_NAMES.items():
-        names = [f"cluster {i + 1}" for i in range(int(arrays[key].max(initial=0)) + 1)]
+        names = [f"cluster {i + 1}" for i in range(num_clusters(arrays[key], len(index.paths)))]
         columns.append(
             ColorBy(
                 name=f"cluster ({name})",
@@ -151,6 +151,21 @@ def color_columns(index: Index, arrays: dict[str, Any], errors: NDArray[np.float
         if column is not None:
             columns.append(column)
     return columns
+
+
+def num_clusters(assignments: NDArray[Any], num_pictures: int) -> int:
+    """How many clusters there are, read from a file that may be a stranger's.
+
+    Raises:
+        ValueError: These are no clusters of so many pictures.
+    """
+    if assignments.shape != (num_pictures,) or assignments.dtype.kind not in "iu":
+        raise ValueError(
+            f"{assignments.dtype} {assignments.shape} are no clusters of {num_pictures:,} pictures"
+        )
+    if assignments.min(initial=0) < 0 or assignments.max(initial=0) >= num_pictures:
+        raise ValueError(f"a cluster has the number {assignments.max()} among {num_pictures:,} pictures")
+    return int(assignments.max(initial=0)) + 1
 
 
 def fact_column(name: str, values: list[Any]) -> ColorBy | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.map_record import LARGEST_NUM_CATEGORIES, color_columns, fact_column, map_note
+from pipelines.map_record import LARGEST_NUM_CATEGORIES, color_columns, fact_column, map_note, num_clusters
 from vae_tf.data.dataset import Index
 
 
@@ -75,3 +75,18 @@ def test_a_map_says_how_it_was_drawn():
     )
     note = map_note({"seed": 0, "fallback": "too few pictures: PCA", "variance_explained": [0.5, 0.25]})
     assert note == "Too few pictures: PCA; the two components explain 75 % of the variance; seed 0."
+
+
+def test_clusters_that_cannot_be_are_not_counted():
+    assert num_clusters(np.array([0, 2, 1], np.int64), 3) == 3
+    for wrong in (
+        [0, 1],
+        [0, 3, 1],
+        [0, -1, 1],
+        [0, 2**62, 1],
+        [0.0, 1.0, 2.0],
+        [[0, 1, 2]],
+        ["a", "b", "c"],
+    ):
+        with pytest.raises(ValueError, match="cluster"):
+            num_clusters(np.array(wrong), 3)
