@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.run_data import Subject, config_of, own_pictures
 from reports.method_records import Method
 from reports.words import said_of, without_folders
+from vae_tf import strangers
 from vae_tf.artifacts.run import Run
 from vae_tf.artifacts.stage import Stage
 from vae_tf.versions import versions
@@ -171,21 +172,24 @@ def method_of(subject: Subject, page: str, shows_names: bool) -> Method:
         text = SENTENCES.get(page, text)
     stage = subject.run.stage("train") if page == "training" else subject.newest(STAGES.get(page, page))
     stage = subject.data if page == "data" else stage
-    options = options_of(stage)
-    if not shows_names:
-        options = {name: value for name, value in options.items() if name not in PRIVATE}
-    record = subject.run.record
-    known = {} if stage is None else stage.record.get("versions", record["versions"])
-    return Method(
-        text=said_of(text, subject.noun),
-        parameters=[
-            *parameters_of(subject),
-            *((said_of(name.replace("_", " "), subject.noun), words(v)) for name, v in options.items()),
-        ],
-        command=command_of(subject, page, options),
-        versions={name: known[name] for name in packages if name in known},
-        date="" if stage is None else time.strftime("%-d %B %Y", time.localtime(stage.record["finished"])),
-    )
+    with strangers.telling(subject.run.folder if stage is None else stage.place):
+        options = options_of(stage)
+        if not shows_names:
+            options = {name: value for name, value in options.items() if name not in PRIVATE}
+        record = subject.run.record
+        known = {} if stage is None else stage.record.get("versions", record["versions"])
+        return Method(
+            text=said_of(text, subject.noun),
+            parameters=[
+                *parameters_of(subject),
+                *((said_of(name.replace("_", " "), subject.noun), words(v)) for name, v in options.items()),
+            ],
+            command=command_of(subject, page, options),
+            versions={name: known[name] for name in packages if name in known},
+            date=""
+            if stage is None
+            else time.strftime("%-d %B %Y", time.localtime(stage.record["finished"])),
+        )
 
 
 def options_of(stage: Stage | None) -> dict[str, Any]:

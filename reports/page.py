@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateRuntimeError
 from markupsafe import Markup, escape
 
 from reports.records import RunFacts
@@ -170,26 +170,23 @@ def write_page(
     file, title, _ = PAGES[key]
     # A page that is sent alone would lead nowhere else.
     pages = [] if run.form.single_file else run.pages
-    html = (
-        _environment()
-        .get_template(f"{template or key}.html.j2")
-        .render(
-            context,
-            run=run,
-            key=key,
-            title=title,
-            navigation=[
-                (name, file, label, said_of(about, run.noun))
-                for name, (file, label, about) in PAGES.items()
-                if name in pages
-            ],
-            **(
-                _inside(scripts, asks_server)
-                if run.form.single_file
-                else _beside(folder, scripts, asks_server)
-            ),
-        )
-    )
+    given = {
+        **context,
+        "run": run,
+        "key": key,
+        "title": title,
+        "navigation": [
+            (name, file, label, said_of(about, run.noun))
+            for name, (file, label, about) in PAGES.items()
+            if name in pages
+        ],
+        **(_inside(scripts, asks_server) if run.form.single_file else _beside(folder, scripts, asks_server)),
+    }
+    try:
+        html = _environment().get_template(f"{template or key}.html.j2").render(given)
+    except TemplateRuntimeError as error:
+        # To who calls, a list that is too short is that, wherever it was looked into.
+        raise LookupError(str(error)) from error
     path = folder / file
     folder.mkdir(parents=True, exist_ok=True)
     # A file name that is not valid Unicode arrives with lone surrogates, which UTF-8 cannot hold.

@@ -1,18 +1,23 @@
 """Runs whose records, scores and arrays somebody changed: whoever reads them ends in one line that names the file."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 import cli
 from pipelines import export, report
 from pipelines.chain import exports
 from pipelines.embed import latents_of, write_latents
 from pipelines.machine import machine_of
+from pipelines.methods import methods_of
 from pipelines.run_data import Subject
+from reports import page
+from reports.records import RunFacts
 from tests.golden.test_golden import HERE
 from vae_tf.artifacts.json_files import write_json
 from vae_tf.artifacts.layout import SCHEMA_VERSION
@@ -141,6 +146,31 @@ def test_a_page_of_scores_that_make_no_sense_ends_in_a_line(
         said = capsys.readouterr().err
         assert f"{stage.place} holds cannot be shown ({type(error).__name__}" in said
         assert "This is a defect, unless somebody changed the run; --debug shows where." in said
+
+
+@pytest.mark.parametrize("options", [3, 0.5, [[]], "x", {"start": 3}])
+def test_a_stage_whose_options_make_no_sense_ends_in_a_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch, options: Any
+) -> None:
+    run = new_run("a", {"config": {"model": {"recipe": "conv", "latent": 3}, "data": {"source": "a"}}}, root)
+    with run.writing("interpolation", {"options": options, "data": "x"}):
+        pass
+    stage = run.stage("interpolation")
+    assert stage is not None
+    subject = Subject(run, stage)
+    monkeypatch.setattr(Subject, "newest", lambda self, kind: stage)
+    monkeypatch.setattr(Subject, "is_text", False)
+    with pytest.raises(UserError, match=re.escape(f"What {stage.place} holds cannot be shown")):
+        methods_of(subject, ["interpolation"], True)
+
+
+def test_a_page_told_too_little_is_a_failed_lookup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `strangers.telling` knows it, which knows nothing of templates."""
+    template = DictLoader({"index.html.j2": "{{ pictures[3] }}"})
+    monkeypatch.setattr(page, "_environment", lambda: Environment(loader=template, undefined=StrictUndefined))
+    facts = RunFacts(name="a", command="", source="a", date="", versions={}, pages=["index"])
+    with pytest.raises(LookupError, match="has no element 3"):
+        page.write_page(tmp_path, "index", facts, {"pictures": [1]})
 
 
 def test_an_export_that_came_with_a_run_is_looked_through(
