@@ -18,7 +18,6 @@ METHODS: tuple[Literal["tsne", "umap", "pca"], ...] = ("tsne", "umap", "pca")
 NUM_NEIGHBORS = 8
 # Bytes of thumbnails of reconstructions that a page carries at most: 1,000 colour pictures of 128×128.
 LARGEST_REBUILT = 50_000_000
-_BATCH = 512
 
 
 def map_tasks(
@@ -79,7 +78,7 @@ def rebuild(model: Any, pictures: Pictures, seed: int) -> dict[str, NDArray[Any]
     All pictures' where they fit into `LARGEST_REBUILT`, else those of a choice by the seed.
     """
     from reports.images import shrunk, thumbnail_size
-    from vae_tf.evaluation.reconstruction import reconstruct, squared_errors
+    from vae_tf.evaluation.reconstruction import rebuilt_batches, squared_errors
 
     total = len(pictures.images)
     width, height = thumbnail_size(total, *pictures.images.shape[1:3])
@@ -88,12 +87,14 @@ def rebuild(model: Any, pictures: Pictures, seed: int) -> dict[str, NDArray[Any]
     if fitting < total:
         kept = np.sort(random.generator(seed, "rebuilt").choice(total, fitting, replace=False))
     errors, thumbnails = [], []
-    for start in range(0, total, _BATCH):
-        originals = np.asarray(pictures.images[start : start + _BATCH])
-        decoded = reconstruct(model, originals)
+    start = 0
+    for originals, decoded in rebuilt_batches(model, pictures.images):
         errors.append(squared_errors(originals, decoded))
-        shown = to_uint8(decoded[kept[(kept >= start) & (kept < start + _BATCH)] - start])
-        thumbnails.append(shrunk(shown, width, height))
+        end = start + len(originals)
+        thumbnails.append(
+            shrunk(to_uint8(decoded[kept[(kept >= start) & (kept < end)] - start]), width, height)
+        )
+        start = end
     return {
         "mse": np.concatenate(errors).astype(np.float32),
         "positions": kept,

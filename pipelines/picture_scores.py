@@ -1,6 +1,7 @@
 """Stage `evaluate` of pictures: how well each part is rebuilt, beside PCA of the same size, and some made up."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,14 @@ from vae_tf.artifacts.json_files import write_json
 from vae_tf.artifacts.npz_files import save_arrays
 from vae_tf.artifacts.stage import StageWriter
 from vae_tf.data.dataset import Pictures
-from vae_tf.evaluation.reconstruction import Interval, Quality, mean_interval, quality, reconstruct
+from vae_tf.evaluation.reconstruction import (
+    Interval,
+    Quality,
+    mean_interval,
+    quality,
+    rebuilt_batches,
+    reconstruct,
+)
 from vae_tf.pixels import to_uint8
 
 NUM_SHOWN = 9
@@ -51,11 +59,14 @@ def score(
     """Mean MSE, PSNR and SSIM of both with intervals over groups, their paired difference, and pictures to show."""
     originals = np.asarray(pictures.images[positions])
     groups = pictures.index.groups[positions]
-    ours, theirs = reconstruct(model, originals), baseline.reconstruct(originals)
-    vae, pca = quality(originals, ours), quality(originals, theirs)
+    vae, pca = (Quality.joined(found) for found in zip(*qualities(model, baseline, originals), strict=True))
     shown = np.unique(np.linspace(0, len(positions) - 1, min(NUM_SHOWN, len(positions))).astype(int))
     arrays[f"{part}_positions"] = positions[shown]
-    arrays[f"{part}_vae"], arrays[f"{part}_pca"] = to_uint8(ours[shown]), to_uint8(theirs[shown])
+    for name, rebuilt in (
+        ("vae", reconstruct(model, originals[shown])),
+        ("pca", baseline.reconstruct(originals[shown])),
+    ):
+        arrays[f"{part}_{name}"] = to_uint8(rebuilt)
     arrays[f"{part}_vae_mse"], arrays[f"{part}_pca_mse"] = vae.mse[shown], pca.mse[shown]
     elbo = elbo_of_each(model, pictures, positions) if model.has_elbo else None
     arrays[f"{part}_scored"], arrays[f"{part}_each_mse"] = positions, vae.mse
@@ -68,6 +79,12 @@ def score(
         "mse_difference": dataclasses.asdict(mean_interval(vae.mse - pca.mse, groups)),
         "elbo": None if elbo is None else float(elbo.mean()),
     }
+
+
+def qualities(model: Any, baseline: Any, originals: NDArray[Any]) -> Iterator[tuple[Quality, Quality]]:
+    """Of both, a batch of pictures at a time."""
+    for batch, rebuilt in rebuilt_batches(model, originals):
+        yield quality(batch, rebuilt), quality(batch, baseline.reconstruct(batch))
 
 
 def intervals(scores: Quality, groups: NDArray[np.int64]) -> dict[str, dict[str, float | None]]:

@@ -87,6 +87,14 @@ def test_the_rows_are_the_pictures_and_their_augmented_copies(monkeypatch: pytes
     assert seen == [60, 70, 20]
 
 
+@pytest.mark.parametrize("moves", [None, Augmentation()])
+def test_what_is_fitted_on_stays_as_it_was(moves: Augmentation | None) -> None:
+    pictures = np.random.default_rng(0).random((20, 8, 8, 1), np.float32)
+    before = pictures.copy()
+    PCA(3).fit(pictures, moves)
+    np.testing.assert_array_equal(pictures, before)
+
+
 def test_no_more_components_than_the_pictures_allow() -> None:
     pictures = low_rank_pictures(6)
     pca = PCA(30).fit(pictures, None)

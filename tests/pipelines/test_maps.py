@@ -4,6 +4,7 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipelines import maps
 from pipelines.map_record import map_record
@@ -42,7 +43,7 @@ def test_the_map_knows_errors_neighbours_and_latents(trained) -> None:
 def test_thumbnails_of_reconstructions_stay_within_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 256, (1300, 16, 12, 1)).astype(np.uint8)
     model = types.SimpleNamespace(
-        image_shape=(16, 12, 1), reconstruct=lambda x: (255 - x.astype(np.float32)) / 255
+        image_shape=(16, 12, 1), graphs={}, reconstruct=lambda x: (255 - tf.cast(x, tf.float32)) / 255
     )
     pictures = Pictures.__new__(Pictures)
     object.__setattr__(pictures, "images", images)

@@ -37,7 +37,11 @@ class PCA:
         rows = self._rows(pictures, augmentation, copies=max(1, limit // len(pictures)))
         components = max(1, min(self.num_components, len(rows) - 1, rows.shape[1]))
         self.decomposition = sklearn.decomposition.PCA(
-            components, svd_solver="randomized", iterated_power=7, random_state=self.seed
+            components,
+            copy=False,  # the rows are nobody else's
+            svd_solver="randomized",
+            iterated_power=7,
+            random_state=self.seed,
         )
         self.decomposition.fit(rows)
         return self
@@ -45,14 +49,15 @@ class PCA:
     def _rows(
         self, pictures: NDArray[Any], augmentation: Augmentation | None, copies: int
     ) -> NDArray[np.float32]:
-        pixels = tf.constant(to_unit(pictures))
-        if augmentation is None:
-            return pixels.numpy().reshape(len(pictures), -1)
         # Sixteen copies sample mirror and shift well; more only cost time.
-        blocks = [pixels.numpy()]
-        for copy in range(min(copies, 16) - 1):
-            blocks.append(augmentation(pixels, self.seed, tf.constant(copy, tf.int64)).numpy())
-        return np.concatenate(blocks).reshape(len(blocks) * len(pictures), -1)
+        copies = 1 if augmentation is None else min(copies, 16)
+        rows = np.empty((copies, *pictures.shape), np.float32)
+        rows[0] = to_unit(pictures)
+        if augmentation is not None:
+            pixels = tf.constant(rows[0])
+            for copy in range(copies - 1):
+                rows[copy + 1] = augmentation(pixels, self.seed, tf.constant(copy, tf.int64))
+        return rows.reshape(copies * len(pictures), -1)
 
     def encode(self, pictures: NDArray[Any]) -> NDArray[np.float32]:
         """Scores [N, num_components] of stored pictures."""

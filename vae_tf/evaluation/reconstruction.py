@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,13 @@ class Quality:
     mse: NDArray[np.float64]
     ssim: NDArray[np.float64]
 
+    @classmethod
+    def joined(cls, parts: Sequence["Quality"]) -> "Quality":
+        """That of the parts' pictures, one part after the other."""
+        return cls(
+            np.concatenate([part.mse for part in parts]), np.concatenate([part.ssim for part in parts])
+        )
+
     @property
     def psnr(self) -> NDArray[np.float64]:
         """Peak signal-to-noise ratio [N], −10·log₁₀(mse) decibels for a peak of 1; at most 100, which is equality."""
@@ -41,9 +49,11 @@ def quality(pictures: NDArray[Any], reconstructions: NDArray[np.float32]) -> Qua
     """
     window = min(SSIM_WINDOW, *pictures.shape[1:3])
     mse, ssim = [], []
-    for start in range(0, len(pictures), 256):
-        x = tf.constant(to_unit(pictures[start : start + 256]))
-        y = tf.convert_to_tensor(reconstructions[start : start + 256])
+    # SSIM holds about ten copies of what it compares.
+    step = min(max(8_000_000 // math.prod(pictures.shape[1:]), 16), 256)
+    for start in range(0, len(pictures), step):
+        x = tf.constant(to_unit(pictures[start : start + step]))
+        y = tf.convert_to_tensor(reconstructions[start : start + step])
         mse.append(tf.reduce_mean(tf.square(x - y), axis=(1, 2, 3)).numpy())
         ssim.append(tf.image.ssim(x, y, max_val=1.0, filter_size=window).numpy())
     if not mse:
@@ -52,23 +62,29 @@ def quality(pictures: NDArray[Any], reconstructions: NDArray[np.float32]) -> Qua
 
 
 def reconstruct(model: Any, pictures: NDArray[Any], batch_size: int | None = None) -> NDArray[np.float32]:
-    """Reconstructions from the posterior means [N, H, W, C], float32 in [0, 1], of stored pictures.
+    """Reconstructions from the posterior means [N, H, W, C], float32 in [0, 1], of stored pictures."""
+    if not len(pictures):
+        return np.zeros((0, *model.image_shape), np.float32)
+    return np.concatenate([rebuilt for _, rebuilt in rebuilt_batches(model, pictures, batch_size)])
+
+
+def rebuilt_batches(
+    model: Any, pictures: NDArray[Any], batch_size: int | None = None
+) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
+    """Stored pictures with their reconstructions, a batch at a time: 2,000 of 256×256 in colour would fill 1.6 GB.
 
     More than a batch are computed in a graph: on two cores 1.4 times as fast for convolutions, four times for dense
     layers; tracing it takes longer than a batch does.
     """
     batch_size = batch_size or batch_size_for(model.image_shape)
-    if not len(pictures):
-        return np.zeros((0, *model.image_shape), np.float32)
-    if len(pictures) <= batch_size:
-        return np.asarray(model.reconstruct(pictures))
-    signature = tf.TensorSpec((None, *model.image_shape), pictures.dtype)
-    graph = model.graphs.setdefault("reconstruct", tf.function(model.reconstruct))
-    step = graph.get_concrete_function(signature)
-    starts = range(0, len(pictures), batch_size)
-    return np.concatenate(
-        [step(tf.constant(pictures[start : start + batch_size])).numpy() for start in starts]
-    )
+    step = model.reconstruct
+    if len(pictures) > batch_size:
+        signature = tf.TensorSpec((None, *model.image_shape), pictures.dtype)
+        graph = model.graphs.setdefault("reconstruct", tf.function(model.reconstruct))
+        step = graph.get_concrete_function(signature)
+    for start in range(0, len(pictures), batch_size):
+        batch = np.asarray(pictures[start : start + batch_size])
+        yield batch, np.asarray(step(tf.constant(batch)))
 
 
 def batch_size_for(example_shape: tuple[int, ...]) -> int:
