@@ -17,7 +17,6 @@ from vae_tf.data.dataset import Index
 from vae_tf.data.sentences import Sentences
 from vae_tf.data.splits import PARTS
 from vae_tf.errors import UserError
-from vae_tf.pixels import to_unit
 
 # The pixels of more pictures than this would not fit into memory as floats; the tests say how many served.
 LARGEST_NUM_TESTED = 2000
@@ -191,11 +190,11 @@ def feature_spaces(
     if isinstance(pictures, Sentences):
         return {LATENTS: latents[kept], "word counts": word_counts(pictures, latents.shape[1])[kept]}
     originals = np.asarray(pictures.images[kept])
-    pixels = to_unit(originals).reshape(len(kept), -1)
+    # Pixels as they are stored: no statistic depends on their unit, and as floats they are four times as large.
     return {
         LATENTS: latents[kept],
         "PCA": fit_pca(subject, pictures).encode(originals),
-        "pixels": pixels,
+        "pixels": originals.reshape(len(kept), -1),
     }
 
 

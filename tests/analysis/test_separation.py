@@ -158,6 +158,22 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(cells) > 2 and max(cells) <= 700
 
 
+def test_the_unit_of_the_features_changes_nothing() -> None:
+    """Pixels are given as they are stored, be it in 255ths or 65,535ths."""
+    labels, groups = nested(5)
+    stored = np.random.default_rng(2).integers(0, 200, (len(labels), 30)).astype(np.uint8)
+    stored[labels == 1] += 20
+    forms = {"8 bits": stored, "16 bits": stored.astype(np.uint16) * 257, "of 1": stored / np.float32(255)}
+    found = separate(forms, labels, groups, num_permutations=99)
+    values = [
+        [(s.value, s.p_value, s.null_mean, s.critical_value) for s in found.statistics if s.space == form]
+        for form in forms
+    ]
+    assert len(values[0]) >= 6
+    np.testing.assert_allclose(np.array(values[1], float), np.array(values[0], float), rtol=1e-5)
+    np.testing.assert_allclose(np.array(values[2], float), np.array(values[0], float), rtol=1e-5)
+
+
 def test_unlabelled_pictures_change_nothing() -> None:
     labels = np.arange(30) % 2
     features = np.random.default_rng(0).normal(size=(30, 3))

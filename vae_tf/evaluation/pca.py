@@ -12,6 +12,7 @@ from vae_tf.pixels import to_unit
 # Bounds of the matrix that is decomposed: rows, and float32 values (2 GB).
 LARGEST_NUM_ROWS = 4000
 LARGEST_NUM_VALUES = 500_000_000
+NUM_AT_ONCE = 512
 
 
 class PCA:
@@ -52,15 +53,23 @@ class PCA:
         # Sixteen copies sample mirror and shift well; more only cost time.
         copies = 1 if augmentation is None else min(copies, 16)
         rows = np.empty((copies, *pictures.shape), np.float32)
-        rows[0] = to_unit(pictures)
-        if augmentation is not None:
-            pixels = tf.constant(rows[0])
+        # Augmenting holds four copies of what it is given.
+        starts = range(0, len(pictures), NUM_AT_ONCE)
+        for part, start in enumerate(starts):
+            pixels = to_unit(pictures[start : start + NUM_AT_ONCE])
+            rows[0, start : start + NUM_AT_ONCE] = pixels
             for copy in range(copies - 1):
-                rows[copy + 1] = augmentation(pixels, self.seed, tf.constant(copy, tf.int64))
+                step = tf.constant(copy * len(starts) + part, tf.int64)
+                moved = augmentation(tf.constant(pixels), self.seed, step) if augmentation else pixels
+                rows[copy + 1, start : start + NUM_AT_ONCE] = moved
         return rows.reshape(copies * len(pictures), -1)
 
     def encode(self, pictures: NDArray[Any]) -> NDArray[np.float32]:
         """Scores [N, num_components] of stored pictures."""
+        starts = range(0, max(len(pictures), 1), NUM_AT_ONCE)
+        return np.concatenate([self._scores(pictures[start : start + NUM_AT_ONCE]) for start in starts])
+
+    def _scores(self, pictures: NDArray[Any]) -> NDArray[np.float32]:
         rows = to_unit(pictures).reshape(len(pictures), -1)
         scores: NDArray[np.float32] = self.decomposition.transform(rows)
         return scores
