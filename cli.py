@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         with stopping.unwinding():
+            check_arguments(arguments)
             name = program_name(arguments)
             result = app(arguments, prog_name=name, complete_var=COMPLETION, standalone_mode=False)
             return result if isinstance(result, int) else 0
@@ -54,6 +55,18 @@ def main(arguments: list[str] | None = None) -> int:
         return stopped(stop.code, debug)
     except Exception as error:
         return explain(error, debug)
+
+
+def check_arguments(arguments: list[str]) -> None:
+    """Raises: UserError: One is empty, as where a variable of the shell is not set: what it named is not known then."""
+    for position, argument in enumerate(arguments):
+        option = argument.endswith("=") and argument.startswith("--")
+        if not argument or option:
+            before = argument if option else (arguments[position - 1] if position else "cli.py")
+            raise UserError(
+                f"Nothing stands after {before!r}: an empty text.",
+                "Was a variable of the shell not set? The folder that you are in is `.`.",
+            )
 
 
 def program_name(arguments: list[str]) -> str:

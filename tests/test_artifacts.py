@@ -363,6 +363,13 @@ def test_a_number_that_no_run_has_is_not_searched_in_names(runs: list[Run], text
         assert run.name in caught.value.hint
 
 
+def test_an_empty_name_is_no_part_of_every_name(tmp_path: Path) -> None:
+    """Else it would name the run that there is, which `delete` then deletes."""
+    finish_training(new_run("faces", {}, tmp_path))
+    with pytest.raises(UserError, match="name of a run is empty"):
+        find_run("", tmp_path)
+
+
 def test_several_matches_are_listed(runs: list[Run]) -> None:
     with pytest.raises(UserError, match="Several runs match 'conv'") as caught:
         find_run("conv", runs[0].folder.parent)

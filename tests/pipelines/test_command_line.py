@@ -10,6 +10,9 @@ import pytest
 import cli
 from tests.pipelines.bars import ROOT
 from tests.pipelines.test_runs import make_run
+from vae_tf.config import DataConfig
+from vae_tf.data.sources import open_source
+from vae_tf.errors import UserError
 
 
 def completed(words, runs):
@@ -59,3 +62,27 @@ def test_a_path_longer_than_any_is_a_users_mistake(named, capsys):
     assert cli.main(["train", *named, "--dry-run"]) == 2
     error = capsys.readouterr().err
     assert "xxx … xxx" in error and len(error) < 500 and "defect" not in error
+
+
+@pytest.mark.parametrize(
+    ("command", "before"),
+    [
+        (["delete", "", "--yes"], "delete"),
+        (["train", ""], "train"),
+        (["serve", "--token", ""], "--token"),
+        (["export", "--to="], "--to="),
+        ([""], "cli.py"),
+    ],
+)
+def test_an_empty_argument_names_nothing(command, before, capsys):
+    """As where a variable of the shell is not set: `delete "$RUN" --yes` must not delete what nobody named."""
+    assert cli.main(command) == 2
+    error = capsys.readouterr().err
+    assert f"Nothing stands after {before!r}" in error and "variable of the shell" in error
+
+
+def test_no_source_has_an_empty_name():
+    """An empty path would be the folder that one is in."""
+    for config in (DataConfig(source=""), DataConfig(source=".", test="")):
+        with pytest.raises(UserError, match="name of a source of pictures is empty"):
+            open_source(config)

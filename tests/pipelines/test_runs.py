@@ -150,3 +150,79 @@ def test_one_damaged_run_does_not_hide_the_others(root, capsys):
     assert cli.main(["runs"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "00001-one" in said and "00002-two" in said and "damaged" in said
+
+
+def test_without_runs_it_is_said_how_to_begin(root, capsys):
+    assert cli.main(["runs"]) == 0
+    assert "There is no run in" in capsys.readouterr().out
+
+
+def test_a_run_deleted_while_runs_are_listed_is_left_out(root, capsys, monkeypatch):
+    gone, stays = make_run("one", FACES), make_run("two", FACES)
+    row_of = runs.row_of
+
+    def row(run):
+        if run == gone:
+            raise FileNotFoundError
+        return row_of(run)
+
+    monkeypatch.setattr(runs, "row_of", row)
+    assert cli.main(["runs"]) == 0
+    said = capsys.readouterr().out
+    assert stays.name in said and gone.name not in said
+
+
+def test_the_listing_names_other_sources_and_what_is_at_work(root, capsys):
+    run = make_run("one", FACES)
+    other = DataConfig(source="/home/anna/others").model_dump(mode="json")
+    with run.writing("data", {"fingerprint": OTHERS, "config": other}, plain_name=False) as stage:
+        write_json(stage.folder / "index.json", {})
+    with run.training_lock():
+        assert cli.main(["runs"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "and 1 other source" in said and " training " in said
+    second = next(stage for stage in run.stages("data") if stage.name != "data")
+    assert runs.source_of(run, second) == "others" and runs.source_of(run, run.stage("data")) == ""
+
+
+def test_a_run_that_decoded_nothing_is_shown(root, capsys):
+    config = Config(data=DataConfig(source="/home/anna/faces"))
+    parent = new_run(
+        "one", {"config": config.to_json(), "parent": None, "machine": {}, "command": "train faces"}
+    )
+    new_run(
+        "two", {"config": config.to_json(), "parent": parent.name, "machine": {}, "command": "train --extend"}
+    )
+    assert cli.main(["show", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "not decoded" in said and f"goes on from: {parent.name}" in said
+    runs.delete([parent.name], yes=True)
+    assert "extended by 00002-two" in capsys.readouterr().out
+
+
+def test_where_no_browser_is_the_page_is_named(root, capsys, monkeypatch):
+    run = make_run("one", FACES)
+    (run.folder / "train").mkdir()
+    write_json(run.folder / "train" / "stage.json", {})
+    run.report.mkdir()
+    (run.report / "index.html").write_text("")
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    assert cli.main(["open", "1"]) == 0
+    said = capsys.readouterr().out.replace("\n", "")
+    assert "index.html" in said and "No browser could be opened here" in said
+
+
+@pytest.mark.parametrize(
+    ("part", "found", "words"),
+    [
+        ("test", {"vae": {"mse": {"value": 0.0123}}}, "test MSE 0.01230"),
+        (
+            "test",
+            {"reconstruction": 1234.56, "elbo": -1300.0},
+            "test reconstruction 1,234.6 nats, −ELBO 1,300.0",
+        ),
+        ("train", {"reconstruction": 10.0, "elbo": None}, "train reconstruction 10.0 nats"),
+    ],
+)
+def test_scores_in_a_line(part, found, words):
+    assert runs.said_of_scores(part, found) == words

@@ -117,6 +117,8 @@ def find_run(text: str | None, root: Path | None = None, trained: bool = True) -
                 "Train one first: python cli.py train faces/ --latent 30",
             )
         return looked_through(runs[-1])
+    if not text:
+        raise UserError("The name of a run is empty.", "Without one the newest is taken.")
     if (Path(text) / "run.json").exists():
         matches = [Run(Path(text))]
     else:

@@ -33,6 +33,11 @@ def open_source(config: DataConfig) -> Source:
 
 def open_one(text: str, config: DataConfig) -> Source:
     """One source by name; only what it needs is imported."""
+    if not text:
+        raise UserError(
+            "The name of a source of pictures is empty.",
+            "Was a variable of the shell not set? The folder that you are in is `.`.",
+        )
     if text == DEMO_FACES:
         return DemoFaces(group_by=config.group_by)
     if text.startswith("tfds:"):
