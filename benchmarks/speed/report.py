@@ -221,6 +221,10 @@ def draw_growth(path: Path) -> None:
                     axis.set_axis_off()
                     continue
                 label_plainly(axis, series["sizes"])
+                if name == "megabytes":
+                    # Most of it is there before the first picture: from zero on, growth looks as large as it is.
+                    axis.set_yscale("linear")
+                    axis.set_ylim(bottom=0)
                 axis.set_xlabel(f"number of {what}s" if what == "latent" else what)
                 axis.set_ylabel("seconds" if name == "seconds" else "MB held at most")
         axes[0, 0].legend()
