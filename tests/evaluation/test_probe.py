@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 
+from vae_tf.analysis.features import as_features, principal_scores
 from vae_tf.evaluation.probe import (
     balanced_accuracy,
     draw_labelled,
@@ -65,3 +66,24 @@ def test_informative_features_are_read_and_others_stay_at_chance():
     for method in ("useless, linear", "useless, 5-NN"):
         # 20 draws share 200 judged pictures, whose share has a standard deviation of 0.035.
         assert abs(means[method, 2] - 0.5) < 0.11
+
+
+def test_stored_pictures_give_what_classifiers_make_of_all_their_pixels():
+    """Neither the unit of the pixels nor the axes they are turned onto are seen."""
+    generator = np.random.default_rng(4)
+    labels = np.arange(90) % 3
+    kinds = generator.integers(0, 120, (3, 20, 20, 1))
+    pictures = (kinds[labels] + generator.integers(0, 120, (90, 20, 20, 1))).astype(np.uint8)
+    train, test = np.arange(60), np.arange(60, 90)
+    turned = principal_scores(as_features(pictures))
+    found = probe({"pixels": turned}, labels, train, test, (2, None), num_draws=3)
+    rows = pictures.reshape(90, -1) / 255
+    for score in found:
+        classify = linear_predictions if "linear" in score.method else neighbor_predictions
+        draws = [draw_labelled(labels[train], score.per_class, 0, draw) for draw in range(len(score.values))]
+        expected = [
+            balanced_accuracy(classify(rows[chosen], labels[chosen], rows[test]), labels[test])
+            for chosen in draws
+        ]
+        assert score.values == pytest.approx(expected, abs=0.04)
+        assert np.mean(expected) > 0.4
