@@ -34,7 +34,8 @@ def ask(data, after=lambda writer: None):
         await asyncio.sleep(0.1)
         after(writer)
         said.append(await reader.read())
-        await asyncio.sleep(0.5)
+        while state.tasks:
+            await asyncio.sleep(0.01)
         server.close()
 
     uvloop.run(main())
