@@ -24,7 +24,8 @@
   const figures = data.projections.map(function ({ name, xy }, index) {
     const figure = make("figure");
     const canvas = make("canvas");
-    const button = make("button", "", `${name}: make it large`);
+    const button = make("button", "", name);
+    button.append(make("span", "on-screen", ": make it large"));
     button.type = "button";
     button.addEventListener("click", () => get("map-projections").querySelectorAll("input")[index].click());
     canvas.setAttribute("role", "img");
