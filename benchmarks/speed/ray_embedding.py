@@ -48,8 +48,9 @@ def held(process: psutil.Process) -> tuple[int, int]:
         except OSError:
             continue
         found = dict(line.split(":", 1) for line in lines if line.startswith("Rss"))
-        private += int(found["RssAnon"].split()[0]) * 1024
-        shared = max(shared, int(found["RssShmem"].split()[0]) * 1024)
+        # One that has ended, and is not yet buried, holds nothing.
+        private += int(found.get("RssAnon", "0 kB").split()[0]) * 1024
+        shared = max(shared, int(found.get("RssShmem", "0 kB").split()[0]) * 1024)
     return private, shared
 
 
