@@ -36,6 +36,7 @@ bench: $(VENV)/installed-bench
 	$(RUN) -m benchmarks.speed.beside --seconds 3 --rounds 5
 	$(RUN) -m benchmarks.speed.input
 	$(RUN) -m benchmarks.speed.growth
+	$(RUN) -m benchmarks.speed.ray_embedding
 	$(RUN) -m benchmarks.speed.maps --million
 	$(RUN) -m benchmarks.speed.time_to_quality mnist london orl
 	$(RUN) -m benchmarks.speed.report

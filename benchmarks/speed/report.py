@@ -165,6 +165,22 @@ def pipeline() -> str | None:
     )
 
 
+def ray() -> str | None:
+    document = load("ray")
+    if document is None:
+        return None
+    rows = [
+        [
+            f"{int(count):,}",
+            f"{found['seconds']:.0f}",
+            f"{found['megabytes']:,.0f}",
+            f"{found['store_megabytes']:.0f}",
+        ]
+        for count, found in document["counts"].items()
+    ]
+    return table(["pictures", "seconds", "MB of all processes, at most", "MB of the object store"], rows)
+
+
 def said_of_cost(cost: dict[str, float]) -> list[str]:
     extra = cost["cache"] / cost["resident"] - 1
     return [
@@ -248,6 +264,7 @@ TABLES: dict[str, Callable[[], str | None]] = {
     "growth": growth,
     "maps": maps,
     "input": pipeline,
+    "ray": ray,
 }
 
 
