@@ -24,10 +24,10 @@ from vae_tf.data.pictures import (
     LARGEST_NUM_PIXELS,
     LARGEST_NUM_SCANS,
     UnusablePicture,
-    one_large_at_a_time,
     picture_depth,
     picture_shape,
     read_picture,
+    sharing_memory,
     to_depth,
 )
 
@@ -459,35 +459,37 @@ def every_mode() -> dict[str, bytes]:
 def test_what_is_read_in_bands_is_what_is_read_at_once(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read_picture(every_mode()[mode])
     for num_pixels in (1, 40, 100):
-        monkeypatch.setattr(pictures, "NUM_PIXELS_AT_ONCE", num_pixels)
+        monkeypatch.setattr(pictures, "NUM_PIXELS_OF_A_BAND", num_pixels)
         assert np.array_equal(read_picture(every_mode()[mode]), whole)
 
 
-def test_large_pictures_are_read_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "NUM_PIXELS_AT_ONCE", 16)
-    large, small = saved(Image.fromarray(COLOUR), "png"), saved(Image.new("L", (4, 4)), "png")
-    inside, most, waited = 0, 0, threading.Event()
+@pytest.mark.parametrize(("room", "together"), [(0, 1), (1, 1), (1.9, 1), (2, 2), (3.5, 3)])
+def test_threads_decode_no_more_at_a_time_than_memory_is_set_aside_for(
+    monkeypatch: pytest.MonkeyPatch, room: float, together: int
+) -> None:
+    """`room` is that of so many pictures; a single one is read however large it is."""
+    monkeypatch.setattr(pictures, "NUM_PIXELS_IN_FLIGHT", int(room * COLOUR.size // 3))
+    picture, inside, counted = saved(Image.fromarray(COLOUR), "png"), [0], []
+    reached = threading.Barrier(together)
 
     def read() -> None:
-        nonlocal inside, most
-        with one_large_at_a_time():
-            read_picture(large)
-            inside += 1
-            most = max(most, inside)
-            waited.wait(0.02)
-            inside -= 1
+        with sharing_memory():
+            read_picture(picture)
+            inside[0] += 1
+            counted.append(inside[0])
+            # So many are inside together, or this would wait for ever.
+            reached.wait(10)
+            with pytest.raises(UnusablePicture):
+                read_picture(b"")
+            inside[0] -= 1
 
-    threads = [threading.Thread(target=read) for _ in range(6)]
-    with one_large_at_a_time():
-        read_picture(large)
-        for thread in threads:
-            thread.start()
-        with pytest.raises(UnusablePicture):
-            read_picture(b"")
-        assert inside == 0 and read_picture(small).shape == (4, 4, 1)
+    threads = [threading.Thread(target=read) for _ in range(6 * together)]
     for thread in threads:
-        thread.join(10)
-    assert most == 1 and read_picture(large).shape == (12, 17, 3)
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(counted) == 6 * together and max(counted) <= together
+    assert read_picture(picture).shape == (12, 17, 3)
 
 
 def png(*between: bytes) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_tf.data.pictures import UnusablePicture, in_bands, one_large_at_a_time
+from vae_tf.data.pictures import UnusablePicture, in_bands, sharing_memory
 from vae_tf.data.sources.base import Source
 from vae_tf.errors import UserError
 from vae_tf.locks import working_in
@@ -276,7 +276,7 @@ def decoder(source: Source, shape: Shape) -> Callable[[int], Decoded | str]:
 
     def decode(position: int) -> Decoded | str:
         try:
-            with one_large_at_a_time():
+            with sharing_memory():
                 values = source.read(position)
                 height, width, channels = values.shape
                 return Decoded(shaped(values).tobytes(), (height, width, channels))
@@ -295,7 +295,9 @@ def shaper(shape: Shape) -> Callable[[NDArray[Any]], NDArray[Any]]:
     def make(num_channels: int) -> Any:
         signature = tf.TensorSpec((None, None, num_channels), shape.dtype)
         # Already traced: to find the trace anew for each picture takes 0.2 ms in which no other thread may run.
-        return tf.function(lambda x: resize(x, *shape.image_shape, shape.fit)).get_concrete_function(signature)
+        return tf.function(lambda x: resize(x, *shape.image_shape, shape.fit)).get_concrete_function(
+            signature
+        )
 
     resizers = {1: make(1), 3: make(3)}
 

@@ -17,8 +17,12 @@ LARGEST_NUM_PIXELS = 110_000_000
 # Decoders of some formats, and those of animations, hold the picture several times over.
 LARGEST_NUM_PIXELS_COPIED = 55_000_000
 COPYING_FORMATS = ("WEBP", "AVIF")
-# What is larger is decoded in bands of so many pixels, and by one thread at a time: copies of it are what takes memory.
+# All threads together decode so many at the same time, or a single picture.
+NUM_PIXELS_IN_FLIGHT = LARGEST_NUM_PIXELS
+# What is larger is brought to another depth in bands of so many: copies of it are what takes memory.
 NUM_PIXELS_AT_ONCE = 2**24
+# Pillow hands out pixels by copies of copies: in pieces that stay in a core's cache, 12 megapixels take 9 ms, not 66.
+NUM_PIXELS_OF_A_BAND = 2**18
 # A PNG is a list of chunks, each of which costs time however short; large pictures have some ten thousands.
 LARGEST_NUM_CHUNKS = 100_000
 # A header may claim billions, and a frame of a large canvas takes a few bytes: of one file's, so many pixels in all.
@@ -40,33 +44,40 @@ class UnusablePicture(Exception):
     """Why one file cannot be used, in one plain line."""
 
 
-class Turn(threading.local):
-    """Whether this thread is within `one_large_at_a_time`, and whether it is the one that has a large picture."""
+class Taken(threading.local):
+    """Whether this thread is within `sharing_memory`, and how many pixels it has taken there."""
 
     is_asked_for = False
-    is_taken = False
+    num_pixels = 0
 
 
-_turn, _lock = Turn(), threading.Lock()
+_taken, _next, _changed, _in_flight = Taken(), threading.Lock(), threading.Condition(), [0]
 
 
 @contextlib.contextmanager
-def one_large_at_a_time() -> Iterator[None]:
-    """Within it, a thread that decodes a large picture waits until no other thread has one."""
-    _turn.is_asked_for = True
+def sharing_memory() -> Iterator[None]:
+    """Within it, a thread that decodes a picture waits until all that are being decoded are not too large together."""
+    _taken.is_asked_for = True
     try:
         yield
     finally:
-        _turn.is_asked_for = False
-        if _turn.is_taken:
-            _turn.is_taken = False
-            _lock.release()
+        _taken.is_asked_for = False
+        if _taken.num_pixels:
+            with _changed:
+                _in_flight[0] -= _taken.num_pixels
+                _changed.notify_all()
+            _taken.num_pixels = 0
 
 
-def wait_for_turn(size: tuple[int, int]) -> None:
-    if size[0] * size[1] > NUM_PIXELS_AT_ONCE and _turn.is_asked_for and not _turn.is_taken:
-        _lock.acquire()
-        _turn.is_taken = True
+def wait_for_memory(size: tuple[int, int]) -> None:
+    if not _taken.is_asked_for or _taken.num_pixels:
+        return
+    count = size[0] * size[1]
+    # Only the next in turn looks whether there is room: else many small ones would keep a large one waiting.
+    with _next, _changed:
+        _changed.wait_for(lambda: not _in_flight[0] or _in_flight[0] + count <= NUM_PIXELS_IN_FLIGHT)
+        _in_flight[0] += count
+    _taken.num_pixels = count
 
 
 def read_picture(
@@ -255,7 +266,7 @@ def frame_values(image: Any, frame: int | None = None) -> NDArray[Any]:
     check_rows(image)
     if misread(image):
         raise UnusablePicture("a TIFF with separate 16-bit planes, which Pillow does not read correctly")
-    wait_for_turn(image.size)
+    wait_for_memory(image.size)
     dtype = depth(image)
     # A TIFF may store white as 0; Pillow minds it for 8 bits only.
     inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC_TAG) == 0
@@ -315,7 +326,7 @@ def to_pixels(image: Any) -> NDArray[np.uint8]:
     if image.mode in ("LAB", "HSV"):
         raise UnusablePicture(f"its colours are stored as {image.mode}, which is not read")
     width, height = image.size
-    num_rows = max(1, NUM_PIXELS_AT_ONCE // width)
+    num_rows = max(1, NUM_PIXELS_OF_A_BAND // width)
     if num_rows >= height:
         return band_pixels(image)
     pixels = np.empty((height, width, 1 if image.mode in GREY_MODES else 3), np.uint8)
@@ -334,8 +345,8 @@ def band_pixels(image: Any) -> NDArray[np.uint8]:
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         flat = Image.alpha_composite(white, rgba)
         image = flat.convert("L" if image.mode in ("LA", "La", "L", "1") else "RGB")
-    image = image.convert("L" if image.mode in GREY_MODES else "RGB")
-    pixels = np.asarray(image, dtype=np.uint8)
+    mode = "L" if image.mode in GREY_MODES else "RGB"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode), dtype=np.uint8)
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
