@@ -149,12 +149,10 @@ def pipeline() -> str | None:
     if document is None:
         return None
     cost, training, embedding = document["cost"], document["training"], document["embedding"]
-    one, every = document["decoding"].values()
     above = (training["highest"] - training["before"]) / 1e9
     return "\n".join(
         [
-            f"- Decoding 3,000 JPEG files of 256×256 into a cache of 64×64: {one:,.0f} pictures/s by one thread, "
-            f"{every:,.0f} by one for each core ({every / one:.2f} times).",
+            *(said_of_decoding(what, speeds) for what, speeds in document["decoding"].items()),
             *(said_of_cost(cost) if cost else ()),
             f"- Anonymous memory while 200,000 pictures of 64×64 ({training['pictures'] / 1e9:.1f} GB) train: "
             f"{above:.2f} GB above that of the same model after a few pictures.",
@@ -179,6 +177,15 @@ def ray() -> str | None:
         for count, found in document["counts"].items()
     ]
     return table(["pictures", "seconds", "MB of all processes, at most", "MB of the object store"], rows)
+
+
+def said_of_decoding(what: str, speeds: dict[str, float]) -> str:
+    count, side = (int(number) for number in what.split(" of "))
+    one, every = speeds.values()
+    return (
+        f"- Decoding {count:,} JPEG files of {side:,}×{side:,} into a cache of 64×64: {one:,.0f} a second by one "
+        f"thread, {every:,.0f} by one for each core ({every / one:.2f} times)."
+    )
 
 
 def said_of_cost(cost: dict[str, float]) -> list[str]:

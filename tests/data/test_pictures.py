@@ -526,3 +526,5 @@ def test_what_kept_a_file_from_being_read_is_said_in_words(tmp_path: Path) -> No
     assert pictures.reason(file, IsADirectoryError(21, "Is a directory")) == "a folder, not a file"
     assert pictures.reason(file, MemoryError()) == "needs more memory than there is"
     assert pictures.reason(file, ValueError("  odd\n number ")) == "damaged (odd number)"
+    assert pictures.reason(file, OSError(22, "Invalid argument")) == "damaged (invalid argument)"
+    assert pictures.reason(file, OSError("image file is truncated")) == "damaged (image file is truncated)"

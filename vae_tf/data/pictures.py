@@ -378,4 +378,7 @@ def reason(source: Path | bytes, error: Exception) -> str:
         return "no permission to read it"
     if isinstance(error, IsADirectoryError):
         return "a folder, not a file"
+    if isinstance(error, OSError) and error.strerror:
+        # As where a header leads to a place before the file's first byte.
+        return f"damaged ({error.strerror.lower()})"
     return f"damaged ({' '.join(str(error).split()) or type(error).__name__})"
