@@ -528,3 +528,13 @@ def test_what_kept_a_file_from_being_read_is_said_in_words(tmp_path: Path) -> No
     assert pictures.reason(file, ValueError("  odd\n number ")) == "damaged (odd number)"
     assert pictures.reason(file, OSError(22, "Invalid argument")) == "damaged (invalid argument)"
     assert pictures.reason(file, OSError("image file is truncated")) == "damaged (image file is truncated)"
+
+
+def test_memory_that_was_kept_is_given_back() -> None:
+    core: Any = Image.core
+    before = core.get_stats()["freed_blocks"]
+    with pictures.keeping_memory():
+        read_picture(saved(Image.new("RGB", (600, 600)), "png"))
+        assert core.get_stats()["blocks_cached"] > 0
+    assert core.get_stats()["blocks_cached"] == 0 and core.get_blocks_max() == 0
+    assert core.get_stats()["freed_blocks"] > before

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_tf.data.pictures import UnusablePicture, in_bands, sharing_memory
+from vae_tf.data.pictures import UnusablePicture, in_bands, keeping_memory, sharing_memory
 from vae_tf.data.sources.base import Source
 from vae_tf.errors import UserError
 from vae_tf.locks import working_in
@@ -238,6 +238,7 @@ def write_cache(
     with (
         open(folder / PIXELS, "wb") as pixels,
         open(folder / HASHES, "wb") as hashes,
+        keeping_memory(),
         ThreadPoolExecutor(getattr(source, "num_readers", None) or os.cpu_count()) as pool,
     ):
         for start in range(0, total, 256):
