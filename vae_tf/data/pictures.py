@@ -88,7 +88,7 @@ def keeping_memory() -> Iterator[None]:
     """
     from PIL import Image
 
-    core: Any = vars(Image)["core"]
+    core: Any = Image.core  # type: ignore[attr-defined]
     core.set_blocks_max(4 * NUM_PIXELS_IN_FLIGHT // core.get_block_size())
     try:
         yield
