@@ -11,7 +11,7 @@ from tests.reliability.intact import check_caches, files_of, finished_stages, le
 from tests.reliability.tries import tries
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
-NUM = tries(20)
+NUM = 4 * tries(5)
 
 
 def at_once(server, root, commands):
