@@ -40,6 +40,15 @@ def test_ties_share_their_ranks_in_columns_and_in_factors():
         assert found.strength[0, j] == pytest.approx(spearmanr(columns[:, j], age).statistic, abs=1e-12)
 
 
+def test_two_numbers_have_an_order_and_two_words_have_none():
+    columns = np.random.default_rng(6).normal(size=(40, 1))
+    older = (columns[:, 0] < 0).astype(int).tolist()
+    found = correlate(columns, {"older": older, "word": [f"{i}s" for i in older]}, num_permutations=19)
+    assert found.kinds == ["spearman", "eta"]
+    assert found.strength[0, 0] == pytest.approx(spearmanr(columns[:, 0], older).statistic, abs=1e-12)
+    assert found.strength[0, 0] < -0.5 < 0.5 < found.strength[1, 0]
+
+
 def test_corrected_p_is_a_probability_and_few_or_equal_values_are_left_out():
     columns = np.random.default_rng(4).normal(size=(40, 1))
     random = np.random.default_rng(5)
