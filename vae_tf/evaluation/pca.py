@@ -58,9 +58,11 @@ class PCA:
         for part, start in enumerate(starts):
             pixels = to_unit(pictures[start : start + NUM_AT_ONCE])
             rows[0, start : start + NUM_AT_ONCE] = pixels
+            if augmentation is None:
+                continue
             for copy in range(copies - 1):
                 step = tf.constant(copy * len(starts) + part, tf.int64)
-                moved = augmentation(tf.constant(pixels), self.seed, step) if augmentation else pixels
+                moved = augmentation(tf.constant(pixels), self.seed, step)
                 rows[copy + 1, start : start + NUM_AT_ONCE] = moved
         return rows.reshape(copies * len(pictures), -1)
 
