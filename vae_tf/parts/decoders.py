@@ -13,6 +13,7 @@ from pydantic import PositiveInt
 
 from vae_tf.parts.activations import silu
 from vae_tf.parts.base import Activation, Part, SomeWidths, Widths, register
+from vae_tf.parts.convolutions import Conv2D, Conv2DTranspose
 from vae_tf.parts.layers import CentreCrop, DepthToSpace, Network, ResidualBlock
 from vae_tf.vocabulary import START
 
@@ -67,14 +68,14 @@ class ConvDecoder(Network):
         factor = 2 ** len(self.widths)
         base = (math.ceil(height / factor), math.ceil(width / factor), self.widths[0])
         doublings = [
-            keras.layers.Conv2DTranspose(w, 4, strides=2, padding="same", activation=silu, **policy)
+            Conv2DTranspose(w, 4, strides=2, padding="same", activation=silu, **policy)
             for w in self.widths[1:]
         ]
         return [
             keras.layers.Dense(math.prod(base), activation=silu, **policy),
             keras.layers.Reshape(base, **policy),
             *doublings,
-            keras.layers.Conv2DTranspose(channels, 4, strides=2, padding="same", **policy),
+            Conv2DTranspose(channels, 4, strides=2, padding="same", **policy),
             CentreCrop(height, width, dtype="float32"),
         ]
 
@@ -108,14 +109,14 @@ class PatchDecoder(Network):
         base = (math.ceil(height / factor), math.ceil(width / factor), self.widths[0])
         blocks: list[keras.layers.Layer] = [ResidualBlock(self.widths[0], **policy)]
         for filters in self.widths[1:]:
-            blocks.append(keras.layers.Conv2D(4 * filters, 1, **policy))
+            blocks.append(Conv2D(4 * filters, 1, **policy))
             blocks.append(DepthToSpace(2, **policy))
             blocks.append(ResidualBlock(filters, **policy))
         return [
             keras.layers.Dense(math.prod(base), activation=silu, **policy),
             keras.layers.Reshape(base, **policy),
             *blocks,
-            keras.layers.Conv2D(channels * self.patch**2, 3, padding="same", **policy),
+            Conv2D(channels * self.patch**2, 3, padding="same", **policy),
             DepthToSpace(self.patch, **policy),
             CentreCrop(height, width, dtype="float32"),
         ]

@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 
 from vae_tf.parts.activations import silu
 from vae_tf.parts.base import Activation, Part, SomeWidths, Widths, register
+from vae_tf.parts.convolutions import Conv2D
 from vae_tf.parts.layers import Network, ResidualBlock
 from vae_tf.vocabulary import PAD
 
@@ -54,8 +55,7 @@ class ConvEncoder(Network):
 
     def layers(self, input_shape: Any) -> list[keras.layers.Layer]:
         convolutions = [
-            keras.layers.Conv2D(w, 4, strides=2, padding="same", activation=silu, **self.policy())
-            for w in self.widths
+            Conv2D(w, 4, strides=2, padding="same", activation=silu, **self.policy()) for w in self.widths
         ]
         return [
             centred(),
@@ -92,10 +92,10 @@ class PatchEncoder(Network):
     def layers(self, input_shape: Any) -> list[keras.layers.Layer]:
         policy = self.policy()
         first, *others = self.widths
-        stem = keras.layers.Conv2D(first, self.patch, strides=self.patch, padding="same", **policy)
+        stem = Conv2D(first, self.patch, strides=self.patch, padding="same", **policy)
         blocks: list[keras.layers.Layer] = [ResidualBlock(first, **policy)]
         for width in others:
-            blocks.append(keras.layers.Conv2D(width, 3, strides=2, padding="same", **policy))
+            blocks.append(Conv2D(width, 3, strides=2, padding="same", **policy))
             blocks.append(ResidualBlock(width, **policy))
         dense = keras.layers.Dense(self.features, activation=silu, **policy)
         return [centred(), stem, *blocks, keras.layers.Flatten(**policy), dense]

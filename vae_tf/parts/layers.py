@@ -7,6 +7,7 @@ from keras import ops
 
 from vae_tf.parts.activations import silu
 from vae_tf.parts.base import Part
+from vae_tf.parts.convolutions import Conv2D
 
 
 @keras.saving.register_keras_serializable(package="vae_tf")
@@ -20,10 +21,8 @@ class ResidualBlock(Part):
     def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
-        self.first = keras.layers.Conv2D(filters, 3, padding="same", dtype=self.dtype_policy)
-        self.second = keras.layers.Conv2D(
-            filters, 3, padding="same", kernel_initializer="zeros", dtype=self.dtype_policy
-        )
+        self.first = Conv2D(filters, 3, padding="same", dtype=self.dtype_policy)
+        self.second = Conv2D(filters, 3, padding="same", kernel_initializer="zeros", dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
         self.first.build(input_shape)
