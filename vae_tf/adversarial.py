@@ -12,6 +12,7 @@ from vae_tf import random
 from vae_tf.errors import UserError
 from vae_tf.model import VAE, Update, figures
 from vae_tf.parts.base import argument_names
+from vae_tf.parts.convolutions import Conv2D
 from vae_tf.parts.encoders import centred
 
 
@@ -247,9 +248,7 @@ class VAEGAN(AdversarialVAE):
         x, activations = centred()(pictures), []
         for i, width in enumerate(self.discriminator_widths):
             initial = {"kernel_initializer": self.initializer(i), "dtype": dtype}
-            x = keras.layers.Conv2D(width, 4, strides=2, padding="same", activation="leaky_relu", **initial)(
-                x
-            )
+            x = Conv2D(width, 4, strides=2, padding="same", activation="leaky_relu", **initial)(x)
             activations.append(x)
         logits = keras.layers.Dense(1, kernel_initializer="zeros", dtype="float32")(keras.layers.Flatten()(x))
         network = keras.Model(pictures, [activations[self.feature_layer - 1], logits], name="discriminator")

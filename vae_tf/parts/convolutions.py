@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 # Filters of a transposed convolution up to which it is one of cells: measured from 1 to 64 on two cores of an AMD EPYC.
 MOST_COLOURS = 8
+LONGEST_SHORT_ROW = 8
 
 
 def on_cpu() -> bool:
@@ -31,13 +32,16 @@ def is_usual(layer: Any) -> bool:
     )
 
 
-def short_rows(layer: Any, num_columns: int) -> bool:
-    """Whether the kernel's gradient is faster as a product of matrices: bfloat16, and at most 4·stride columns.
+def takes_a_product(layer: Any, height: int, width: int) -> bool:
+    """Whether a product of matrices finds the gradient of the kernel; height and width are those of the larger side.
 
-    Measured on two cores of an AMD EPYC with 64 pictures; in float32 it is no faster. Columns are those of the
-    smaller side of the convolution.
+    In bfloat16 it is faster where rows of the smaller side are short (measured on two cores of an AMD EPYC with 64
+    pictures; in float32 it is not). And where a picture is smaller than the kernel, oneDNN's own in TensorFlow 2.21
+    reads memory that nobody wrote: numbers of 10³⁰ come out, now and then.
     """
-    return bool(layer.compute_dtype == "bfloat16" and num_columns <= 4 * layer.strides[0])
+    columns = -(-width // layer.strides[0])
+    is_short = columns <= min(LONGEST_SHORT_ROW, 4 * layer.strides[0])
+    return bool(layer.compute_dtype == "bfloat16" and (is_short or min(height, width) < layer.kernel_size[0]))
 
 
 @keras.saving.register_keras_serializable(package="vae_tf")
@@ -45,10 +49,9 @@ class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D`; the gradient of its kernel is a product of matrices where rows are short."""
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        (height, width), stride = inputs.shape[1:3], self.strides[0]
-        usual = on_cpu() and is_usual(self) and self.groups == 1 and None not in (height, width)
-        if usual and height % stride == width % stride == 0 and short_rows(self, width // stride):
-            return _convolution(stride)(inputs, tf.cast(kernel, self.compute_dtype))
+        usual = on_cpu() and is_usual(self) and self.groups == 1 and None not in inputs.shape[1:3]
+        if usual and takes_a_product(self, *inputs.shape[1:3]):
+            return _convolution(self.strides[0])(inputs, tf.cast(kernel, self.compute_dtype))
         return super().convolution_op(inputs, kernel)
 
 
@@ -64,15 +67,16 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         usual = on_cpu() and is_usual(self) and self.output_padding is None and None not in inputs.shape[1:3]
         if not (usual and self.kernel_size == (4, 4) and self.strides == (2, 2)):
             return super().call(inputs)
-        to_colours, short = self.filters <= MOST_COLOURS, short_rows(self, inputs.shape[2])
-        if not (to_colours or short):
+        height, width = inputs.shape[1:3]
+        to_colours, product = self.filters <= MOST_COLOURS, takes_a_product(self, 2 * height, 2 * width)
+        if not (to_colours or product):
             return super().call(inputs)
         kernel, bias = (tf.cast(each, self.compute_dtype) for each in (self.kernel, self.bias))
-        return self.activation(_doubling(to_colours, short)(inputs, kernel, bias))
+        return self.activation(_doubling(to_colours, product)(inputs, kernel, bias))
 
 
 def _convolution(stride: int) -> Callable[..., Any]:
-    """(pictures [B, H, W, C], kernel [k, k, C, F]) to [B, H/stride, W/stride, F], with zeros around the picture."""
+    """(pictures [B, H, W, C], kernel [k, k, C, F]) to [B, ⌈H/stride⌉, ⌈W/stride⌉, F], with zeros around the picture."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def convolve(x: Any, kernel: Any) -> tuple[Any, Any]:
@@ -85,13 +89,13 @@ def _convolution(stride: int) -> Callable[..., Any]:
     return convolve
 
 
-def _doubling(to_colours: bool, short: bool) -> Callable[..., Any]:
+def _doubling(to_colours: bool, product: bool) -> Callable[..., Any]:
     """(cells [B, H, W, C], kernel [4, 4, F, C], bias [F]) to pictures [B, 2H, 2W, F]."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def double(x: Any, kernel: Any, bias: Any) -> tuple[Any, Any]:
         def gradient(arriving: Any) -> tuple[Any, Any, Any]:
-            if short:
+            if product:
                 to_kernel = kernel_gradient(arriving, x, 4, 2)
             else:
                 to_kernel = tf.raw_ops.Conv2DBackpropFilter(
@@ -134,7 +138,7 @@ def kernel_gradient(pictures: Any, arriving: Any, side: int, stride: int) -> Any
 
     Args:
         pictures: What was convolved [B, H, W, C], with zeros around it.
-        arriving: Gradient of the result [B, H/stride, W/stride, F].
+        arriving: Gradient of the result [B, ⌈H/stride⌉, ⌈W/stride⌉, F].
         side: Of the kernel.
         stride: Of the convolution.
     """
@@ -151,14 +155,15 @@ def kernel_gradient(pictures: Any, arriving: Any, side: int, stride: int) -> Any
 
 
 def cells_seen(height: int, width: int, side: int, stride: int) -> NDArray[np.int32]:
-    """Which cell of a picture each cell of the kernel sees, at each place [H/stride · W/stride · side²].
+    """Which cell of a picture each cell of the kernel sees, at each place [⌈H/stride⌉ · ⌈W/stride⌉ · side²].
 
     height·width stands for what lies past the edge, as far as "SAME" goes there.
     """
 
     def along(size: int) -> NDArray[np.int64]:
-        before = max(side - stride, 0) // 2
-        return np.arange(size // stride)[:, None] * stride + np.arange(side) - before
+        count = -(-size // stride)
+        before = max((count - 1) * stride + side - size, 0) // 2
+        return np.arange(count)[:, None] * stride + np.arange(side) - before
 
     down, across = along(height)[:, None, :, None], along(width)[None, :, None, :]
     inside = (down >= 0) & (down < height) & (across >= 0) & (across < width)
