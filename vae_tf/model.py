@@ -352,24 +352,19 @@ class VAE(keras.Model):
         ]
         # A loss-scaling optimizer finds overflowed gradients itself, skips the step and halves its scale: no error.
         norms = [
-            None
-            if isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-            else tf.linalg.global_norm(gradients)
+            tf.linalg.global_norm(gradients)
             for optimizer, gradients, _ in updates
+            if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         ]
-        known = [norm for norm in norms if norm is not None]
-        finite = tf.stack([*finite, tf.reduce_all(tf.math.is_finite(known))])
+        finite = tf.stack([*finite, tf.reduce_all(tf.math.is_finite(norms))])
         self.health.record(step, finite)
-        if known:
+        if norms:
             # The model's own come first; a discriminator's are another matter.
-            self.gradient_norm.record(known[0])
+            self.gradient_norm.record(norms[0])
 
         def apply() -> Any:
-            for (optimizer, gradients, variables), norm in zip(updates, norms, strict=True):
-                if norm is not None and hasattr(optimizer, "apply_of_norm"):
-                    optimizer.apply_of_norm(norm, gradients, variables)
-                else:
-                    optimizer.apply(gradients, variables)
+            for optimizer, gradients, variables in updates:
+                optimizer.apply(gradients, variables)
             if self.weight_average is not None:
                 self.weight_average.update(step)
             return tf.constant(0)

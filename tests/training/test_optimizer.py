@@ -38,11 +38,8 @@ def test_updates_follow_the_algorithm_of_the_paper() -> None:
         np.testing.assert_allclose(np.array(variable), right, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("norm_is_known", [False, True])
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_it_equals_keras_own_with_a_schedule_and_a_clipped_gradient(
-    jit_compile: bool, norm_is_known: bool
-) -> None:
+def test_it_equals_keras_own_with_a_schedule_and_a_clipped_gradient(jit_compile: bool) -> None:
     def trained(kind: type) -> list[np.ndarray]:
         schedule = keras.optimizers.schedules.CosineDecay(0.0, 6, warmup_target=0.1, warmup_steps=2)
         optimizer, found = kind(schedule, beta_2=0.99, global_clipnorm=1.0), variables()
@@ -50,13 +47,9 @@ def test_it_equals_keras_own_with_a_schedule_and_a_clipped_gradient(
 
         @tf.function(jit_compile=jit_compile)
         def take(*step: tf.Tensor) -> None:
-            if kind is Adam and norm_is_known:
-                optimizer.apply_of_norm(tf.linalg.global_norm(step), list(step), found)
-            else:
-                optimizer.apply(list(step), found)
+            optimizer.apply(list(step), found)
 
-        # Clipped, and not: the norms are about 4, and 0.4.
-        for step in [*gradients(6), *([g / 10 for g in step] for step in gradients(3))]:
+        for step in gradients(6):
             take(*map(tf.constant, step))
         return [np.array(variable) for variable in found]
 

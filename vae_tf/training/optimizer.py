@@ -15,23 +15,6 @@ class Adam(keras.optimizers.Adam):
     cores, and 7 ms as the one operation that TensorFlow has for it. AMSGrad and sparse gradients take Keras' way.
     """
 
-    known_norm: Any = None
-
-    def apply_of_norm(self, norm: Any, gradients: list[Any], variables: list[Any]) -> None:
-        """`apply` where the gradients' global norm is known: a fifth of a dense network's step was its second sum."""
-        self.known_norm = norm
-        try:
-            self.apply(gradients, variables)
-        finally:
-            self.known_norm = None
-
-    def _clip_gradients(self, gradients: list[Any]) -> list[Any]:
-        dense = all(isinstance(gradient, tf.Tensor) for gradient in gradients)
-        if self.known_norm is None or not self.global_clipnorm or not dense:
-            return list(super()._clip_gradients(gradients))
-        scale = self.global_clipnorm / tf.maximum(self.known_norm, self.global_clipnorm)
-        return [gradient * tf.cast(scale, gradient.dtype) for gradient in gradients]
-
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if self.amsgrad or not isinstance(gradient, tf.Tensor):
             super().update_step(gradient, variable, learning_rate)
