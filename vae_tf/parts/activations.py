@@ -15,9 +15,12 @@ def silu(x: Any) -> Any:
     for 4.2 million values on two cores, more than the convolution before it. XLA makes one loop of them in float32,
     4.5 ms. On a GPU TensorFlow's own is used: nothing was measured there.
     """
-    if keras.backend.backend() != "tensorflow" or tf.config.list_physical_devices("GPU"):
-        return ops.silu(x)
-    return _silu(x)
+    return _silu(x) if on_cpu() else ops.silu(x)
+
+
+def on_cpu() -> bool:
+    """Whether what was measured on a CPU holds; on a GPU nothing was."""
+    return keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]

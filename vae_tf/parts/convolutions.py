@@ -12,14 +12,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from vae_tf.parts.activations import on_cpu
+
 # Filters of a transposed convolution up to which it is one of cells: measured from 1 to 64 on two cores of an AMD EPYC.
 MOST_COLOURS = 8
 LONGEST_SHORT_ROW = 8
-
-
-def on_cpu() -> bool:
-    """Whether what is said here about a CPU holds; on a GPU nothing was measured."""
-    return keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
 
 
 def is_usual(layer: Any) -> bool:
@@ -171,7 +168,7 @@ def cells_seen(height: int, width: int, side: int, stride: int) -> NDArray[np.in
 
 
 def sum_of_colours(arriving: Any) -> Any:
-    """Sum over all but the last axis of [B, H, W, F], F small: over pictures first, which are long rows."""
+    """Sum over all but the last axis of [B, H, W, F], in float32: over pictures first, which are long rows."""
     height, width, colours = arriving.shape[1:]
     rows = tf.reshape(tf.cast(arriving, tf.float32), (-1, height * width * colours))
     sums = tf.reduce_sum(tf.reshape(tf.reduce_sum(rows, axis=0), (-1, colours)), axis=0)
